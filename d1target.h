@@ -1,0 +1,8440 @@
+/*
+d1target.h - rows from a C program into Cloudflare D1
+=====================================================
+
+One header, C99 (and C++11), MIT licence at the end of the file. It makes a D1 database hold what a
+program says it should hold: it creates tables, batches rows, speaks D1's HTTP, survives faults, and
+reports progress and cost. libcurl is its only dependency, and an optional one.
+
+QUICK START
+
+    #include <stdio.h>
+    #define D1TARGET_IMPLEMENTATION          // in exactly ONE .c file, never in a header
+    #include "d1target.h"
+
+    static const d1t_column columns[] = {
+        D1T_COLUMN("path", D1T_TEXT,    D1T_KEY),
+        D1T_COLUMN("name", D1T_TEXT,    D1T_KEY),
+        D1T_COLUMN("line", D1T_INTEGER, D1T_NOT_NULL),
+    };
+    static const d1t_table symbols = D1T_TABLE("symbols", columns);
+    static const d1t_table *const tables[] = { &symbols };
+
+    int main(void) {
+        d1t_client db;
+        d1t_value row[] = { d1t_text("main.c"), d1t_text("main"), d1t_int(7) };
+        d1t_config config = d1t_config_from_env();
+        d1t_open(&db, &config);
+        d1t_setup(&db, tables, 1);
+        d1t_upsert(&db, &symbols, row, 3);
+        if (d1t_close(&db)) return fprintf(stderr, "%s\n", db.error.text), 1;
+        return 0;
+    }
+
+    cc main.c -lcurl        # CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_DATABASE_ID, CLOUDFLARE_API_TOKEN
+
+Every other .c file includes the header without the macro. A call that fails makes the client sticky:
+later calls return the first error and do nothing, so one check at the end is enough.
+
+CONTENTS (search for the tag; declarations first, then the implementation in the same order)
+
+    base      >>results  >>text  >>memory  >>numbers  >>json_writer  >>json_reader  >>sql  >>hash  >>values
+    model     >>table
+    wire      >>request  >>reply
+    exchange  >>op  >>limiter
+    planning  >>write  >>batch  >>schema_read  >>plan
+    client    >>client  >>setup  >>query  >>probe
+    drivers   >>run  >>curl
+
+A room uses only the rooms above it. Only the drivers wait or do I/O; the core calls nobody.
+
+GUARANTEES
+
+    delivery   Each batch is atomic, is sent at least once, and is idempotent by primary key. A finished run
+               without an error leaves the rows in D1 as asked; an interrupted run is finished by the next one.
+               Not exactly once, and nothing is atomic across batches.
+    values     Exact or refused. int64 and doubles bit for bit, blobs as BLOBs, text as checked UTF-8. Two
+               exceptions: SQLite stores -0.0 as 0.0, and NaN and NUL in text follow a policy (default: error).
+    memory     One block per client, taken at open from malloc, from your allocator, or given by you; besides it
+               only replies that you ask to keep, plans, and rows too wide for the block. Hard caps everywhere.
+               No allocation per row. No mutable globals: .data and .bss stay empty.
+    threads    Different clients may be used on different threads without locks; one client is used by one
+               thread at a time. A d1t_limiter shared by several clients belongs to one thread.
+    blocking   Only the blocking verbs and d1t_run wait. Each is its _start twin plus d1t_run.
+    secrets    The token is copied at open, sent as a header, and wiped at close. It is never in an error, an
+               event, a plan or a URL. Row values are in none of them either; see d1t_error_key.
+    lifetimes  Row values are read before the call returns. Tables are borrowed until close. Configuration
+               strings are copied. Statements and arguments given to a _start call are borrowed until it ends.
+               Views given to a callback last for the callback. Callbacks may not call into the same client
+               (D1T_ERR_BUSY).
+
+CONFIGURATION (macros; "all" = the same in every file that includes the header, "impl" = beside the implementation)
+
+    macro                  where  meaning
+    D1T_CONFIG_FILE        all    a file to include first, e.g. "my_d1t_config.h"
+    D1T_STATIC             all    every function is static: the implementation is private to the file
+    D1TDEF                 all    your own decoration of public functions (default: extern)
+    D1T_ASSERT(c)          impl   programmer errors, besides the D1T_ERR_ARG that is returned (default: nothing)
+    D1T_MEMCPY/MEMMOVE/MEMSET/MEMCMP  impl  all four or none (default: <string.h>)
+    D1T_NO_MALLOC          impl   no default allocator: config.memory or config.allocator is required
+    D1T_NO_STDIO           impl   no <stdio.h>: d1t_put_line goes
+    D1T_NO_ENV             impl   no getenv: d1t_config_from_env returns an empty configuration
+    D1T_NO_CURL            impl   no libcurl: config.transport is required
+    D1T_NO_FLOAT           impl   no doubles: a D1T_KIND_DOUBLE value is D1T_ERR_VALUE
+    D1T_NO_ERRSTR          impl   d1t_result_text returns the name of the code
+    D1T_NO_PLAN            impl   no schema reading and no plans: setup mode must be D1T_SETUP_TRUST
+    D1T_NO_QUERY           impl   no d1t_query, d1t_read and d1t_exec
+    D1T_NO_PROBE           impl   a refused batch names no row
+    D1T_NO_TABLE_JSON      impl   no d1t_table_to_json and d1t_table_from_json
+
+    None of them changes the layout of a public struct.
+
+FAQ
+
+    "multiple definition of d1t_..."   D1TARGET_IMPLEMENTATION is defined in more than one .c file or in a header.
+    "curl/curl.h: No such file"        Install libcurl's headers, or define D1T_NO_CURL and set config.transport.
+    Why did nothing arrive?            Rows are batched: d1t_flush or d1t_close sends the rest. Check their result.
+    Why is the second run free?        An upsert writes a row only if a column differs (decision of the database,
+                                       not of a cache): an unchanged row costs a read, a thousandth of a write.
+    Can two programs write one table?  Yes, to different rows. The last batch wins where they write the same row.
+*/
+
+#ifndef D1TARGET_H_INCLUDED
+#define D1TARGET_H_INCLUDED
+
+#ifdef D1T_CONFIG_FILE
+#include D1T_CONFIG_FILE
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define D1T_VERSION "0.1.0"
+#define D1T_VERSION_NUM 100u
+
+/* For static functions that a configuration leaves unused. */
+#if defined(__GNUC__) || defined(__clang__)
+#define D1T__UNUSED __attribute__((unused))
+#define D1T_MUST_USE __attribute__((warn_unused_result))
+#else
+#define D1T__UNUSED
+#define D1T_MUST_USE
+#endif
+
+#ifndef D1TDEF
+#ifdef D1T_STATIC
+#define D1TDEF static D1T__UNUSED
+#else
+#define D1TDEF extern
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ================================================================================================================
+   ROOM base: no knowledge of D1
+   ============================================================================================================= */
+
+/* ---- >>results ------------------------------------------------------------------------------------------------ */
+
+/* One list makes the enum, d1t_result_name and d1t_result_text. X(name, value, text). docs/troubleshooting.md has
+   cause and cure of each. Values never change; new ones are appended. */
+#define D1T_RESULTS(X)                                                                                                \
+    X(D1T_OK,               0,   "ok")                                                                                \
+    X(D1T_EOF,              1,   "nothing more")                                                                      \
+    X(D1T_FULL,             2,   "the batch is full: the row was not taken, flush and offer it again")                \
+    X(D1T_ERR_ARG,         -1,   "an argument is missing or out of range")                                            \
+    X(D1T_ERR_NOMEM,       -2,   "the allocator returned no memory")                                                  \
+    X(D1T_ERR_SPACE,       -3,   "the memory given is too small")                                                     \
+    X(D1T_ERR_LIMIT,       -4,   "a limit of D1 would be exceeded")                                                   \
+    X(D1T_ERR_BUSY,        -5,   "the client is busy with another call")                                              \
+    X(D1T_ERR_STATE,       -6,   "the call does not fit the state of the object")                                     \
+    X(D1T_ERR_CONFIG,      -7,   "the configuration is incomplete or malformed")                                      \
+    X(D1T_ERR_VERSION,     -8,   "the program was built with two different versions of d1target.h")                   \
+    X(D1T_ERR_UTF8,        -9,   "a text is not valid UTF-8")                                                         \
+    X(D1T_ERR_NAME,        -10,  "a name cannot be used")                                                             \
+    X(D1T_ERR_TABLE,       -11,  "a table declaration is wrong")                                                      \
+    X(D1T_ERR_VALUE,       -12,  "a value does not fit its column or parameter")                                      \
+    X(D1T_ERR_JSON,        -13,  "not valid JSON")                                                                    \
+    X(D1T_ERR_DEPTH,       -14,  "JSON is nested too deeply")                                                         \
+    X(D1T_ERR_TOO_BIG,     -15,  "the reply is larger than the cap")                                                  \
+    X(D1T_ERR_INEXACT,     -16,  "a number in the reply may have been rounded")                                       \
+    X(D1T_ERR_CANCELED,    -17,  "a callback asked to stop")                                                          \
+    X(D1T_ERR_CONNECT,     -18,  "no connection")                                                                     \
+    X(D1T_ERR_TLS,         -19,  "the server's certificate was not accepted")                                         \
+    X(D1T_ERR_TRANSPORT,   -20,  "the connection was lost")                                                           \
+    X(D1T_ERR_TIMEOUT,     -21,  "no answer before the deadline")                                                     \
+    X(D1T_ERR_HTTP,        -22,  "an unexpected HTTP status")                                                         \
+    X(D1T_ERR_PROTOCOL,    -23,  "the reply is not what D1 answers")                                                  \
+    X(D1T_ERR_AUTH,        -24,  "the token was refused")                                                             \
+    X(D1T_ERR_NOT_FOUND,   -25,  "no such account or database")                                                       \
+    X(D1T_ERR_SQL,         -26,  "D1 refused a statement")                                                            \
+    X(D1T_ERR_CONSTRAINT,  -27,  "a constraint refused a row")                                                        \
+    X(D1T_ERR_PRECONDITION,-28,  "a precondition of the batch did not hold")                                          \
+    X(D1T_ERR_THROTTLED,   -29,  "the account's API rate limit is used up")                                           \
+    X(D1T_ERR_OVERLOADED,  -30,  "the database has too much to do")                                                   \
+    X(D1T_ERR_RESET,       -31,  "the database object was reset")                                                     \
+    X(D1T_ERR_SERVER,      -32,  "an internal error of the server")                                                   \
+    X(D1T_ERR_TOO_HEAVY,   -33,  "a request needs more time or memory than D1 gives")                                 \
+    X(D1T_ERR_DB_FULL,     -34,  "the database has reached its maximum size")                                         \
+    X(D1T_ERR_QUOTA,       -35,  "the account's daily limit is used up")                                              \
+    X(D1T_ERR_SCHEMA,      -36,  "the database's schema differs and may not be changed like that")                    \
+    X(D1T_ERR_UNSUPPORTED, -37,  "this build or version cannot do that")
+
+#define D1T__RESULT_ENUM(name, value, text) name = value,
+typedef enum d1t_result { D1T_RESULTS(D1T__RESULT_ENUM) D1T__RESULT_END = -1000 } d1t_result;
+
+/* What is known of a request's effect on the database. */
+typedef enum d1t_outcome {
+    D1T_APPLIED = 0,        /* it was answered with success */
+    D1T_NOT_APPLIED = 1,    /* nothing of it was applied: it never arrived, or D1 rolled it back */
+    D1T_UNKNOWN = 2,        /* it may have been applied, and may still land until 35 s after it was sent */
+    D1T_PERMANENT = 3       /* nothing of it was applied, and sending it again cannot help (token, quota, size) */
+} d1t_outcome;
+
+#define D1T_ERROR_TEXT 240
+
+/* The first error of an object. Texts are composed here from codes, names and recognised shapes of SQLite's messages;
+   they hold no value of a row, no parameter and never the token. */
+typedef struct d1t_error {
+    d1t_result  code;           /* D1T_OK: no error */
+    d1t_outcome outcome;        /* of the request that failed; D1T_NOT_APPLIED for errors found before sending */
+    int32_t     http_status;    /* 0: no HTTP answer */
+    int32_t     d1_code;        /* Cloudflare's code (7500 ...), 0: none */
+    int32_t     transport_code; /* the transport's own number (libcurl: CURLcode), 0: none */
+    bool        retryable;      /* the same call may succeed later */
+    const char *table;          /* NULL, or the declared table */
+    const char *column;         /* NULL, or the declared column */
+    uint64_t    row;            /* 0: unknown; else the row's number since open, from 1 */
+    uint64_t    need;           /* D1T_ERR_SPACE, D1T_ERR_LIMIT: bytes needed; D1T_ERR_JSON: position; else 0 */
+    char        text[D1T_ERROR_TEXT]; /* one line, NUL-terminated, cut at a character if too long */
+} d1t_error;
+
+/* The name of a code ("D1T_ERR_ARG") and one line of text. Static strings; any value is answered. */
+D1TDEF const char *d1t_result_name(d1t_result code);
+D1TDEF const char *d1t_result_text(d1t_result code);
+
+/* ---- >>text --------------------------------------------------------------------------------------------------- */
+
+/* A view of bytes: never NUL-terminated by promise, not owned. {NULL, 0} is "none". */
+typedef struct d1t_str {
+    const char *p;
+    size_t      n;
+} d1t_str;
+
+/* Views of a NUL-terminated string (NULL gives none) and of bytes. */
+D1TDEF d1t_str d1t_cstr(const char *s);
+D1TDEF d1t_str d1t_bytes(const void *p, size_t n);
+
+/* Equal bytes; equal with ASCII case ignored, as SQLite compares names. */
+D1TDEF bool d1t_str_equal(d1t_str a, d1t_str b);
+D1TDEF bool d1t_str_equal_nocase(d1t_str a, d1t_str b);
+
+/* The length of the longest valid UTF-8 prefix (RFC 3629: no surrogates, no overlong forms). s.n: all is valid. */
+D1TDEF size_t d1t_utf8_valid(d1t_str s);
+
+/* ---- >>memory ------------------------------------------------------------------------------------------------- */
+
+/* An allocator: size 0 frees, p NULL allocates, else resizes; `old` is the size that p has. Returns NULL if there is
+   none (then p stays as it is). A zeroed struct stands for malloc. */
+typedef struct d1t_allocator {
+    void *(*fn)(void *ctx, void *p, size_t old, size_t size);
+    void *ctx;
+} d1t_allocator;
+
+/* A buffer that grows by doubling up to `max`. Init with d1t_buffer_init; d1t_buffer_free gives the memory back. */
+typedef struct d1t_buffer {
+    d1t_allocator allocator;
+    char  *p;
+    size_t n;       /* bytes used */
+    size_t cap;     /* bytes held */
+    size_t max;     /* hard cap: more is D1T_ERR_TOO_BIG */
+} d1t_buffer;
+
+D1TDEF void       d1t_buffer_init(d1t_buffer *b, d1t_allocator allocator, size_t max);
+D1TDEF void       d1t_buffer_free(d1t_buffer *b);
+/* Makes room for `more` bytes behind n. D1T_OK, D1T_ERR_NOMEM, D1T_ERR_TOO_BIG. */
+D1TDEF d1t_result d1t_buffer_reserve(d1t_buffer *b, size_t more);
+D1TDEF d1t_result d1t_buffer_add(d1t_buffer *b, const void *p, size_t n);
+
+/* An arena: many small pieces with one lifetime. Pieces are aligned to 8 bytes and zeroed. */
+typedef struct d1t_arena {
+    d1t_allocator allocator;
+    struct d1t__chunk *chunks;
+    size_t total;   /* bytes taken from the allocator */
+    size_t max;     /* hard cap, 0 = none */
+} d1t_arena;
+
+D1TDEF void   d1t_arena_init(d1t_arena *a, d1t_allocator allocator, size_t max);
+D1TDEF void  *d1t_arena_take(d1t_arena *a, size_t n);            /* NULL: no memory, or over the cap */
+D1TDEF char  *d1t_arena_text(d1t_arena *a, d1t_str s);           /* a NUL-terminated copy */
+D1TDEF void   d1t_arena_free(d1t_arena *a);
+
+/* An allocator over one block of the caller's: the newest piece can be resized and freed in place, older ones only
+   freed together with all newer ones. `need` remembers the largest size that did not fit. */
+typedef struct d1t_block {
+    char  *p;
+    size_t size, used, last, need;
+} d1t_block;
+
+D1TDEF void          d1t_block_init(d1t_block *b, void *p, size_t size);
+D1TDEF d1t_allocator d1t_block_allocator(d1t_block *b);
+
+/* Overwrites memory so that the compiler may not leave it out. */
+D1TDEF void d1t_wipe(void *p, size_t n);
+
+/* ---- >>numbers ------------------------------------------------------------------------------------------------- */
+
+/* numbers.h - decimal text <-> int64_t, uint64_t and double, exact and without libc.
+ *
+ * Needs d1t_str, D1TDEF and D1T_MEMCPY. D1T_NO_FLOAT leaves the double part out.
+ * The double part computes with integers. Where the machine has IEEE doubles in hardware, the common
+ * cases take one floating-point operation instead; it is exact only in the default rounding mode.
+ * Define D1T_NO_FAST_FLOAT in programs which change the rounding mode. */
+
+/* Writes v in decimal to out (room for 21 bytes), without a zero byte. Returns the length, 1 to 20. */
+D1TDEF size_t d1t_format_int(char *out, int64_t v);
+
+/* Writes v in decimal to out (room for 21 bytes), without a zero byte. Returns the length, 1 to 20. */
+D1TDEF size_t d1t_format_uint(char *out, uint64_t v);
+
+/* Reads the whole of text, an optional '-' and one or more digits (leading zeros allowed), into *out.
+ * Returns false, with *out unchanged, if text is anything else or does not fit an int64_t. */
+D1TDEF bool d1t_parse_int(d1t_str text, int64_t *out);
+
+#ifndef D1T_NO_FLOAT
+
+/* Writes v to out (room for 32 bytes), without a zero byte, as a JSON number which reads back as exactly v:
+ * the correctly rounded 15 significant digits if these are enough, else the 17; trailing zeros are dropped.
+ * The number always contains '.' or 'e', so it stays a REAL: 7.0, 21.37, 1e+22, -0.0.
+ * An infinity becomes 9e999 or -9e999. Returns the length, 1 to 24; 0 for a NaN, which JSON cannot carry. */
+D1TDEF size_t d1t_format_double(char *out, double v);
+
+/* Reads the whole of text, one number in the grammar of JSON, into *out: the nearest double, ties to even,
+ * for any number of digits. Too large a number gives an infinity, too small a one a zero of its sign.
+ * Returns false, with *out unchanged, if text is not such a number. */
+D1TDEF bool d1t_parse_double(d1t_str text, double *out);
+
+#endif /* D1T_NO_FLOAT */
+
+/* ---- >>json_writer -------------------------------------------------------------------------------------------- */
+
+/* Where text goes. One struct, four sinks:
+     fixed     into p[cap]; more is D1T_ERR_SPACE, `total` says how much is needed
+     growing   into a d1t_buffer up to its cap
+     counting  nowhere; `total` counts
+     window    only the bytes [skip, skip + cap) of the whole text: a text is pulled piece by piece by writing it again
+   The first error sticks and later writes do nothing. Bytes are JSON-escaped `level` times as they are written, so
+   that SQL can be written into a JSON body (level 1) as easily as into a buffer (level 0). */
+typedef struct d1t_writer {
+    char       *p;
+    size_t      cap;
+    size_t      n;          /* bytes kept in p (or in the buffer since init) */
+    uint64_t    total;      /* bytes written, kept or not */
+    uint64_t    skip;       /* window: bytes still to be left out */
+    d1t_buffer *buffer;     /* growing */
+    d1t_result  error;
+    uint8_t     sink;       /* private */
+    uint8_t     level;      /* 0: as is; 1: inside a JSON string; 2: inside a JSON string inside a JSON string */
+} d1t_writer;
+
+D1TDEF void d1t_writer_fixed(d1t_writer *w, void *p, size_t cap);
+D1TDEF void d1t_writer_growing(d1t_writer *w, d1t_buffer *buffer);
+D1TDEF void d1t_writer_counting(d1t_writer *w);
+D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip);
+
+D1TDEF void d1t_write(d1t_writer *w, d1t_str s);
+D1TDEF void d1t_write_text(d1t_writer *w, const char *s);
+D1TDEF void d1t_write_int(d1t_writer *w, int64_t v);
+D1TDEF void d1t_write_uint(d1t_writer *w, uint64_t v);
+/* A JSON string with its quotes; s must be valid UTF-8. Control characters, '"' and '\\' are escaped, nothing else. */
+D1TDEF void d1t_write_json_string(d1t_writer *w, d1t_str s);
+/* Lower-case hex digits of bytes. */
+D1TDEF void d1t_write_hex(d1t_writer *w, d1t_str bytes);
+
+/* ---- >>json_reader --------------------------------------------------------------------------------------------- */
+
+/* json_reader.h - an incremental, strict RFC 8259 reader: text in by pieces of any size, events out.
+ *
+ * Needs d1t_str, d1t_result, D1TDEF and D1T_MEMCPY. No allocation, no recursion, no tree.
+ *
+ * Decisions where the RFC leaves a choice: the text is UTF-8 without a byte order mark; ill-formed UTF-8 is
+ * D1T_ERR_JSON, and so is a \u escape of half a surrogate pair without its other half; \u0000 is a zero byte;
+ * numbers of any size and precision are passed on as they stand; at most 64 levels may be open; a member name
+ * may repeat. */
+
+#define D1T_JSON_MAX_DEPTH 64u
+
+typedef enum d1t_json_kind {
+    D1T_JSON_OBJECT,
+    D1T_JSON_OBJECT_END,
+    D1T_JSON_ARRAY,
+    D1T_JSON_ARRAY_END,
+    D1T_JSON_KEY,
+    D1T_JSON_STRING,
+    D1T_JSON_NUMBER,
+    D1T_JSON_TRUE,
+    D1T_JSON_FALSE,
+    D1T_JSON_NULL
+} d1t_json_kind;
+
+typedef struct d1t_json_event {
+    d1t_json_kind kind;
+    d1t_str text;   /* key, string: decoded UTF-8; number: as written; else empty. Valid only during the call. */
+    bool first;     /* A key, string or number comes in one or more pieces, each an event: first and last tell */
+    bool last;      /* where it starts and ends. A piece may be empty or end inside a character; only the last */
+                    /* one proves the whole well-formed. The other kinds have both set. */
+    uint32_t depth; /* open objects and arrays around it; the same number for an end as for its start */
+} d1t_json_event;
+
+/* Takes one event. Any result but D1T_OK stops the reader, which returns that result from then on.
+ * It must not feed the same reader. */
+typedef d1t_result (*d1t_json_handler)(void *ctx, const d1t_json_event *event);
+
+/* Owned by the caller; needs no clean-up. Only `pos` and `result` are for reading. */
+typedef struct d1t_json_reader {
+    d1t_json_handler handler;
+    void *ctx;
+    uint64_t stack;     /* a bit per open level, the innermost lowest: 1 for an object */
+    uint64_t pos;       /* bytes read so far; after an error, the offset of the byte that could not stand there */
+    d1t_result result;  /* D1T_OK, or why the reader stopped */
+    uint32_t code;      /* the \u escape being read */
+    uint16_t high;      /* a first surrogate waiting for its second, or 0 */
+    uint8_t depth;
+    uint8_t max_depth;
+    uint8_t state;
+    uint8_t kind;       /* of the text or literal being read */
+    uint8_t count;      /* characters of a literal read, hex digits or bytes of a character missing */
+    uint8_t low;        /* the range of the next byte of a character */
+    uint8_t top;
+    bool begun;         /* a piece of the text was passed on */
+    char scratch[4];    /* a decoded escape */
+} d1t_json_reader;
+
+/* Prepares r. handler is called with ctx for each event. At most max_depth levels may be open at once: 1 to 64;
+ * 0 and anything above 64 mean 64. */
+D1TDEF void d1t_json_reader_init(d1t_json_reader *r, d1t_json_handler handler, void *ctx, uint32_t max_depth);
+
+/* Reads the next `size` bytes. D1T_OK: all were read. D1T_ERR_JSON: not a JSON text, see pos. D1T_ERR_DEPTH: too
+ * many open levels. D1T_ERR_ARG: data is NULL but size is not 0. Else: the result of the handler. */
+D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, size_t size);
+
+/* Says that no more bytes come. D1T_OK if exactly one whole value was read, D1T_ERR_JSON if not; else the result
+ * that stopped the reader. May pass on the end of a number. */
+D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r);
+
+/* ---- >>sql ---------------------------------------------------------------------------------------------------- */
+
+/* A name in backticks, backticks doubled. Backticks and not double quotes: SQLite reads an unknown name in double
+   quotes as a string, so that a misspelt column in an index or a condition would succeed. */
+D1TDEF void d1t_write_name(d1t_writer *w, const char *name);
+/* 'text' with quotes doubled. */
+D1TDEF void d1t_write_sql_string(d1t_writer *w, d1t_str s);
+
+/* A name as D1 takes it: 1 to 128 bytes of UTF-8 without control characters, not starting with sqlite_ or _cf_ (D1's
+   own) or _d1t_ (this header's metadata), in any case. D1T_OK, D1T_ERR_NAME, D1T_ERR_UTF8. */
+D1TDEF d1t_result d1t_check_name(const char *name);
+
+/* One token of SQL at *pos; advances *pos. White space and comments are skipped. kind 0: the end. */
+typedef enum d1t_sql_kind {
+    D1T_SQL_END = 0, D1T_SQL_WORD, D1T_SQL_NAME /* quoted */, D1T_SQL_STRING, D1T_SQL_NUMBER, D1T_SQL_PARAMETER,
+    D1T_SQL_SYMBOL, D1T_SQL_BAD /* an unterminated string, name or comment */
+} d1t_sql_kind;
+typedef struct d1t_sql_token {
+    d1t_sql_kind kind;
+    d1t_str      text;
+} d1t_sql_token;
+D1TDEF d1t_sql_token d1t_sql_next(d1t_str sql, size_t *pos);
+
+/* ---- >>hash --------------------------------------------------------------------------------------------------- */
+
+/* hash.h - SipHash-2-4 with 128 bits of output (Aumasson, Bernstein), fed in pieces of any size.
+ *
+ * A keyed hash for short inputs: without the key, nobody can make two inputs collide on purpose.
+ * Needs D1TDEF. The result is the same on every machine. */
+
+/* Owned by the caller; needs no clean-up. All fields are private. */
+typedef struct d1t_hash {
+    uint64_t v[4];
+    uint64_t tail;  /* the bytes of an unfinished word, the first one lowest */
+    uint32_t count; /* bytes so far, modulo 2^32; the hash uses the lowest eight bits */
+} d1t_hash;
+
+/* Starts a hash under a secret of 16 bytes; key may be forgotten afterwards. */
+D1TDEF void d1t_hash_init(d1t_hash *h, const uint8_t key[16]);
+
+/* Adds n bytes; p may be NULL if n is 0. How the input is cut into calls makes no difference. */
+D1TDEF void d1t_hash_add(d1t_hash *h, const void *p, size_t n);
+
+/* Writes the hash of all bytes added. h must then be started anew. */
+D1TDEF void d1t_hash_end(d1t_hash *h, uint8_t out[16]);
+
+/* ---- >>values ------------------------------------------------------------------------------------------------- */
+
+typedef enum d1t_kind {
+    D1T_KIND_ABSENT = 0,    /* d1t_update: leave that column alone; not a value */
+    D1T_KIND_NULL,
+    D1T_KIND_BOOL,          /* i: 0 or 1 */
+    D1T_KIND_INT,           /* i */
+    D1T_KIND_DOUBLE,        /* d */
+    D1T_KIND_TEXT,          /* s: UTF-8 */
+    D1T_KIND_BLOB,          /* s: bytes */
+    D1T_KIND_JSON,          /* s: one JSON text (RFC 8259), stored as it is */
+    D1T_KIND_UUID,          /* s: 16 bytes */
+    D1T_KIND_DATE,          /* i: days since 1970-01-01 */
+    D1T_KIND_TIME,          /* i: microseconds since midnight */
+    D1T_KIND_TIMESTAMP,     /* i: microseconds since 1970-01-01T00:00:00 of a clock without a zone */
+    D1T_KIND_TIMESTAMPTZ,   /* i: microseconds since 1970-01-01T00:00:00Z; offset: minutes east of UTC */
+    D1T_KIND_VECTOR         /* s: n floats as 4 n bytes in memory order; stored as a little-endian BLOB */
+} d1t_kind;
+
+/* A value: a view, made by the functions below. Durations travel as d1t_int (microseconds), ranges and decimals as
+   d1t_text. */
+typedef struct d1t_value {
+    d1t_kind kind;
+    int32_t  offset;
+    union {
+        int64_t i;
+        double  d;
+        d1t_str s;
+    } u;
+} d1t_value;
+
+D1TDEF d1t_value d1t_absent(void);
+D1TDEF d1t_value d1t_null(void);
+D1TDEF d1t_value d1t_bool(bool v);
+D1TDEF d1t_value d1t_int(int64_t v);
+D1TDEF d1t_value d1t_double(double v);
+D1TDEF d1t_value d1t_text(const char *s);                       /* NULL gives NULL */
+D1TDEF d1t_value d1t_text_n(const char *s, size_t n);
+D1TDEF d1t_value d1t_blob(const void *p, size_t n);
+D1TDEF d1t_value d1t_json(const char *s, size_t n);
+D1TDEF d1t_value d1t_uuid(const uint8_t bytes[16]);
+D1TDEF d1t_value d1t_date(int32_t year, int32_t month, int32_t day);                  /* years 0 to 9999 */
+D1TDEF d1t_value d1t_time(int32_t hour, int32_t minute, int32_t second, int32_t microsecond);
+D1TDEF d1t_value d1t_timestamp(int64_t microseconds);
+D1TDEF d1t_value d1t_timestamptz(int64_t microseconds, int32_t offset_minutes);
+D1TDEF d1t_value d1t_vector(const float *p, size_t count);
+
+/* What to do with a value that SQLite or JSON cannot keep. */
+typedef enum d1t_policy {
+    D1T_REFUSE = 0,         /* D1T_ERR_VALUE naming table, column and row */
+    D1T_MAKE_NULL = 1,      /* NaN becomes NULL */
+    D1T_STRIP = 2           /* NUL characters are left out of text */
+} d1t_policy;
+
+/* ================================================================================================================
+   ROOM model: what a table is
+   ============================================================================================================= */
+
+/* ---- >>table -------------------------------------------------------------------------------------------------- */
+
+/* What a column holds. The SQL type follows from it: only INTEGER, REAL, TEXT, BLOB, and ANY in STRICT tables (in other
+   tables the type is left out, because ANY has NUMERIC affinity there and '007' would become 7). */
+typedef enum d1t_type {
+    D1T_INTEGER = 1,    /* INTEGER: int64, bool */
+    D1T_REAL,           /* REAL: double, and integers up to 2^53 */
+    D1T_TEXT,           /* TEXT */
+    D1T_BLOB,           /* BLOB */
+    D1T_ANY,            /* any of the above, kept as it is */
+    D1T_BOOL,           /* INTEGER 0 or 1 */
+    D1T_JSON,           /* TEXT, checked to be one JSON text */
+    D1T_UUID,           /* TEXT, lower case 8-4-4-4-12 */
+    D1T_DATE,           /* TEXT YYYY-MM-DD (ISO 8601) */
+    D1T_TIME,           /* TEXT HH:MM:SS.ffffff */
+    D1T_TIMESTAMP,      /* TEXT YYYY-MM-DDTHH:MM:SS.ffffff */
+    D1T_TIMESTAMPTZ,    /* TEXT the same with +HH:MM or Z (RFC 3339); as a key always in UTC, so that equal times are equal */
+    D1T_VECTOR          /* BLOB of little-endian 32-bit floats */
+} d1t_type;
+
+enum {
+    D1T_KEY      = 1,   /* part of the primary key, in declared order; implies NOT NULL */
+    D1T_NOT_NULL = 2,
+    D1T_STORED   = 4,   /* a generated column is STORED; default VIRTUAL */
+    D1T_UNIQUE        = 1,  /* index */
+    D1T_STRICT        = 1,  /* table */
+    D1T_WITHOUT_ROWID = 2   /* table: halves the written rows of a text or composite key */
+};
+
+typedef struct d1t_column {
+    const char *name;
+    d1t_type    type;
+    uint32_t    flags;          /* D1T_KEY, D1T_NOT_NULL, D1T_STORED */
+    const char *default_sql;    /* NULL, or an SQL expression: "0", "'x'", "CURRENT_TIMESTAMP" */
+    const char *generated_sql;  /* NULL, or an SQL expression; such a column takes no value in rows */
+    const char *on_write_sql;   /* NULL, or an SQL expression set when the row is inserted or another column changes;
+                                   such a column takes no value in rows */
+    const char *collation;      /* NULL = BINARY; "NOCASE", "RTRIM"; refused on keys */
+} d1t_column;
+
+typedef struct d1t_index {
+    const char        *name;
+    const char *const *columns;
+    size_t             column_count;
+    uint32_t           flags;       /* D1T_UNIQUE */
+    const char        *where_sql;   /* NULL, or the condition of a partial index */
+} d1t_index;
+
+typedef enum d1t_action { D1T_NO_ACTION = 0, D1T_RESTRICT, D1T_CASCADE, D1T_SET_NULL, D1T_SET_DEFAULT } d1t_action;
+
+typedef struct d1t_foreign_key {
+    const char *const *columns;
+    size_t             column_count;
+    const char        *parent;          /* table */
+    const char *const *parent_columns;  /* column_count names; NULL = the parent's primary key */
+    d1t_action         on_delete, on_update;
+} d1t_foreign_key;
+
+typedef struct d1t_check {
+    const char *name;   /* named, because D1 reports a CHECK only by its name */
+    const char *sql;
+} d1t_check;
+
+/* A table. Borrowed by the client until close, so that it may be static const. */
+typedef struct d1t_table {
+    const char            *name;
+    const d1t_column      *columns;
+    size_t                 column_count;
+    const d1t_index       *indexes;
+    size_t                 index_count;
+    const d1t_foreign_key *foreign_keys;
+    size_t                 foreign_key_count;
+    const d1t_check       *checks;
+    size_t                 check_count;
+    uint32_t               flags;       /* D1T_STRICT, D1T_WITHOUT_ROWID */
+} d1t_table;
+
+#define D1T__COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define D1T_COLUMN(name, type, flags) { name, type, flags, NULL, NULL, NULL, NULL }
+#define D1T_COLUMN_DEFAULT(name, type, flags, sql) { name, type, flags, sql, NULL, NULL, NULL }
+#define D1T_COLUMN_GENERATED(name, type, flags, sql) { name, type, flags, NULL, sql, NULL, NULL }
+#define D1T_COLUMN_ON_WRITE(name, type, flags, sql) { name, type, flags, NULL, NULL, sql, NULL }
+#define D1T_INDEX(name, columns) { name, columns, D1T__COUNT(columns), 0, NULL }
+#define D1T_UNIQUE_INDEX(name, columns) { name, columns, D1T__COUNT(columns), D1T_UNIQUE, NULL }
+#define D1T_REFERENCES(columns, parent, on_delete) \
+    { columns, D1T__COUNT(columns), parent, NULL, on_delete, D1T_NO_ACTION }
+#define D1T_TABLE(name, columns) D1T_TABLE_FLAGS(name, columns, 0)
+#define D1T_TABLE_FLAGS(name, columns, flags) \
+    { name, columns, D1T__COUNT(columns), NULL, 0, NULL, 0, NULL, 0, flags }
+#define D1T_TABLE_FULL(name, columns, indexes, foreign_keys, flags) \
+    { name, columns, D1T__COUNT(columns), indexes, D1T__COUNT(indexes), foreign_keys, D1T__COUNT(foreign_keys), \
+      NULL, 0, flags }
+
+/* The limits of D1, as data, because the server moves them. Zero members take the defaults of D1's documentation. */
+typedef struct d1t_limits {
+    uint32_t columns;       /* of a table: 100 */
+    uint32_t parameters;    /* of a statement: 100 */
+    uint32_t sql;           /* bytes of a statement: 100,000 */
+    uint32_t parameter;     /* bytes of a string parameter: 2,000,000 */
+    uint32_t row;           /* bytes of a stored row: 2,000,000 */
+    uint32_t body;          /* bytes of a request body that this client makes: 1,000,000; see config.max_body */
+    uint32_t like_pattern;  /* bytes: 50 */
+} d1t_limits;
+D1TDEF d1t_limits d1t_limits_default(void);
+
+/* Checks a declaration: names, at least one key column, no name twice (ASCII case ignored, as SQLite does), BINARY keys,
+   indexes and foreign keys over declared columns, at most limits->columns columns, expressions without ';' outside
+   strings. D1T_OK, D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_UTF8, D1T_ERR_LIMIT; *error (may be NULL) names what and where. */
+D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error);
+
+/* The column's number, or table->column_count. */
+D1TDEF size_t d1t_table_column(const d1t_table *table, d1t_str name);
+
+/* CREATE TABLE IF NOT EXISTS ... and CREATE [UNIQUE] INDEX IF NOT EXISTS ..., without ';'. */
+D1TDEF void d1t_write_create_table(d1t_writer *w, const d1t_table *table);
+D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const d1t_index *index);
+/* One column as in CREATE TABLE, for ALTER TABLE ... ADD COLUMN too. */
+D1TDEF void d1t_write_column(d1t_writer *w, const d1t_table *table, const d1t_column *column);
+/* "INTEGER", "REAL", "TEXT", "BLOB", "ANY" or "" (none). */
+D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column);
+
+/* Canonical JSON: the same table always gives the same bytes; members that have their default are left out; "version":1
+   comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it: call
+   d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it), D1T_ERR_NOMEM. */
+D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
+D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
+
+/* ================================================================================================================
+   ROOM wire: statements in, bytes out; bytes in, events out
+   ============================================================================================================= */
+
+/* ---- >>request ------------------------------------------------------------------------------------------------ */
+
+/* A body is a sequence of parts. The current part writes itself into any writer, always the same bytes; advance goes to
+   the next part (false: that was the last), rewind to the first. That makes a body pullable, countable and repeatable
+   without ever being in memory as a whole. */
+typedef struct d1t_body {
+    void (*write)(void *ctx, d1t_writer *w);
+    bool (*advance)(void *ctx);
+    void (*rewind)(void *ctx);
+    void  *ctx;
+} d1t_body;
+
+/* One HTTP request. Strings are views that live until the op ends. */
+typedef struct d1t_request {
+    d1t_str  method;        /* "POST" */
+    d1t_str  url;
+    d1t_str  token;         /* goes behind "Authorization: Bearer "; never log it */
+    d1t_str  content_type;  /* "application/json" */
+    uint64_t body_size;     /* for Content-Length */
+    uint64_t deadline_ms;   /* on the clock given to d1t_next: give up then */
+    d1t_body body;          /* private from here */
+    uint64_t offset;        /* inside the current part */
+    bool     at_end;
+} d1t_request;
+
+/* The next bytes of the body, up to cap; 0 at its end. */
+D1TDEF size_t d1t_request_read(d1t_request *req, void *buf, size_t cap);
+/* Back to the first byte, for a retry of the transport's own. */
+D1TDEF void   d1t_request_rewind(d1t_request *req);
+/* Private to the core and its tests: sets body and body_size. */
+D1TDEF void   d1t_request_set_body(d1t_request *req, d1t_body body);
+
+/* A statement of the caller's. SQL as D1 takes it; arguments are for ?1, ?2 ... (or ? in order), all of them used. */
+typedef struct d1t_statement {
+    const char      *sql;
+    const d1t_value *args;
+    size_t           arg_count;
+} d1t_statement;
+
+/* The SQL with each ?N rewritten so that a parameter that travels as a string arrives as its kind: CAST(?N AS INTEGER),
+   CAST(?N AS REAL), unhex(?N), nullif(?N,?N). Refuses named parameters, arguments out of range or never used, an
+   unterminated string, and more than one statement. D1T_OK, D1T_ERR_SQL, D1T_ERR_VALUE, D1T_ERR_LIMIT. */
+D1TDEF d1t_result d1t_write_statement_sql(d1t_writer *w, const d1t_statement *s, d1t_error *error);
+/* {"sql":"...","params":["..."]} */
+D1TDEF d1t_result d1t_write_statement(d1t_writer *w, const d1t_statement *s, d1t_error *error);
+
+/* ---- >>reply -------------------------------------------------------------------------------------------------- */
+
+/* What D1 tells about a statement. Absent members are 0. */
+typedef struct d1t_meta {
+    uint64_t duration_us, sql_duration_us;
+    uint64_t changes;           /* includes triggers and cascades */
+    int64_t  last_row_id;
+    uint64_t rows_read, rows_written, size_after, total_attempts;
+    bool     changed_db, served_by_primary;
+    char     served_by[32], region[8], colo[8];
+} d1t_meta;
+
+typedef enum d1t_reply_kind {
+    D1T_REPLY_COLUMN,       /* a result column's name */
+    D1T_REPLY_CELL,         /* a value of a row, in pieces */
+    D1T_REPLY_ROW,          /* the row is complete */
+    D1T_REPLY_STATEMENT     /* the statement's result is complete; meta is set */
+} d1t_reply_kind;
+
+typedef struct d1t_reply_event {
+    d1t_reply_kind kind;
+    uint32_t       statement, column;
+    d1t_json_kind  json;        /* CELL: STRING, NUMBER, TRUE, FALSE, NULL, or ARRAY: one number of a blob */
+    d1t_str        text;
+    bool           first, last; /* CELL, COLUMN: pieces of one text; a blob is ARRAY (first), NUMBERs, ARRAY_END (last) */
+    const d1t_meta *meta;       /* STATEMENT */
+} d1t_reply_event;
+
+/* Non-zero stops the reply with that result. */
+typedef d1t_result (*d1t_reply_handler)(void *ctx, const d1t_reply_event *event);
+
+#define D1T_SERVER_TEXT 256
+
+/* The reader of one reply of /raw: any pieces, any body. Rows are events as they arrive; nothing is kept but the first
+   error's code and message. */
+typedef struct d1t_reply {
+    d1t_json_reader   json;
+    d1t_reply_handler handler;
+    void             *ctx;
+    d1t_meta          meta;         /* of the current statement */
+    d1t_meta          total;        /* sums over the statements (size_after and names: the last) */
+    uint32_t          statement, column;
+    uint32_t          statements;   /* complete results */
+    int32_t           d1_code;      /* of errors[0] */
+    uint8_t           success;      /* 0 not seen, 1 true, 2 false */
+    bool              failed_statement, saw_error, blob;
+    uint8_t           place[8];     /* what each level of nesting is */
+    uint8_t           key;          /* the member being read */
+    uint8_t           key_n, number_n;
+    char              key_text[20], number[26];
+    uint16_t          text_n;
+    char              text[D1T_SERVER_TEXT];    /* errors[0].message, or the first bytes of a body that is not JSON */
+} d1t_reply;
+
+D1TDEF void       d1t_reply_init(d1t_reply *r, d1t_reply_handler handler, void *ctx);
+/* D1T_OK, D1T_ERR_JSON, D1T_ERR_DEPTH, or the handler's result; the first one sticks. */
+D1TDEF d1t_result d1t_reply_feed(d1t_reply *r, const void *data, size_t size);
+/* At the end of the body: D1T_OK if it was one whole JSON text. */
+D1TDEF d1t_result d1t_reply_end(d1t_reply *r);
+
+/* ================================================================================================================
+   ROOM exchange: one request until it is settled; the rate of an account
+   ============================================================================================================= */
+
+/* ---- >>limiter ------------------------------------------------------------------------------------------------ */
+
+/* Cloudflare allows 1,200 API requests in 5 minutes per account token and then blocks everything for 5 minutes. The
+   limiter counts in 31 slots of 10 s (one more than the window holds, so that it never allows too much). Share one among
+   the clients of an account; it belongs to one thread. A zeroed struct is ready to use. */
+typedef struct d1t_limiter {
+    uint32_t requests;      /* per 5 minutes; 0 = 1,200 */
+    uint16_t used[31];
+    uint64_t slot;          /* the newest slot: ms / 10,000 */
+    uint64_t blocked_until; /* ms: the server said so (429, or a Ratelimit header with nothing left) */
+} d1t_limiter;
+
+/* When a request may be sent: now_ms or later. d1t_limiter_count says that it was sent. */
+D1TDEF uint64_t d1t_limiter_wait(d1t_limiter *l, uint64_t now_ms);
+D1TDEF void     d1t_limiter_count(d1t_limiter *l, uint64_t now_ms);
+
+/* ---- >>op ----------------------------------------------------------------------------------------------------- */
+
+/* What a driver has to do next. */
+typedef enum d1t_step {
+    D1T_SEND = 1,   /* perform todo.request and feed todo.op */
+    D1T_WAIT,       /* nothing to do before todo.wake_ms, unless an op in flight moves */
+    D1T_CANCEL,     /* todo.op is past its deadline: drop its request, feed it no more */
+    D1T_DONE,
+    D1T_FAIL
+} d1t_step;
+
+/* Zero members take the defaults. */
+typedef struct d1t_retry {
+    uint32_t attempts;          /* of one request, the first included: 5 */
+    uint32_t base_ms;           /* backoff is random in 0 .. min(cap, base * 2^n) ("full jitter"): 250 */
+    uint32_t cap_ms;            /* 20,000 */
+    uint32_t retry_after_ms;    /* the longest Retry-After that is obeyed: 300,000 */
+    uint32_t deadline_ms;       /* of a request: 35,000, because D1 gives a request 30 s */
+    uint32_t budget;            /* tokens: 500; a retry takes 5 (10 after a timeout), a success gives 1 back */
+} d1t_retry;
+
+/* What ops of one client share. */
+typedef struct d1t_exchange {
+    d1t_retry    retry;
+    d1t_limiter *limiter;
+    uint64_t     random;        /* state of the jitter */
+    uint32_t     budget;        /* tokens left */
+    uint64_t     quiet_until;   /* ms: until then a request whose outcome is unknown may still land, and nothing else
+                                   than the same request is sent */
+    uint64_t     max_reply;     /* bytes of a reply: 16 MiB */
+} d1t_exchange;
+
+/* One request until it is settled: classification, retries, backoff, deadline. No I/O, no clock. */
+typedef struct d1t_op {
+    d1t_request   request;
+    d1t_reply     reply;
+    d1t_exchange *exchange;
+    uint8_t       state;
+    bool          idempotent;       /* may be sent again after an unknown outcome */
+    bool          read_only;        /* cannot leave anything behind */
+    bool          unknown;          /* an earlier attempt may have been applied */
+    bool          timed_out;
+    uint32_t      attempt;          /* from 1 */
+    uint32_t      expect;           /* results in the reply */
+    uint64_t      wake_ms, sent_ms;
+    uint64_t      received;         /* bytes of the reply */
+    int32_t       http_status, transport_code;
+    uint32_t      retry_after_s;
+    d1t_result    fed;              /* the first error while being fed */
+    d1t_result    transport;        /* how the driver ended it */
+    d1t_result    code;             /* settled: the result */
+    d1t_outcome   outcome;
+    bool          retryable;
+    bool          shrink;           /* a smaller request may pass */
+    void        (*before_retry)(void *ctx);     /* forget what the reply handler has kept */
+    bool        (*may_retry)(void *ctx);        /* NULL, or false once rows have been handed on */
+    void         *ctx;
+} d1t_op;
+
+typedef struct d1t_op_desc {
+    d1t_str           url, token;
+    d1t_body          body;
+    uint32_t          expect;
+    bool              idempotent, read_only;
+    d1t_reply_handler handler;
+    void            (*before_retry)(void *ctx);
+    bool            (*may_retry)(void *ctx);
+    void             *ctx;          /* of handler, before_retry and may_retry */
+} d1t_op_desc;
+
+D1TDEF void       d1t_op_init(d1t_op *op, d1t_exchange *exchange, const d1t_op_desc *desc);
+/* SEND: op->request is to be performed. WAIT: until *wake_ms. CANCEL: past the deadline. DONE, FAIL: settled. */
+D1TDEF d1t_step   d1t_op_next(d1t_op *op, uint64_t now_ms, uint64_t *wake_ms);
+
+/* A driver feeds what arrives, in this order, and ends with d1t_op_on_end (d1t_run calls that one itself with the result
+   of perform). Header names are matched with ASCII case ignored; only retry-after and ratelimit are looked at. */
+D1TDEF void       d1t_op_on_status(d1t_op *op, int32_t status);
+D1TDEF void       d1t_op_on_header(d1t_op *op, const char *name, const char *value);
+/* D1T_OK, or a reason to stop reading (the cap, a callback that stops). */
+D1TDEF d1t_result d1t_op_on_body(d1t_op *op, const void *data, size_t size);
+/* result: D1T_OK (the body ended as it should), D1T_ERR_CONNECT or D1T_ERR_TLS (nothing was sent), D1T_ERR_TRANSPORT,
+   D1T_ERR_TIMEOUT. code: the transport's own number for the error object, or 0. */
+D1TDEF void       d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_t code);
+/* For a transport that returns only a result from perform: the number for the error object. */
+D1TDEF void       d1t_op_set_transport_code(d1t_op *op, int32_t code);
+
+/* The classification table, callable alone: message first, then Cloudflare's code, then the HTTP status.
+   See docs/troubleshooting.md. */
+typedef struct d1t_verdict {
+    d1t_result  code;
+    d1t_outcome outcome;
+    bool        retryable;  /* if idempotent, where the outcome is unknown */
+    bool        shrink;
+    bool        lands_late; /* the request may still be running */
+} d1t_verdict;
+D1TDEF d1t_verdict d1t_classify(d1t_result transport, int32_t http_status, int32_t d1_code, d1t_str message);
+
+/* ================================================================================================================
+   ROOM planning: statement texts; order, dedupe, cut; the real schema read back; the differ
+   ============================================================================================================= */
+
+/* ---- >>write -------------------------------------------------------------------------------------------------- */
+
+/* What is done with a row. */
+typedef enum d1t_write_kind {
+    D1T_WRITE_UPSERT = 0,
+    D1T_WRITE_UPDATE,       /* some columns; a row that does not exist stays missing */
+    D1T_WRITE_DELETE
+} d1t_write_kind;
+
+/* Only where the stored value of a column (of a content hash, say) equals or differs from `value`. A missing row: an
+   upsert inserts it, a delete does nothing. NULL equals only NULL. */
+typedef struct d1t_condition {
+    const char *column;
+    bool        equals;     /* false: differs */
+    d1t_value   value;      /* d1t_absent(): the value that the row itself carries for that column (differs only) */
+} d1t_condition;
+
+/* A set of columns, one bit each. */
+typedef struct d1t_columns {
+    uint64_t bits[2];
+} d1t_columns;
+
+/* A table made ready for writing: the order in which a row's elements travel (keys first) and what a batch must know. */
+typedef struct d1t_shape {
+    const d1t_table *table;
+    uint8_t  order[128];    /* element -> column number */
+    uint8_t  keys;          /* elements 0 .. keys - 1 are the key */
+    uint8_t  elements;      /* keys and the other writable columns */
+    uint8_t  rank;          /* parents before children: 0 references nothing */
+    bool     has_unique;    /* a UNIQUE index besides the key */
+} d1t_shape;
+
+/* One statement over rows of one table; the rows are parameter ?1 = "[[...],...]". */
+typedef struct d1t_write_desc {
+    const d1t_shape *shape;
+    d1t_columns      columns;   /* UPDATE: which columns the rows carry besides the key */
+    uint8_t          kind;      /* d1t_write_kind */
+    bool             equals;
+    int16_t          condition; /* column number, or -1; the value to compare with is the row's last element */
+} d1t_write_desc;
+
+D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table);
+/* big: columns whose values are parameters of their own (?2, ?3 ...) because the row is too wide for one parameter; a
+   BLOB takes two, its halves in hex. */
+D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns big);
+/* UPDATE that moves the values of a unique index out of the way before rows of `desc` (?1) are written: of rows in D1
+   that hold a value which another row of the batch takes, and that are themselves written (?1) or deleted (?2: keys).
+   False, and nothing written: the index cannot be parked, or these rows do not carry all its columns. */
+D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *desc, const d1t_index *index);
+
+/* ---- >>batch -------------------------------------------------------------------------------------------------- */
+
+/* Pending rows, encoded once as they arrive and pulled in key order. One block of memory: rows grow up from its start,
+   the hash of their keys (on flush: the sort) down from its end. Private; a client has one. */
+typedef struct d1t_batch {
+    char           *p;
+    size_t          size;       /* of the block */
+    size_t          n;          /* bytes of rows, headers and dead rows included */
+    size_t          text;       /* bytes of row texts that would be sent */
+    size_t          overhead;   /* bytes of everything else in the request: statements of the groups */
+    uint32_t        rows, live; /* all rows, rows that would be sent */
+    uint32_t        slots;      /* of the hash: a power of two, or 0 before the first row */
+    uint32_t        ordered;    /* rows in the sorted order; 0: not sorted */
+    uint32_t        groups;     /* different statements so far */
+    uint32_t        max_groups;
+    d1t_write_desc *group;      /* [max_groups] */
+    uint32_t       *group_sort; /* [max_groups]: the order of statements */
+    size_t          mark;       /* bytes of rows before the open group; SIZE_MAX: no open group */
+    uint64_t        next_row;   /* number of the last row since open */
+    uint64_t        seed;       /* of the hash */
+    const d1t_limits *limits;
+    d1t_allocator   allocator;  /* for wide rows */
+    d1t_buffer      wide;       /* parameters of the one row that is too wide for the block; n 0: none */
+    d1t_columns     big;        /* its columns that are parameters of their own */
+    uint32_t        wide_group;
+    d1t_policy      nan_policy, nul_policy;
+} d1t_batch;
+
+/* A walk over the parts of one request's body: prologue, parks, rows by statement, epilogue. Private. */
+struct d1t__send {
+    struct d1t_batch   *batch;
+    const d1t_statement *prologue, *epilogue;
+    size_t               prologue_count, epilogue_count;
+    uint32_t             from, to;          /* the rows sent, as positions in the order */
+    bool                 park, probe;
+    uint8_t              stage;             /* where the walk is: */
+    uint32_t             statements;        /* begun so far */
+    uint32_t             i, end;            /* the row written, and where its statement's rows end */
+    uint32_t             run;               /* where its statement's rows begin */
+    uint32_t             index;             /* park: number of the unique index */
+};
+
+/* ---- >>schema_read -------------------------------------------------------------------------------------------- */
+
+/* What a database has, as read back from it. Strings live in the arena that was given. */
+typedef struct d1t_schema_column {
+    const char *name, *type, *default_sql;
+    bool        not_null, generated;
+    uint32_t    key;            /* 0, or position in the primary key from 1 */
+} d1t_schema_column;
+
+typedef struct d1t_schema_index {
+    const char  *name;          /* of any origin: CREATE INDEX, UNIQUE, PRIMARY KEY */
+    const char  *sql;           /* NULL: made by a constraint */
+    bool         unique, partial;
+    const char **columns;       /* NULL in a place: an expression */
+    size_t       column_count;
+} d1t_schema_index;
+
+typedef struct d1t_schema_table {
+    const char        *name, *sql;
+    bool               strict, without_rowid;
+    d1t_schema_column *columns;
+    size_t             column_count;
+    d1t_schema_index  *indexes;
+    size_t             index_count;
+    uint32_t           foreign_keys;
+    struct d1t_schema_table *next;
+} d1t_schema_table;
+
+typedef struct d1t_schema {
+    d1t_arena        *arena;
+    d1t_schema_table *tables;   /* a list in the order read */
+} d1t_schema;
+
+/* The one statement that reads the schema: a row per table with one JSON text. */
+D1TDEF const char *d1t_schema_sql(void);
+/* Adds a table from such a text. D1T_OK, D1T_ERR_PROTOCOL, D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json);
+D1TDEF const d1t_schema_table *d1t_schema_find(const d1t_schema *schema, const char *name);
+
+/* ---- >>plan --------------------------------------------------------------------------------------------------- */
+
+/* The worst that a step does to data. */
+typedef enum d1t_effect { D1T_EFFECT_NONE = 0, D1T_EFFECT_LOSSY, D1T_EFFECT_DESTRUCTIVE } d1t_effect;
+
+typedef enum d1t_step_kind { D1T_CREATE_TABLE = 1, D1T_ADD_COLUMN, D1T_CREATE_INDEX, D1T_REFUSED } d1t_step_kind;
+
+typedef struct d1t_plan_step {
+    d1t_step_kind kind;
+    d1t_effect    effect;
+    const char   *table;
+    const char   *text;     /* "+ column symbols.kind TEXT", or why it is refused and the cure */
+    const char   *sql;      /* NULL: refused */
+    struct d1t_plan_step *next;
+} d1t_plan_step;
+
+/* A plan: what would make D1 hold the declared tables. Zeroed or made by d1t_plan_read; always free it. */
+typedef struct d1t_plan {
+    d1t_plan_step *steps, *last;
+    uint32_t       step_count, refused;
+    d1t_arena      arena;
+    struct d1t_client *db;
+} d1t_plan;
+
+/* The differ: pure. Tables that are missing are created, nullable or defaulted columns and indexes added; everything
+   else that differs is a refused step that says so. Tables that are not declared are left alone.
+   D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
+D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_table *const *tables, size_t count,
+                                d1t_error *error);
+/* One line a step: "+ table symbols", its effect, no values. */
+D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx);
+D1TDEF void d1t_plan_free(d1t_plan *plan);
+
+/* ================================================================================================================
+   ROOM client: one database
+   ============================================================================================================= */
+
+/* ---- >>client ------------------------------------------------------------------------------------------------- */
+
+#define D1T_TRANSPORT_VERSION 1u
+
+/* How requests are performed. Needed by the blocking verbs only; a program that drives d1t_next itself leaves it zero. */
+typedef struct d1t_transport {
+    uint32_t   version;     /* D1T_TRANSPORT_VERSION */
+    void      *ctx;
+    /* Performs one request and feeds op; see docs/transports.md. D1T_OK, D1T_ERR_CONNECT and D1T_ERR_TLS (surely nothing
+       arrived), D1T_ERR_TRANSPORT, D1T_ERR_TIMEOUT. */
+    d1t_result (*perform)(void *ctx, d1t_request *req, d1t_op *op);
+    uint64_t   (*now_ms)(void *ctx);            /* monotonic */
+    void       (*sleep_ms)(void *ctx, uint64_t ms);
+    void       (*close)(void *ctx);             /* NULL, or called once by d1t_close */
+} d1t_transport;
+
+typedef enum d1t_setup_mode {
+    D1T_SETUP_APPLY = 0,    /* create what is missing */
+    D1T_SETUP_VERIFY,       /* change nothing; a difference is D1T_ERR_SCHEMA */
+    D1T_SETUP_TRUST         /* read nothing, change nothing (devices) */
+} d1t_setup_mode;
+
+typedef enum d1t_event_kind {
+    D1T_EVENT_SEND = 1,     /* a request goes out: bytes, attempt */
+    D1T_EVENT_REPLY,        /* a request is settled: result, http_status, ms */
+    D1T_EVENT_RETRY,        /* it will be sent again after ms */
+    D1T_EVENT_FLUSH,        /* a batch is in D1: rows, bytes, ms */
+    D1T_EVENT_SETUP,        /* a step of the plan is applied: table */
+    D1T_EVENT_POISON        /* a row was refused: table, row */
+} d1t_event_kind;
+
+/* A plain struct; never a value, never the token. */
+typedef struct d1t_event {
+    d1t_event_kind what;
+    const char    *table;       /* or NULL */
+    uint64_t       rows, row, bytes, ms;
+    uint32_t       attempt;
+    int32_t        http_status;
+    d1t_result     result;
+} d1t_event;
+
+/* Counters since open. */
+typedef struct d1t_stats {
+    uint64_t rows_sent;         /* rows in requests that D1 applied */
+    uint64_t rows_upserted, rows_updated, rows_deleted;     /* of these, by verb */
+    uint64_t rows_changed;      /* rows that D1 says it wrote directly (a retry after an unknown outcome may count less) */
+    uint64_t rows_merged;       /* rows that were replaced by a later one before they were sent */
+    uint64_t rows_poisoned;
+    uint64_t rows_read, rows_written;   /* as billed by D1 */
+    uint64_t requests, retries, flushes;
+    uint64_t unknown;           /* requests whose outcome was unknown at first */
+    uint64_t maybe_billed;      /* requests that D1 ran and rolled back; their rows are not known */
+    uint64_t bytes_sent, bytes_received;
+    uint64_t waited_ms;         /* for backoff, rate limit and quiet time */
+    uint64_t sql_us;            /* D1's own time for statements */
+} d1t_stats;
+
+/* What these counters cost beyond the free allowance, in 10^-9 US dollars: 1,000 a written row, 1 a read one
+   (D1 pricing: $1.00 and $0.001 a million). */
+D1TDEF uint64_t d1t_stats_cost(const d1t_stats *stats);
+
+/* Configuration: zero it (or d1t_config_from_env) and set what differs. Strings are copied at open. */
+typedef struct d1t_config {
+    const char    *account, *database;  /* 32 hex digits; UUID */
+    const char    *token;               /* an API token with "D1 Edit" */
+    const char    *base_url;            /* default https://api.cloudflare.com/client/v4; plain http only to loopback */
+    const char    *database_url;        /* replaces the three: everything before "/raw" */
+    d1t_transport  transport;           /* zero: libcurl */
+    d1t_setup_mode setup;
+    d1t_allocator  allocator;           /* zero: malloc */
+    void          *memory;              /* instead of an allocator: one block for everything, aligned to 8 */
+    size_t         memory_size;
+    size_t         max_body;            /* bytes of a request: 1,000,000, or what the memory allows */
+    size_t         max_kept;            /* bytes of a result row or plan that may be kept: 8 MiB, or memory_size / 16 */
+    uint64_t       max_reply;           /* bytes of a reply: 16 MiB */
+    uint32_t       max_groups;          /* different statements in a batch: 32 (4 under 64 KiB of memory) */
+    d1t_limits     limits;
+    d1t_retry      retry;
+    d1t_limiter   *limiter;             /* NULL: the client's own */
+    uint64_t       seed;                /* of jitter; 0: from the client's address */
+    d1t_policy     nan_policy;          /* D1T_REFUSE or D1T_MAKE_NULL */
+    d1t_policy     nul_policy;          /* D1T_REFUSE or D1T_STRIP */
+    bool           driven;              /* the program drives d1t_next itself: nothing blocks, a full batch is D1T_FULL */
+    bool           isolate;             /* a refused batch: write every row but the refused ones */
+    void         (*on_event)(void *ctx, const d1t_event *event);
+    void         (*on_poison)(void *ctx, const d1t_error *error, d1t_str key);  /* key: JSON array of the row's key */
+    void          *ctx;                 /* of on_event and on_poison */
+} d1t_config;
+
+/* CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_DATABASE_ID, CLOUDFLARE_API_TOKEN, CLOUDFLARE_API_BASE_URL (a whole database URL,
+   ending in /database/<id>, replaces account and database). Views of the environment. */
+D1TDEF d1t_config d1t_config_from_env(void);
+
+/* What the client is doing. Private. */
+struct d1t__task {
+    uint8_t   kind, phase, rounds;
+    bool      active, has_op, announced, limited;
+    bool      probing;          /* looking for the refused row */
+    uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
+    uint32_t  total;            /* rows that this request is about */
+    uint64_t  changed;          /* counted in the reply so far */
+    uint64_t  started_ms, wait_from;
+    d1t_error error;            /* while probing: what the whole batch failed with */
+};
+
+/* A client: caller-owned, any storage, not to be moved while open. Read error and stats; the rest is private. */
+typedef struct d1t_client {
+    d1t_error     error;
+    d1t_stats     stats;
+    /* private from here */
+    bool          open, busy, driven, isolate, park, counting;
+    d1t_setup_mode setup;
+    d1t_transport transport;
+    d1t_allocator allocator;
+    d1t_block     block;            /* config.memory */
+    char         *base;             /* one piece: url, token, groups */
+    size_t        base_size, token_size;
+    char         *token;
+    size_t        max_kept, batch_size;
+    void        (*on_event)(void *ctx, const d1t_event *event);
+    void        (*on_poison)(void *ctx, const d1t_error *error, d1t_str key);
+    void         *ctx;
+    d1t_limits    limits;
+    d1t_limiter   limiter;
+    d1t_exchange  exchange;
+    d1t_batch     batch;
+    d1t_shape    *shapes;
+    size_t        table_count, table_cap;
+    const d1t_statement *prologue, *epilogue;
+    size_t        prologue_count, epilogue_count;
+    struct d1t__task task;
+    struct d1t__send send;
+    void         *job;              /* of a query, an exec or a plan */
+    d1t_str       url, key;         /* key: of the row that error names */
+    uint64_t      now_ms;
+    d1t_op        op;
+} d1t_client;
+
+/* Opens: checks and copies the configuration, takes the memory, no I/O. Errors also stay in db->error.
+   D1T_OK, D1T_ERR_CONFIG, D1T_ERR_NOMEM, D1T_ERR_SPACE (error.need bytes would do), D1T_ERR_VERSION, D1T_ERR_UNSUPPORTED. */
+#define d1t_open(db, config) d1t_open_((db), (config), D1T_VERSION_NUM, sizeof(d1t_client))
+D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t version, size_t size);
+
+/* Takes back the error, so that the client goes on. D1T_KEEP_ROWS leaves the pending rows (but the refused one) to be
+   flushed again, D1T_DROP_ROWS forgets them. D1T_OK, D1T_ERR_STATE (not open), D1T_ERR_BUSY. */
+typedef enum d1t_clear_mode { D1T_KEEP_ROWS = 1, D1T_DROP_ROWS = 2 } d1t_clear_mode;
+D1TDEF d1t_result d1t_clear(d1t_client *db, d1t_clear_mode mode);
+
+/* The key of the row that db->error names, as a JSON array; none if unknown. Contains values: do not log it where they do
+   not belong. Valid until the next call. */
+D1TDEF d1t_str d1t_error_key(const d1t_client *db);
+/* The server's own words about the last refused request; may contain values. Valid until the next request. */
+D1TDEF d1t_str d1t_server_text(const d1t_client *db);
+
+/* Statements that go before and after the rows of every batch, in the same transaction: fences, locks and preconditions
+   before, watermarks and states after. Borrowed until replaced; 0 removes them. They must be idempotent. A precondition
+   aborts the batch: SELECT json_extract('{}','d1t '||<text>) WHERE <bad>  (D1T_ERR_PRECONDITION).
+   D1T_OK, D1T_ERR_BUSY, and the errors of d1t_write_statement. */
+D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
+                             const d1t_statement *epilogue, size_t epilogue_count);
+
+/* Driven form. Each verb that needs the network is a task that its _start begins: D1T_OK, D1T_ERR_BUSY (a task is active),
+   or the standing error. Then call d1t_next until D1T_DONE or D1T_FAIL (db->error). The blocking verbs of >>run are
+   _start and d1t_run. */
+typedef struct d1t_todo {
+    d1t_op      *op;        /* SEND, CANCEL */
+    d1t_request *request;   /* SEND */
+    uint64_t     wake_ms;   /* WAIT */
+} d1t_todo;
+D1TDEF d1t_step   d1t_next(d1t_client *db, uint64_t now_ms, d1t_todo *todo);
+D1TDEF d1t_result d1t_flush_start(d1t_client *db);
+
+/* ---- >>setup -------------------------------------------------------------------------------------------------- */
+
+/* The task of d1t_setup. */
+D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count);
+
+/* The tasks of d1t_plan_read and d1t_plan_apply. */
+D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
+D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow);
+
+/* ---- >>query -------------------------------------------------------------------------------------------------- */
+
+/* A result row: views for the callback. */
+typedef struct d1t_row {
+    const d1t_str   *names;
+    const d1t_value *values;
+    size_t           count;
+} d1t_row;
+
+/* Non-zero stops: D1T_ERR_CANCELED. Rows are provisional until the call returns D1T_OK. */
+typedef int (*d1t_on_row)(void *ctx, const d1t_row *row);
+
+/* The tasks of d1t_query, d1t_read and d1t_exec. */
+D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
+                                  void *ctx);
+D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
+                                 size_t count, d1t_on_row on_row, void *ctx);
+D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements, size_t count);
+
+/* ---- >>probe -------------------------------------------------------------------------------------------------- */
+
+/* No calls of its own: a flush that a constraint refuses looks for the row by itself (config.isolate, on_poison). */
+
+/* ================================================================================================================
+   ROOM drivers: the only rooms that wait or do I/O
+   ============================================================================================================= */
+
+/* ---- >>run ---------------------------------------------------------------------------------------------------- */
+
+/* Runs the client's task to its end over a transport (NULL: the client's own). The result is the task's. */
+D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
+
+/* The blocking verbs. Each is its task run to the end, so that the two forms cannot differ. */
+
+/* Declares the tables that rows are for and, by config.setup, makes D1 have them. May be called again with more tables.
+   D1T_OK, D1T_ERR_ARG (empty list), D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_SCHEMA (db->error.text says what differs and the
+   cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
+D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
+
+/* Reads D1 and plans, writing nothing; then applies what was planned if no step is worse than `allow` (else
+   D1T_ERR_SCHEMA). A refused step is D1T_ERR_SCHEMA on apply. */
+D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
+D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
+
+/* Rows. `values` are one for each column that takes values (not generated, not on-write), in declared order; `keys` one
+   for each key column, in declared order. They are read before the call returns. A later row of the same key replaces or
+   completes a pending one. A full batch is flushed first; with config.driven the answer is D1T_FULL and the row is
+   not taken.
+   D1T_OK, D1T_FULL, D1T_ERR_VALUE, D1T_ERR_UTF8, D1T_ERR_JSON, D1T_ERR_LIMIT (a row or value over a limit),
+   D1T_ERR_STATE (a table that d1t_setup was not given), D1T_ERR_BUSY, D1T_ERR_NOMEM, D1T_ERR_SPACE, and what a flush
+   returns. */
+D1TDEF d1t_result d1t_upsert(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
+/* Only the columns that are not d1t_absent(). A row that does not exist stays missing. */
+D1TDEF d1t_result d1t_update(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
+D1TDEF d1t_result d1t_delete(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count);
+/* The same where a condition holds. A condition on an undeclared column is D1T_ERR_VALUE. */
+D1TDEF d1t_result d1t_upsert_where(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count,
+                                   const d1t_condition *condition);
+D1TDEF d1t_result d1t_delete_where(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count,
+                                   const d1t_condition *condition);
+
+/* Rows between begin and end travel in one request, all or nothing. A group larger than a request is D1T_ERR_LIMIT.
+   Begin: D1T_OK, D1T_ERR_STATE (a group is open). End: D1T_OK, D1T_ERR_STATE (none is open). */
+D1TDEF d1t_result d1t_group_begin(d1t_client *db);
+D1TDEF d1t_result d1t_group_end(d1t_client *db);
+
+/* Sends the pending rows. D1T_OK, or the error that stands in db->error; nothing of a refused batch is in D1. */
+D1TDEF d1t_result d1t_flush(d1t_client *db);
+
+/* A query of your own; pending rows are flushed first. Values arrive as D1's JSON has them: NULL, integers, doubles (a
+   REAL without fraction arrives as an integer; +-Inf as NULL), text, blobs. An integer of 2^53 or more may have been
+   rounded on D1's side and is D1T_ERR_INEXACT: select CAST(x AS TEXT), or use d1t_read.
+   It is retried only before its first row. A statement that writes belongs into d1t_exec.
+   D1T_OK, D1T_ERR_SQL, D1T_ERR_VALUE, D1T_ERR_INEXACT, D1T_ERR_CANCELED, D1T_ERR_TOO_BIG, and request errors. */
+D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row, void *ctx);
+
+/* Rows of a declared table, every value exact and of its declared kind; all columns in declared order, ordered by key.
+   where_sql: NULL, or a condition with parameters; quote names in it with backticks. */
+D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args, size_t count,
+                           d1t_on_row on_row, void *ctx);
+
+/* Your own statements as one atomic batch; pending rows are flushed first. Not idempotent as far as the header knows: it
+   is sent again only if surely nothing of it was applied; else the error's outcome is D1T_UNKNOWN and you have to look. */
+D1TDEF d1t_result d1t_exec(d1t_client *db, const d1t_statement *statements, size_t count);
+
+/* Flushes (if no error stands), wipes the token, releases everything; error and stats stay readable. Returns the first
+   error of the whole run. May be called on a client that failed to open, and twice. */
+D1TDEF d1t_result d1t_close(d1t_client *db);
+
+#ifndef D1T_NO_STDIO
+/* For d1t_plan_print: writes the line to a FILE * and ends it. */
+D1TDEF void d1t_put_line(void *file, const char *line);
+#endif
+
+/* ---- >>curl --------------------------------------------------------------------------------------------------- */
+
+/* libcurl, blocking: one easy handle with keep-alive, HTTP/2 where offered, connect 10 s, total by the op's deadline,
+   TLS >= 1.2 verified, no redirects, no netrc, no compression; proxies from the environment as libcurl does it, or
+   `proxy` ("" = none). d1t_open makes one when config.transport is zero. transport.perform is NULL if there is no
+   memory. Call curl_global_init yourself before threads start. */
+typedef struct d1t_curl_options {
+    const char *proxy;          /* NULL: the environment's */
+    const char *ca_file;        /* NULL: libcurl's */
+    uint32_t    connect_ms;     /* 10,000 */
+} d1t_curl_options;
+D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* D1TARGET_H_INCLUDED */
+
+/* If you only use the API you can stop reading here. */
+
+#ifdef D1TARGET_IMPLEMENTATION
+#ifndef D1TARGET_IMPLEMENTATION_INCLUDED
+#define D1TARGET_IMPLEMENTATION_INCLUDED
+
+#ifndef D1T_NO_MALLOC
+#include <stdlib.h>
+#endif
+#if defined(D1T_MEMCPY) != defined(D1T_MEMSET) || defined(D1T_MEMCPY) != defined(D1T_MEMMOVE) || \
+    defined(D1T_MEMCPY) != defined(D1T_MEMCMP)
+#error "define all of D1T_MEMCPY, D1T_MEMMOVE, D1T_MEMSET and D1T_MEMCMP, or none"
+#endif
+#ifndef D1T_MEMCPY
+#include <string.h>
+#define D1T_MEMCPY memcpy
+#define D1T_MEMMOVE memmove
+#define D1T_MEMSET memset
+#define D1T_MEMCMP memcmp
+#endif
+#ifndef D1T_ASSERT
+#define D1T_ASSERT(condition) ((void)0)
+#endif
+#define D1T__PRIVATE static D1T__UNUSED
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ================================================================================================================
+   ROOM base (implementation)
+   ============================================================================================================= */
+
+/* ---- >>results (implementation) ------------------------------------------------------------------------------- */
+
+#define D1T__RESULT_NAME(name, value, text) case name: return #name;
+#define D1T__RESULT_TEXT(name, value, text) case name: return text;
+
+D1TDEF const char *d1t_result_name(d1t_result code) {
+    switch (code) {
+        D1T_RESULTS(D1T__RESULT_NAME)
+        case D1T__RESULT_END: break;
+    }
+    return "D1T_ERR_(unknown)";
+}
+
+D1TDEF const char *d1t_result_text(d1t_result code) {
+#ifdef D1T_NO_ERRSTR
+    return d1t_result_name(code);
+#else
+    switch (code) {
+        D1T_RESULTS(D1T__RESULT_TEXT)
+        case D1T__RESULT_END: break;
+    }
+    return "an unknown result";
+#endif
+}
+
+/* ---- >>text (implementation) ---------------------------------------------------------------------------------- */
+
+D1T__PRIVATE size_t d1t__strlen(const char *s) {
+    size_t n = 0;
+    while (s[n]) n++;
+    return n;
+}
+
+D1TDEF d1t_str d1t_bytes(const void *p, size_t n) {
+    d1t_str s;
+    s.p = (const char *)p;
+    s.n = n;
+    return s;
+}
+
+D1TDEF d1t_str d1t_cstr(const char *s) {
+    return d1t_bytes(s, s ? d1t__strlen(s) : 0);
+}
+
+D1TDEF bool d1t_str_equal(d1t_str a, d1t_str b) {
+    return a.n == b.n && (a.n == 0 || D1T_MEMCMP(a.p, b.p, a.n) == 0);
+}
+
+D1T__PRIVATE char d1t__lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+D1TDEF bool d1t_str_equal_nocase(d1t_str a, d1t_str b) {
+    size_t i;
+    if (a.n != b.n) return false;
+    for (i = 0; i < a.n; i++)
+        if (d1t__lower(a.p[i]) != d1t__lower(b.p[i])) return false;
+    return true;
+}
+
+D1T__PRIVATE bool d1t__same(const char *a, const char *b) {
+    return d1t_str_equal(d1t_cstr(a), d1t_cstr(b));
+}
+
+D1T__PRIVATE bool d1t__same_name(const char *a, const char *b) {
+    return d1t_str_equal_nocase(d1t_cstr(a), d1t_cstr(b));
+}
+
+/* Does s begin with prefix, ASCII case ignored? */
+D1T__PRIVATE bool d1t__begins(d1t_str s, const char *prefix) {
+    size_t n = d1t__strlen(prefix);
+    return s.n >= n && d1t_str_equal_nocase(d1t_bytes(s.p, n), d1t_bytes(prefix, n));
+}
+
+/* Where needle stands in s; s.n: nowhere. */
+D1T__PRIVATE size_t d1t__find(d1t_str s, const char *needle) {
+    size_t n = d1t__strlen(needle), i;
+    for (i = 0; i + n <= s.n; i++)
+        if (D1T_MEMCMP(s.p + i, needle, n) == 0) return i;
+    return s.n;
+}
+
+D1T__PRIVATE bool d1t__contains(d1t_str s, const char *needle) {
+    return d1t__find(s, needle) < s.n;
+}
+
+/* The bytes of the well-formed sequence at p (Unicode table 3-7), 0 if there is none. */
+D1T__PRIVATE size_t d1t__utf8_step(const unsigned char *p, size_t n) {
+    unsigned char low = 0x80, high = 0xBF;
+    size_t i, need;
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
+    need = p[0] < 0xE0 ? 2u : p[0] < 0xF0 ? 3u : 4u;
+    if (p[0] == 0xE0) low = 0xA0;
+    if (p[0] == 0xED) high = 0x9F;
+    if (p[0] == 0xF0) low = 0x90;
+    if (p[0] == 0xF4) high = 0x8F;
+    if (n < need || p[1] < low || p[1] > high) return 0;
+    for (i = 2; i < need; i++)
+        if (p[i] < 0x80 || p[i] > 0xBF) return 0;
+    return need;
+}
+
+D1TDEF size_t d1t_utf8_valid(d1t_str s) {
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t i = 0, step;
+    while (i < s.n) {
+        step = d1t__utf8_step(p + i, s.n - i);
+        if (step == 0) break;
+        i += step;
+    }
+    return i;
+}
+
+/* ---- >>memory (implementation) -------------------------------------------------------------------------------- */
+
+#ifndef D1T_NO_MALLOC
+#ifndef D1T_REALLOC
+#define D1T_REALLOC(ctx, p, old, size) realloc(p, size)
+#define D1T_FREE(ctx, p, size) free(p)
+#endif
+D1T__PRIVATE void *d1t__malloc(void *ctx, void *p, size_t old, size_t size) {
+    (void)ctx;
+    (void)old;
+    if (size) return D1T_REALLOC(ctx, p, old, size);
+    D1T_FREE(ctx, p, old);
+    return NULL;
+}
+#endif
+
+D1T__PRIVATE void *d1t__resize(d1t_allocator a, void *p, size_t old, size_t size) {
+    if (a.fn) return a.fn(a.ctx, p, old, size);
+#ifndef D1T_NO_MALLOC
+    return d1t__malloc(a.ctx, p, old, size);
+#else
+    return NULL;
+#endif
+}
+
+D1T__PRIVATE void d1t__release(d1t_allocator a, void *p, size_t size) {
+    if (p) d1t__resize(a, p, size, 0);
+}
+
+D1TDEF void d1t_buffer_init(d1t_buffer *b, d1t_allocator allocator, size_t max) {
+    D1T_MEMSET(b, 0, sizeof *b);
+    b->allocator = allocator;
+    b->max = max;
+}
+
+D1TDEF void d1t_buffer_free(d1t_buffer *b) {
+    d1t__release(b->allocator, b->p, b->cap);
+    b->p = NULL;
+    b->n = b->cap = 0;
+}
+
+D1TDEF d1t_result d1t_buffer_reserve(d1t_buffer *b, size_t more) {
+    size_t need, cap;
+    void *p;
+    if (more > b->max || b->n > b->max - more) return D1T_ERR_TOO_BIG;
+    need = b->n + more;
+    if (need <= b->cap) return D1T_OK;
+    cap = b->cap < 128 ? 256 : b->cap > b->max / 2 ? b->max : b->cap * 2;
+    if (cap < need) cap = need;
+    if (cap > b->max) cap = b->max;
+    p = d1t__resize(b->allocator, b->p, b->cap, cap);
+    if (!p) return D1T_ERR_NOMEM;
+    b->p = (char *)p;
+    b->cap = cap;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_buffer_add(d1t_buffer *b, const void *p, size_t n) {
+    d1t_result result = d1t_buffer_reserve(b, n);
+    if (result == D1T_OK && n) {
+        D1T_MEMCPY(b->p + b->n, p, n);
+        b->n += n;
+    }
+    return result;
+}
+
+struct d1t__chunk {
+    struct d1t__chunk *next;
+    size_t size, used;      /* bytes with this header */
+};
+
+#define D1T__CHUNK 4096u
+
+D1TDEF void d1t_arena_init(d1t_arena *a, d1t_allocator allocator, size_t max) {
+    D1T_MEMSET(a, 0, sizeof *a);
+    a->allocator = allocator;
+    a->max = max;
+}
+
+D1T__PRIVATE size_t d1t__align(size_t n) {
+    return (n + 7u) & ~(size_t)7u;
+}
+
+D1TDEF void *d1t_arena_take(d1t_arena *a, size_t n) {
+    const size_t head = d1t__align(sizeof(struct d1t__chunk));
+    struct d1t__chunk *c = a->chunks;
+    size_t size;
+    char *p;
+    if (n > SIZE_MAX / 2) return NULL;
+    n = d1t__align(n);
+    if (!c || c->size - c->used < n) {
+        size = n + head > D1T__CHUNK ? n + head : D1T__CHUNK;
+        if (a->max && (size > a->max || a->total > a->max - size)) return NULL;
+        c = (struct d1t__chunk *)d1t__resize(a->allocator, NULL, 0, size);
+        if (!c) return NULL;
+        c->next = a->chunks;
+        c->size = size;
+        c->used = head;
+        a->chunks = c;
+        a->total += size;
+    }
+    p = (char *)c + c->used;
+    c->used += n;
+    D1T_MEMSET(p, 0, n);
+    return p;
+}
+
+D1TDEF char *d1t_arena_text(d1t_arena *a, d1t_str s) {
+    char *p = (char *)d1t_arena_take(a, s.n + 1);
+    if (p && s.n) D1T_MEMCPY(p, s.p, s.n);
+    return p;
+}
+
+D1TDEF void d1t_arena_free(d1t_arena *a) {
+    struct d1t__chunk *c = a->chunks, *next;
+    for (; c; c = next) {
+        next = c->next;
+        d1t__release(a->allocator, c, c->size);
+    }
+    a->chunks = NULL;
+    a->total = 0;
+}
+
+D1TDEF void d1t_block_init(d1t_block *b, void *p, size_t size) {
+    D1T_MEMSET(b, 0, sizeof *b);
+    b->p = (char *)p;
+    b->size = size;
+    b->last = SIZE_MAX;
+}
+
+/* Only the newest piece moves its end; freeing another one waits until everything newer is free. */
+D1T__PRIVATE void *d1t__block_fn(void *ctx, void *p, size_t old, size_t size) {
+    d1t_block *b = (d1t_block *)ctx;
+    size_t at = p ? (size_t)((char *)p - b->p) : b->used, room;
+    bool newest = p && at == b->last;
+    (void)old;
+    if (size == 0) {
+        if (newest) {
+            b->used = at;
+            b->last = SIZE_MAX;
+        }
+        return NULL;
+    }
+    if (p && !newest && size <= old) return p;
+    if (p && !newest) at = b->used;
+    room = b->size - at;
+    if (size > room || d1t__align(size) > room) {
+        if (size > b->need) b->need = size;
+        return NULL;
+    }
+    if (p && !newest) D1T_MEMCPY(b->p + at, p, old);
+    b->last = at;
+    b->used = at + d1t__align(size);
+    return b->p + at;
+}
+
+D1TDEF d1t_allocator d1t_block_allocator(d1t_block *b) {
+    d1t_allocator a;
+    a.fn = d1t__block_fn;
+    a.ctx = b;
+    return a;
+}
+
+/* Through a volatile pointer: gcc and clang delete a memset of memory that is not read again. */
+D1TDEF void d1t_wipe(void *p, size_t n) {
+    volatile unsigned char *v = (volatile unsigned char *)p;
+    while (n--) *v++ = 0;
+}
+
+/* ---- >>numbers (implementation) -------------------------------------------------------------------------------- */
+
+/* "00" to "99" */
+static const char d1t__pairs[] =
+    "00010203040506070809" "10111213141516171819" "20212223242526272829" "30313233343536373839"
+    "40414243444546474849" "50515253545556575859" "60616263646566676869" "70717273747576777879"
+    "80818283848586878889" "90919293949596979899";
+
+/* Writes v so that it ends before end; returns its first digit. */
+static char *d1t__put_u32(char *end, uint32_t v)
+{
+    while (v >= 10u) {
+        const char *pair = d1t__pairs + 2u * (v % 100u);
+        *--end = pair[1];
+        *--end = pair[0];
+        v /= 100u;
+        if (v == 0u) {
+            return end;
+        }
+    }
+    *--end = (char)('0' + (int)v);
+    return end;
+}
+
+D1TDEF size_t d1t_format_uint(char *out, uint64_t v)
+{
+    char text[20];
+    char *const end = text + sizeof text;
+    char *p = end;
+    size_t n;
+    /* 64-bit divisions are slow on small machines: at most two of them, the rest in 32 bits */
+    while (v > 0xffffffffu) {
+        const uint64_t rest = v / 1000000000u;
+        char *const stop = p - 9;
+        p = d1t__put_u32(p, (uint32_t)(v - rest * 1000000000u));
+        while (p > stop) {
+            *--p = '0';
+        }
+        v = rest;
+    }
+    p = d1t__put_u32(p, (uint32_t)v);
+    n = (size_t)(end - p);
+    D1T_MEMCPY(out, p, n);
+    return n;
+}
+
+D1TDEF size_t d1t_format_int(char *out, int64_t v)
+{
+    if (v >= 0) {
+        return d1t_format_uint(out, (uint64_t)v);
+    }
+    *out = '-';
+    return 1u + d1t_format_uint(out + 1, (uint64_t)0 - (uint64_t)v); /* unsigned: INT64_MIN has no negative */
+}
+
+/* The value of a decimal digit, more than 9 for any other character. */
+static uint32_t d1t__digit(char c)
+{
+    return (uint32_t)(unsigned char)c - (uint32_t)'0';
+}
+
+D1TDEF bool d1t_parse_int(d1t_str text, int64_t *out)
+{
+    const bool negative = text.n > 0u && text.p[0] == '-';
+    const uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1u : 0u);
+    uint64_t v = 0u;
+    size_t i = negative ? 1u : 0u;
+    if (i == text.n) {
+        return false;
+    }
+    for (; i < text.n; i++) {
+        const uint32_t d = d1t__digit(text.p[i]);
+        if (d > 9u || v > limit / 10u || v * 10u > limit - d) {
+            return false;
+        }
+        v = v * 10u + d;
+    }
+    /* the detour by v - 1 keeps INT64_MIN out of a signed overflow */
+    *out = negative && v != 0u ? -(int64_t)(v - 1u) - 1 : (int64_t)v;
+    return true;
+}
+
+#ifndef D1T_NO_FLOAT
+
+/* Only where a double operation rounds once, to double: not on an x87, and not worth its code in software. */
+#if !defined(D1T_NO_FAST_FLOAT) && !defined(__FAST_MATH__) \
+    && (!defined(__FLT_EVAL_METHOD__) || __FLT_EVAL_METHOD__ + 0 == 0) \
+    && (defined(__x86_64__) || defined(_M_X64) || defined(__aarch64__) || defined(_M_ARM64))
+#define D1T__FAST_FLOAT
+#endif
+
+#define D1T__INF_BITS ((uint64_t)0x7ff << 52)
+
+/* The widest number is the fraction of a half of the smallest double: 1075 bits, 34 limbs. */
+#define D1T__BIG_LIMBS 35
+
+/* A natural number: n limbs, the lowest first. */
+typedef struct d1t__big {
+    uint32_t n;
+    uint32_t limb[D1T__BIG_LIMBS];
+} d1t__big;
+
+/* top * 2^exp2 with bit 63 of top set, and something smaller than its last bit on top if more */
+typedef struct d1t__scaled {
+    uint64_t top;
+    int32_t exp2;
+    bool more;
+} d1t__scaled;
+
+/* A number in decimal: digits * 10^exp10, and if cut something less than 10^exp10 on top. */
+typedef struct d1t__decimal {
+    const char *first; /* the first digit that is not 0; all digits follow up to stop, around a '.' */
+    const char *stop;
+    uint64_t digits;   /* at most 19 of them */
+    int64_t exp10;
+    uint32_t count;    /* of digits in digits */
+    bool cut;
+} d1t__decimal;
+
+/* limb[0..n) = limb * factor + add; returns what does not fit. */
+static uint32_t d1t__limbs_mul(uint32_t *limb, uint32_t n, uint32_t factor, uint32_t add)
+{
+    uint64_t carry = add;
+    uint32_t i;
+    for (i = 0u; i < n; i++) {
+        carry += (uint64_t)limb[i] * factor;
+        limb[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    return (uint32_t)carry;
+}
+
+static void d1t__big_mul(d1t__big *b, uint32_t factor, uint32_t add)
+{
+    const uint32_t carry = d1t__limbs_mul(b->limb, b->n, factor, add);
+    if (carry != 0u) {
+        b->limb[b->n++] = carry;
+    }
+}
+
+/* Divides b, which is not 0; returns whether a remainder was lost. */
+static bool d1t__big_div(d1t__big *b, uint32_t divisor)
+{
+    uint32_t rest = 0u;
+    uint32_t i = b->n;
+    while (i-- > 0u) {
+        const uint64_t part = ((uint64_t)rest << 32) | b->limb[i];
+        const uint32_t q = (uint32_t)(part / divisor);
+        rest = (uint32_t)part - q * divisor;
+        b->limb[i] = q;
+    }
+    b->n -= b->limb[b->n - 1u] == 0u ? 1u : 0u;
+    return rest != 0u;
+}
+
+/* The number of zero bits above the highest one of v, which is not 0. */
+static uint32_t d1t__leading_zeros(uint64_t v)
+{
+    uint32_t n = 0u;
+    uint32_t step;
+    for (step = 32u; step > 0u; step >>= 1) {
+        if ((v >> (64u - step)) == 0u) {
+            v <<= step;
+            n += step;
+        }
+    }
+    return n;
+}
+
+/* The top 64 bits of b, which has at least two limbs. */
+static void d1t__big_top(const d1t__big *b, d1t__scaled *out)
+{
+    uint32_t i = b->n - 2u;
+    const uint64_t top = ((uint64_t)b->limb[i + 1u] << 32) | b->limb[i];
+    const uint32_t zeros = d1t__leading_zeros(top);
+    out->exp2 += (int32_t)(32u * i) - (int32_t)zeros;
+    out->top = top << zeros;
+    if (i > 0u) {
+        const uint64_t next = (uint64_t)b->limb[--i] << zeros;
+        out->top |= next >> 32;
+        out->more = out->more || (uint32_t)next != 0u;
+    }
+    while (i > 0u && !out->more) {
+        out->more = b->limb[--i] != 0u;
+    }
+}
+
+/* m * 10^k for an m that is not 0 and -343 <= k <= 343. 10^k is 5^k * 2^k, so only the fives are computed. */
+static void d1t__scale10(d1t__scaled *out, uint64_t m, int32_t k)
+{
+    d1t__big b;
+    const uint32_t zeros = d1t__leading_zeros(m);
+    uint32_t fives = (uint32_t)(k < 0 ? -k : k);
+    /* a quotient keeps 65 bits if it starts with log2(5) more bits for each 5; 2378 / 1024 > log2(5) */
+    const uint32_t pad = k < 0 ? (((fives * 2378u) >> 10) + 33u) >> 5 : 0u;
+    uint32_t i;
+    for (i = 0u; i < pad; i++) {
+        b.limb[i] = 0u;
+    }
+    b.limb[pad] = (uint32_t)(m << zeros);
+    b.limb[pad + 1u] = (uint32_t)((m << zeros) >> 32);
+    b.n = pad + 2u;
+    out->exp2 = k - (int32_t)zeros - (int32_t)(32u * pad);
+    out->more = false;
+    while (fives > 0u) {
+        uint32_t power = 1220703125u; /* 5^13, the largest in 32 bits */
+        if (fives < 13u) {
+            for (power = 1u; fives > 0u; fives--) {
+                power *= 5u;
+            }
+        } else {
+            fives -= 13u;
+        }
+        if (k < 0) {
+            out->more = d1t__big_div(&b, power) || out->more;
+        } else {
+            d1t__big_mul(&b, power, 0u);
+        }
+    }
+    d1t__big_top(&b, out);
+}
+
+/* The bits of the nearest double, ties to even. */
+static uint64_t d1t__nearest_bits(const d1t__scaled *s)
+{
+    int32_t biased = s->exp2 + 63 + 1023;
+    uint32_t drop = 11u;
+    uint64_t half, rest, m;
+    if (biased >= 0x7ff) {
+        return D1T__INF_BITS;
+    }
+    if (biased < 1) { /* subnormal: fewer bits are kept */
+        drop += (uint32_t)(1 - biased);
+        biased = 1;
+    }
+    if (drop > 64u) {
+        return 0u;
+    }
+    half = (uint64_t)1 << (drop - 1u);
+    rest = s->top & (half * 2u - 1u); /* half * 2 wraps to 0 for drop 64: all bits, as wanted */
+    m = drop < 64u ? s->top >> drop : 0u;
+    if (rest > half || (rest == half && (s->more || (m & 1u) != 0u))) {
+        m++;
+    }
+    /* the leading bit of m counts the exponent up by one, and so does a carry out of m */
+    return ((uint64_t)(biased - 1) << 52) + m;
+}
+
+#ifdef D1T__FAST_FLOAT
+
+/* All exact. */
+static const double d1t__pow10[] = {
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+};
+
+/* v * 10^k, rounded once; |k| <= 22 */
+static double d1t__times_pow10(double v, int32_t k)
+{
+    return k < 0 ? v / d1t__pow10[-k] : v * d1t__pow10[k];
+}
+
+#endif
+
+/* The bits of the double nearest to d * 10^k. */
+static uint64_t d1t__decimal_bits(uint64_t d, int64_t k)
+{
+    d1t__scaled s;
+    if (d == 0u || k < -343) { /* d < 10^19 + 1 */
+        return 0u;
+    }
+    if (k > 309) {
+        return D1T__INF_BITS;
+    }
+#ifdef D1T__FAST_FLOAT
+    if (d <= (uint64_t)1 << 53 && k >= -22 && k <= 22) { /* both exact, so one operation rounds correctly */
+        const double v = d1t__times_pow10((double)d, (int32_t)k);
+        uint64_t bits;
+        D1T_MEMCPY(&bits, &v, sizeof bits);
+        return bits;
+    }
+#endif
+    d1t__scale10(&s, d, (int32_t)k);
+    return d1t__nearest_bits(&s);
+}
+
+/* v / 10^drop, to nearest, ties to even; more: v is a little more than it says */
+static uint64_t d1t__drop_digits(uint64_t v, bool more, uint32_t drop)
+{
+    uint64_t power = 1u;
+    uint64_t q, twice;
+    for (; drop > 0u; drop--) {
+        power *= 10u;
+    }
+    q = v / power;
+    twice = (v - q * power) * 2u;
+    if (twice > power || (twice == power && (more || (q & 1u) != 0u))) {
+        q++;
+    }
+    return q;
+}
+
+/* floor(log10(m * 2^e)), or one less; m is not 0. */
+static int32_t d1t__log10_floor(uint64_t m, int32_t e)
+{
+    const int32_t log2 = e + 63 - (int32_t)d1t__leading_zeros(m);
+    /* 78913 / 2^18 = log10(2); the 400 keeps the shifted number positive */
+    return ((log2 * 78913 + (400 << 18)) >> 18) - 400;
+}
+
+#ifdef D1T__FAST_FLOAT
+
+/* Tries to write the double of these bits as d * 10^*exp10 with 15 digits; 0 if this way does not lead there.
+ * A number of 15 digits which reads as this double is its only one, however it was found. */
+static uint64_t d1t__fifteen_digits(uint64_t bits, int32_t log10, int32_t *exp10)
+{
+    double v;
+    int32_t k;
+    D1T_MEMCPY(&v, &bits, sizeof v);
+    for (k = 14 - log10; k >= 13 - log10; k--) { /* the logarithm may be one too low */
+        uint64_t d;
+        if (k < -22 || k > 22) {
+            return 0u;
+        }
+        d = (uint64_t)(d1t__times_pow10(v, k) + 0.5);
+        if (d < 1000000000000000u) {
+            *exp10 = -k;
+            return d1t__decimal_bits(d, -k) == bits ? d : 0u;
+        }
+    }
+    return 0u;
+}
+
+#endif
+
+/* The digits d to print for a positive finite double: 15 or 17 of them, value d * 10^*exp10. */
+static uint64_t d1t__double_digits(uint64_t bits, int32_t *exp10)
+{
+    const uint32_t biased = (uint32_t)(bits >> 52);
+    const uint64_t fraction = bits & (((uint64_t)1 << 52) - 1u);
+    const uint64_t m = biased == 0u ? fraction : fraction | ((uint64_t)1 << 52);
+    const int32_t e = (biased == 0u ? 1 : (int32_t)biased) - 1075;
+    const int32_t log10 = d1t__log10_floor(m, e);
+    d1t__scaled s;
+    uint64_t all, d;
+    uint32_t extra, shift;
+#ifdef D1T__FAST_FLOAT
+    d = d1t__fifteen_digits(bits, log10, exp10);
+    if (d != 0u) {
+        return d;
+    }
+#endif
+    /* 18 or 19 digits: the 15 and the 17 are both rounded from them, and never one from the other */
+    d1t__scale10(&s, m, 17 - log10);
+    shift = (uint32_t)-(s.exp2 + e);
+    all = s.top >> shift;
+    s.more = s.more || (all << shift) != s.top;
+    extra = all >= 1000000000000000000u ? 4u : 3u;
+    d = d1t__drop_digits(all, s.more, extra);
+    *exp10 = (int32_t)extra + log10 - 17;
+    if (d1t__decimal_bits(d, *exp10) == bits) {
+        return d;
+    }
+    *exp10 -= 2;
+    return d1t__drop_digits(all, s.more, extra - 2u);
+}
+
+static char *d1t__put_zeros(char *out, int32_t n)
+{
+    for (; n > 0; n--) {
+        *out++ = '0';
+    }
+    return out;
+}
+
+static char *d1t__put_text(char *out, const char *p, int32_t n)
+{
+    if (n > 0) {
+        D1T_MEMCPY(out, p, (size_t)n);
+        out += n;
+    }
+    return out;
+}
+
+/* Writes digits[0..n) with the point after the first `whole` of them (any number, also negative). */
+static char *d1t__put_decimal(char *out, const char *digits, int32_t n, int32_t whole)
+{
+    const int32_t before = whole < 0 ? 0 : whole < n ? whole : n;
+    out = d1t__put_text(out, digits, before);
+    out = d1t__put_zeros(out, whole <= 0 ? 1 : whole - before);
+    *out++ = '.';
+    out = d1t__put_zeros(out, -whole);
+    out = d1t__put_text(out, digits + before, n - before);
+    return d1t__put_zeros(out, before == n ? 1 : 0); /* 7.0 */
+}
+
+/* Writes digits[0..n) in the form 1.25e+30, with the point after the first digit. */
+static char *d1t__put_exponent(char *out, const char *digits, int32_t n, int32_t exp10)
+{
+    *out++ = *digits;
+    if (n > 1) {
+        *out++ = '.';
+        out = d1t__put_text(out, digits + 1, n - 1);
+    }
+    *out++ = 'e';
+    *out++ = exp10 < 0 ? '-' : '+';
+    return out + d1t_format_uint(out, (uint64_t)(exp10 < 0 ? -exp10 : exp10));
+}
+
+/* Writes a finite double without its sign. */
+static char *d1t__put_double(char *out, uint64_t bits)
+{
+    char digits[20];
+    int32_t exp10 = 0;
+    int32_t n, whole;
+    /* 2^53 and above are left to the general way, as are fractions */
+    const uint32_t shift = 1075u - (uint32_t)(bits >> 52);
+    const uint64_t m = (bits & (((uint64_t)1 << 52) - 1u)) | ((uint64_t)1 << 52);
+    uint64_t d = shift <= 52u ? m >> shift : 0u;
+    if (bits != 0u && (shift > 52u || d << shift != m)) {
+        d = d1t__double_digits(bits, &exp10);
+    }
+    n = (int32_t)d1t_format_uint(digits, d);
+    whole = n + exp10;
+    while (n > 1 && digits[n - 1] == '0') {
+        n--;
+    }
+    if (whole < -3 || whole > 17) {
+        return d1t__put_exponent(out, digits, n, whole - 1);
+    }
+    return d1t__put_decimal(out, digits, n, whole);
+}
+
+D1TDEF size_t d1t_format_double(char *out, double v)
+{
+    char *p = out;
+    uint64_t bits;
+    D1T_MEMCPY(&bits, &v, sizeof bits);
+    if ((bits & ~((uint64_t)1 << 63)) > D1T__INF_BITS) {
+        return 0u;
+    }
+    if (bits >> 63 != 0u) {
+        *p++ = '-';
+        bits &= ~((uint64_t)1 << 63);
+    }
+    if (bits == D1T__INF_BITS) {
+        return (size_t)(d1t__put_text(p, "9e999", 5) - out);
+    }
+    return (size_t)(d1t__put_double(p, bits) - out);
+}
+
+/* Takes the digits at p into s; returns what follows them. */
+static const char *d1t__scan_digits(d1t__decimal *s, const char *p, bool fraction)
+{
+    for (; p < s->stop && d1t__digit(*p) <= 9u; p++) {
+        const uint32_t d = d1t__digit(*p);
+        if (s->count < 19u) {
+            s->digits = s->digits * 10u + d;
+            s->exp10 -= fraction ? 1 : 0;
+            if (s->digits != 0u) {
+                s->first = s->count == 0u ? p : s->first;
+                s->count++;
+            }
+        } else {
+            s->exp10 += fraction ? 0 : 1;
+            s->cut = s->cut || d != 0u;
+        }
+    }
+    return p;
+}
+
+/* Takes the exponent after an 'e' at p into s; returns what follows it, or NULL if there is none. */
+static const char *d1t__scan_exponent(d1t__decimal *s, const char *p, const char *end)
+{
+    const bool negative = p < end && *p == '-';
+    const char *first;
+    int64_t v = 0;
+    p += p < end && (*p == '-' || *p == '+') ? 1 : 0;
+    for (first = p; p < end && d1t__digit(*p) <= 9u; p++) {
+        if (v < (int64_t)1 << 48) { /* more than any text of digits can make good for */
+            v = v * 10 + (int64_t)d1t__digit(*p);
+        }
+    }
+    s->exp10 += negative ? -v : v;
+    return p == first ? NULL : p;
+}
+
+/* Reads p up to end, a JSON number without its sign. */
+static bool d1t__scan_number(d1t__decimal *s, const char *p, const char *end)
+{
+    const char *start = p;
+    s->first = s->stop = end;
+    s->digits = 0u;
+    s->exp10 = 0;
+    s->count = 0u;
+    s->cut = false;
+    p = d1t__scan_digits(s, p, false);
+    if (p == start || (*start == '0' && p != start + 1)) {
+        return false;
+    }
+    if (p < end && *p == '.') {
+        start = p + 1;
+        p = d1t__scan_digits(s, start, true);
+        if (p == start) {
+            return false;
+        }
+    }
+    s->stop = p;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p = d1t__scan_exponent(s, p + 1, end);
+    }
+    return p == end;
+}
+
+/* The next digit of s at *p, 0 after the last. */
+static uint32_t d1t__next_digit(const d1t__decimal *s, const char **p)
+{
+    if (*p < s->stop && **p == '.') {
+        ++*p;
+    }
+    return *p < s->stop ? d1t__digit(*(*p)++) : 0u;
+}
+
+/* The limb of weight 2^(32 i) of m * 2^e. */
+static uint32_t d1t__limb_at(uint64_t m, int32_t e, uint32_t i)
+{
+    const int32_t low = (int32_t)(32u * i) - e;
+    if (low <= -32 || low >= 64) {
+        return 0u;
+    }
+    return (uint32_t)(low < 0 ? m << -low : m >> low);
+}
+
+/* Below 0, 0 or above 0 as the fraction of s, with its first digit at p after `zeros` zeros, is less than, equal to
+ * or more than that of m * 2^e. Makes the digits of the latter one by one in b. */
+static int d1t__compare_fraction(const d1t__decimal *s, const char *p, int64_t zeros, uint64_t m, int32_t e,
+                                 d1t__big *b)
+{
+    uint32_t low = 0u;
+    uint32_t i;
+    b->n = e < 0 ? (uint32_t)(31 - e) >> 5 : 0u;
+    for (i = 0u; i < b->n; i++) {
+        b->limb[i] = d1t__limb_at(m, e + (int32_t)(32u * b->n), i);
+    }
+    for (;;) {
+        uint32_t mine, other;
+        while (low < b->n && b->limb[low] == 0u) { /* each factor 10 frees a bit at the end */
+            low++;
+        }
+        if (low == b->n && p == s->stop) {
+            return 0;
+        }
+        mine = zeros > 0 ? 0u : d1t__next_digit(s, &p);
+        zeros--;
+        other = d1t__limbs_mul(b->limb + low, b->n - low, 10u, 0u);
+        if (mine != other) {
+            return mine < other ? -1 : 1;
+        }
+    }
+}
+
+/* Keeps the big number of d1t__compare out of the stack while d1t__scale10 has its own. */
+#ifndef D1T__NOINLINE
+#if defined(__GNUC__)
+#define D1T__NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define D1T__NOINLINE __declspec(noinline)
+#else
+#define D1T__NOINLINE
+#endif
+#endif
+
+/* Compares s, whose integer part has at most 310 digits, with m * 2^e: below 0, 0 or above 0. */
+D1T__NOINLINE static int d1t__compare(const d1t__decimal *s, uint64_t m, int32_t e)
+{
+    d1t__big b;
+    const char *p = s->first;
+    int64_t whole = s->exp10 + (int64_t)s->count; /* digits before the point */
+    uint32_t i;
+    b.n = 0u;
+    for (; whole > 0; whole--) {
+        d1t__big_mul(&b, 10u, d1t__next_digit(s, &p));
+    }
+    for (i = D1T__BIG_LIMBS; i-- > 0u;) {
+        const uint32_t mine = i < b.n ? b.limb[i] : 0u;
+        const uint32_t other = d1t__limb_at(m, e, i);
+        if (mine != other) {
+            return mine < other ? -1 : 1;
+        }
+    }
+    return d1t__compare_fraction(s, p, -whole, m, e, &b);
+}
+
+/* The bits of the double nearest to s. */
+static uint64_t d1t__number_bits(const d1t__decimal *s)
+{
+    const uint64_t low = d1t__decimal_bits(s->digits, s->exp10);
+    uint32_t biased;
+    uint64_t m;
+    int order;
+    /* the digits cut off matter only if the next number of 19 digits reads as another double */
+    if (!s->cut || d1t__decimal_bits(s->digits + 1u, s->exp10) == low) {
+        return low;
+    }
+    /* the two doubles are neighbours: compare s with the middle between them */
+    biased = (uint32_t)(low >> 52);
+    m = low & (((uint64_t)1 << 52) - 1u);
+    if (biased > 0u) {
+        m |= (uint64_t)1 << 52;
+        biased--;
+    }
+    order = d1t__compare(s, 2u * m + 1u, (int32_t)biased - 1075);
+    return low + (order > 0 || (order == 0 && (low & 1u) != 0u) ? 1u : 0u);
+}
+
+D1TDEF bool d1t_parse_double(d1t_str text, double *out)
+{
+    const bool negative = text.n > 0u && text.p[0] == '-';
+    d1t__decimal s;
+    uint64_t bits;
+    if (text.n == 0u || !d1t__scan_number(&s, text.p + (negative ? 1 : 0), text.p + text.n)) {
+        return false;
+    }
+    bits = d1t__number_bits(&s) | (negative ? (uint64_t)1 << 63 : 0u);
+    D1T_MEMCPY(out, &bits, sizeof bits);
+    return true;
+}
+
+#endif /* D1T_NO_FLOAT */
+
+/* ---- >>json_writer (implementation) --------------------------------------------------------------------------- */
+
+enum { D1T__FIXED, D1T__GROWING, D1T__COUNTING, D1T__WINDOW };
+
+D1T__PRIVATE void d1t__writer_init(d1t_writer *w, uint8_t sink, void *p, size_t cap) {
+    D1T_MEMSET(w, 0, sizeof *w);
+    w->sink = sink;
+    w->p = (char *)p;
+    w->cap = cap;
+}
+
+D1TDEF void d1t_writer_fixed(d1t_writer *w, void *p, size_t cap) {
+    d1t__writer_init(w, D1T__FIXED, p, cap);
+}
+
+D1TDEF void d1t_writer_growing(d1t_writer *w, d1t_buffer *buffer) {
+    d1t__writer_init(w, D1T__GROWING, NULL, 0);
+    w->buffer = buffer;
+}
+
+D1TDEF void d1t_writer_counting(d1t_writer *w) {
+    d1t__writer_init(w, D1T__COUNTING, NULL, 0);
+}
+
+D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip) {
+    d1t__writer_init(w, D1T__WINDOW, p, cap);
+    w->skip = skip;
+}
+
+/* A fixed sink takes a whole piece or nothing of it: what is there is never cut inside an escape. */
+D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
+    w->total += n;
+    if (w->sink == D1T__GROWING) {
+        if (w->error == D1T_OK) w->error = d1t_buffer_add(w->buffer, p, n);
+        if (w->error == D1T_OK) w->n += n;
+    } else if (w->sink == D1T__FIXED) {
+        w->error = D1T_ERR_SPACE;
+    } else if (w->sink == D1T__WINDOW) {
+        size_t drop = w->skip < n ? (size_t)w->skip : n;
+        w->skip -= drop;
+        p += drop;
+        n -= drop;
+        if (n > w->cap - w->n) n = w->cap - w->n;
+        if (n) D1T_MEMCPY(w->p + w->n, p, n);
+        w->n += n;
+    }
+}
+
+/* Bytes as they are, whatever the level. */
+D1T__PRIVATE void d1t__write_raw(d1t_writer *w, const char *p, size_t n) {
+    if (w->sink == D1T__FIXED && w->error == D1T_OK && n <= w->cap - w->n) {
+        if (n) D1T_MEMCPY(w->p + w->n, p, n);
+        w->n += n;
+        w->total += n;
+        return;
+    }
+    d1t__write_slow(w, p, n);
+}
+
+/* The JSON escape of one byte (RFC 8259 section 7); 0: it stands for itself. */
+D1T__PRIVATE size_t d1t__escape(char *out, unsigned char c) {
+    static const char letters[] = "btn_fr";
+    static const char hex[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = (char)c;
+        return 2;
+    }
+    if (c >= 0x20) return 0;
+    out[0] = '\\';
+    if (c >= 8 && c <= 13 && c != 11) {
+        out[1] = letters[c - 8];
+        return 2;
+    }
+    out[1] = 'u';
+    out[2] = out[3] = '0';
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 15];
+    return 6;
+}
+
+/* One byte that needs escaping, escaped `level` times: an escape of an escape doubles its backslashes and quotes. */
+D1T__PRIVATE void d1t__write_escaped(d1t_writer *w, unsigned char c, uint32_t level) {
+    char a[32], b[32], step[6];
+    size_t n = 1, m, i, k;
+    a[0] = (char)c;
+    for (; level; level--) {
+        for (i = m = 0; i < n; i++) {
+            k = d1t__escape(step, (unsigned char)a[i]);
+            if (k == 0) {
+                b[m++] = a[i];
+            } else {
+                D1T_MEMCPY(b + m, step, k);
+                m += k;
+            }
+        }
+        D1T_MEMCPY(a, b, m);
+        n = m;
+    }
+    d1t__write_raw(w, a, n);
+}
+
+/* Bytes from i that need no escape. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of
+   "determine if a word has a byte less than n / equal to n"); text is mostly plain, so this is most of the time of a row. */
+D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    size_t i = 0;
+    uint64_t v, quote, slash, low;
+    for (; n - i >= 8; i += 8) {
+        D1T_MEMCPY(&v, p + i, 8);
+        quote = v ^ (ones * '"');
+        slash = v ^ (ones * '\\');
+        low = (v - ones * 0x20) & ~v;
+        if ((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) break;
+    }
+    while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') i++;
+    return i;
+}
+
+D1T__PRIVATE void d1t__write_level(d1t_writer *w, d1t_str s, uint32_t level) {
+    size_t i = 0, run;
+    if (level == 0) {
+        d1t__write_raw(w, s.p, s.n);
+        return;
+    }
+    while (i < s.n) {
+        run = d1t__plain_run(s.p + i, s.n - i);
+        if (run) d1t__write_raw(w, s.p + i, run);
+        i += run;
+        if (i < s.n) d1t__write_escaped(w, (unsigned char)s.p[i++], level);
+    }
+}
+
+D1TDEF void d1t_write(d1t_writer *w, d1t_str s) {
+    d1t__write_level(w, s, w->level);
+}
+
+D1TDEF void d1t_write_text(d1t_writer *w, const char *s) {
+    d1t_write(w, d1t_cstr(s));
+}
+
+D1TDEF void d1t_write_int(d1t_writer *w, int64_t v) {
+    char digits[24];
+    d1t__write_raw(w, digits, d1t_format_int(digits, v));
+}
+
+D1TDEF void d1t_write_uint(d1t_writer *w, uint64_t v) {
+    char digits[24];
+    d1t__write_raw(w, digits, d1t_format_uint(digits, v));
+}
+
+D1TDEF void d1t_write_json_string(d1t_writer *w, d1t_str s) {
+    d1t_write(w, d1t_bytes("\"", 1));
+    d1t__write_level(w, s, w->level + 1u);
+    d1t_write(w, d1t_bytes("\"", 1));
+}
+
+D1TDEF void d1t_write_hex(d1t_writer *w, d1t_str bytes) {
+    static const char hex[] = "0123456789abcdef";
+    char out[64];
+    size_t i, n = 0;
+    for (i = 0; i < bytes.n; i++) {
+        unsigned char c = (unsigned char)bytes.p[i];
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+        if (n == sizeof out) {
+            d1t__write_raw(w, out, n);
+            n = 0;
+        }
+    }
+    d1t__write_raw(w, out, n);
+}
+
+/* ---- >>json_reader (implementation) ---------------------------------------------------------------------------- */
+
+/* What may come next. */
+enum {
+    D1T__JSON_VALUE,
+    D1T__JSON_VALUE_OR_END, /* after [ */
+    D1T__JSON_KEY,
+    D1T__JSON_KEY_OR_END,   /* after { */
+    D1T__JSON_COLON,
+    D1T__JSON_NEXT,         /* a comma or the end of the object or array */
+    D1T__JSON_DONE,         /* only white space */
+    D1T__JSON_TEXT,         /* inside a string, outside an escape */
+    D1T__JSON_ESCAPE,
+    D1T__JSON_HEX,
+    D1T__JSON_SECOND,       /* the backslash of a second surrogate */
+    D1T__JSON_SECOND_U,
+    D1T__JSON_LITERAL,
+    D1T__JSON_NUM_START,
+    D1T__JSON_NUM_MINUS,
+    D1T__JSON_NUM_ZERO,
+    D1T__JSON_NUM_INT,
+    D1T__JSON_NUM_DOT,
+    D1T__JSON_NUM_FRACTION,
+    D1T__JSON_NUM_E,
+    D1T__JSON_NUM_SIGN,
+    D1T__JSON_NUM_EXPONENT,
+    D1T__JSON_NUM_END,
+    D1T__JSON_NUM_BAD
+};
+
+D1TDEF void d1t_json_reader_init(d1t_json_reader *r, d1t_json_handler handler, void *ctx, uint32_t max_depth)
+{
+    D1T_MEMSET(r, 0, sizeof *r);
+    r->handler = handler;
+    r->ctx = ctx;
+    r->max_depth = (uint8_t)(max_depth == 0u || max_depth > D1T_JSON_MAX_DEPTH ? D1T_JSON_MAX_DEPTH : max_depth);
+}
+
+static void d1t__json_fail(d1t_json_reader *r, d1t_result result)
+{
+    if (r->result == D1T_OK) {
+        r->result = result;
+    }
+}
+
+/* Passes on n bytes of text (or none) as an event. */
+static void d1t__json_emit(d1t_json_reader *r, uint32_t kind, const void *text, size_t n, bool last)
+{
+    d1t_json_event event;
+    event.kind = (d1t_json_kind)kind;
+    event.text.p = (const char *)text;
+    event.text.n = n;
+    event.first = !r->begun;
+    event.last = last;
+    event.depth = r->depth;
+    r->begun = !last;
+    r->result = r->handler(r->ctx, &event);
+}
+
+static void d1t__json_after_value(d1t_json_reader *r)
+{
+    r->state = (uint8_t)(r->depth == 0u ? D1T__JSON_DONE : D1T__JSON_NEXT);
+}
+
+static void d1t__json_open(d1t_json_reader *r, bool object)
+{
+    if (r->depth == r->max_depth) {
+        d1t__json_fail(r, D1T_ERR_DEPTH);
+        return;
+    }
+    d1t__json_emit(r, object ? D1T_JSON_OBJECT : D1T_JSON_ARRAY, "", 0u, true);
+    r->depth++;
+    r->stack = r->stack << 1 | (object ? 1u : 0u);
+    r->state = (uint8_t)(object ? D1T__JSON_KEY_OR_END : D1T__JSON_VALUE_OR_END);
+}
+
+static void d1t__json_close(d1t_json_reader *r, bool object)
+{
+    if (r->depth == 0u || ((r->stack & 1u) != 0u) != object) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+        return;
+    }
+    r->depth--;
+    r->stack >>= 1;
+    d1t__json_after_value(r);
+    d1t__json_emit(r, object ? D1T_JSON_OBJECT_END : D1T_JSON_ARRAY_END, "", 0u, true);
+}
+
+/* Enters a state inside a text or literal. */
+static void d1t__json_begin(d1t_json_reader *r, uint32_t state, uint32_t kind, uint32_t count)
+{
+    r->state = (uint8_t)state;
+    r->kind = (uint8_t)kind;
+    r->count = (uint8_t)count;
+    r->code = 0u;
+}
+
+static void d1t__json_expect(d1t_json_reader *r, uint32_t c, char expected)
+{
+    if (c != (uint32_t)(unsigned char)expected) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    }
+}
+
+/* Starts the value whose first byte is c; false if the byte is still to be read as a part of it. */
+static bool d1t__json_value(d1t_json_reader *r, uint32_t c)
+{
+    switch (c) {
+    case '{':
+    case '[':
+        d1t__json_open(r, c == '{');
+        return true;
+    case '"':
+        d1t__json_begin(r, D1T__JSON_TEXT, D1T_JSON_STRING, 0u);
+        return true;
+    case 't':
+        d1t__json_begin(r, D1T__JSON_LITERAL, D1T_JSON_TRUE, 0u);
+        break;
+    case 'f':
+        d1t__json_begin(r, D1T__JSON_LITERAL, D1T_JSON_FALSE, 0u);
+        break;
+    case 'n':
+        d1t__json_begin(r, D1T__JSON_LITERAL, D1T_JSON_NULL, 0u);
+        break;
+    default:
+        d1t__json_begin(r, D1T__JSON_NUM_START, D1T_JSON_NUMBER, 0u);
+        break;
+    }
+    return false;
+}
+
+/* Reads c between the values, keys and white space; false if it is still to be read as a part of a value. */
+static bool d1t__json_structure(d1t_json_reader *r, uint32_t c)
+{
+    const uint32_t state = r->state;
+    const bool object = (r->stack & 1u) != 0u;
+    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+        return true;
+    }
+    if ((c == ']' && state == D1T__JSON_VALUE_OR_END) || (c == '}' && state == D1T__JSON_KEY_OR_END)
+        || ((c == ']' || c == '}') && state == D1T__JSON_NEXT)) {
+        d1t__json_close(r, c == '}');
+    } else if (state <= D1T__JSON_VALUE_OR_END) {
+        return d1t__json_value(r, c);
+    } else if (c == '"' && (state == D1T__JSON_KEY || state == D1T__JSON_KEY_OR_END)) {
+        d1t__json_begin(r, D1T__JSON_TEXT, D1T_JSON_KEY, 0u);
+    } else if (c == ':' && state == D1T__JSON_COLON) {
+        r->state = D1T__JSON_VALUE;
+    } else if (c == ',' && state == D1T__JSON_NEXT) {
+        r->state = (uint8_t)(object ? D1T__JSON_KEY : D1T__JSON_VALUE);
+    } else {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    }
+    return true;
+}
+
+static void d1t__json_literal(d1t_json_reader *r, uint32_t c)
+{
+    static const char words[3][6] = {"true", "false", "null"};
+    const char *word = words[r->kind - D1T_JSON_TRUE];
+    if (c != (uint32_t)(unsigned char)word[r->count]) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    } else if (word[++r->count] == 0) {
+        d1t__json_after_value(r);
+        d1t__json_emit(r, r->kind, "", 0u, true);
+    }
+}
+
+/* The state of a number after c; NUM_END if c does not belong to it and it may end here. */
+static uint32_t d1t__json_number_next(uint32_t state, uint32_t c)
+{
+    const bool digit = c - '0' <= 9u;
+    const bool integer = state == D1T__JSON_NUM_ZERO || state == D1T__JSON_NUM_INT;
+    if (state == D1T__JSON_NUM_START && c == '-') {
+        return D1T__JSON_NUM_MINUS;
+    }
+    if (state <= D1T__JSON_NUM_MINUS) {
+        return !digit ? D1T__JSON_NUM_BAD : c == '0' ? D1T__JSON_NUM_ZERO : D1T__JSON_NUM_INT;
+    }
+    if (digit && state != D1T__JSON_NUM_ZERO) {
+        return state == D1T__JSON_NUM_INT ? D1T__JSON_NUM_INT
+            : state <= D1T__JSON_NUM_FRACTION ? D1T__JSON_NUM_FRACTION : D1T__JSON_NUM_EXPONENT;
+    }
+    if (integer && c == '.') {
+        return D1T__JSON_NUM_DOT;
+    }
+    if ((integer || state == D1T__JSON_NUM_FRACTION) && (c | 0x20u) == 'e') {
+        return D1T__JSON_NUM_E;
+    }
+    if (state == D1T__JSON_NUM_E && (c == '+' || c == '-')) {
+        return D1T__JSON_NUM_SIGN;
+    }
+    return integer || state == D1T__JSON_NUM_FRACTION || state == D1T__JSON_NUM_EXPONENT ? D1T__JSON_NUM_END
+                                                                                         : D1T__JSON_NUM_BAD;
+}
+
+/* Reads the part of a number at p; returns where it stopped. */
+static const uint8_t *d1t__json_number(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *start = p;
+    uint32_t state = r->state;
+    for (; p < end; p++) {
+        state = d1t__json_number_next(state, *p);
+        if (state >= D1T__JSON_NUM_END) {
+            break;
+        }
+    }
+    r->state = (uint8_t)state;
+    if (state == D1T__JSON_NUM_BAD) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    } else {
+        if (state == D1T__JSON_NUM_END) {
+            d1t__json_after_value(r);
+        }
+        d1t__json_emit(r, D1T_JSON_NUMBER, start, (size_t)(p - start), state == D1T__JSON_NUM_END);
+    }
+    return p;
+}
+
+/* Skips what can stand in a string for itself: ASCII, no quote, backslash or control character. */
+static const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    const uint64_t ones = ~(uint64_t)0 / 255u;
+    /* Eight bytes at once: most of a response of D1 is strings. A high bit of `stop` is set where a byte has it set
+     * itself or borrows when ' ', or 1 from its difference to a quote or backslash, is taken off. */
+    while (end - p >= 8) {
+        uint64_t x, quote, slash, stop;
+        D1T_MEMCPY(&x, p, 8u);
+        quote = x ^ (ones * '"');
+        slash = x ^ (ones * '\\');
+        stop = x | (x - ones * ' ') | (quote - ones) | (slash - ones);
+        if ((stop & (ones << 7)) != 0u) {
+            break;
+        }
+        p += 8;
+    }
+    while (p < end && *p >= 0x20u && *p < 0x80u && *p != '"' && *p != '\\') {
+        p++;
+    }
+    return p;
+}
+
+/* Starts a character of more than one byte with c; false if none starts so. The range of the second byte is what
+ * keeps out overlong forms (e0, f0), surrogates (ed) and what lies beyond U+10FFFF (f4). */
+static bool d1t__json_utf8_lead(d1t_json_reader *r, uint32_t c)
+{
+    if (c < 0xc2u || c > 0xf4u) {
+        return false;
+    }
+    r->count = (uint8_t)(c < 0xe0u ? 1 : c < 0xf0u ? 2 : 3);
+    r->low = (uint8_t)(c == 0xe0u ? 0xa0 : c == 0xf0u ? 0x90 : 0x80);
+    r->top = (uint8_t)(c == 0xedu ? 0x9f : c == 0xf4u ? 0x8f : 0xbf);
+    return true;
+}
+
+/* Checks a run of characters beyond ASCII, also one cut before p; returns where it stopped. */
+static const uint8_t *d1t__json_utf8(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
+{
+    for (; p < end && (r->count > 0u || *p >= 0x80u); p++) {
+        const uint32_t c = *p;
+        if (r->count == 0u ? !d1t__json_utf8_lead(r, c) : c < r->low || c > r->top) {
+            d1t__json_fail(r, D1T_ERR_JSON);
+            break;
+        }
+        if (c < 0xc0u) { /* not the first byte */
+            r->count--;
+            r->low = 0x80u;
+            r->top = 0xbfu;
+        }
+    }
+    return p;
+}
+
+static void d1t__json_after_text(d1t_json_reader *r)
+{
+    if (r->kind == D1T_JSON_KEY) {
+        r->state = D1T__JSON_COLON;
+    } else {
+        d1t__json_after_value(r);
+    }
+}
+
+/* Reads the part of a string at p up to an escape or its end; returns where it stopped. */
+static const uint8_t *d1t__json_text(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *start = p;
+    size_t n;
+    do {
+        p = d1t__json_utf8(r, p, end);
+        if (r->result != D1T_OK) {
+            return p;
+        }
+        p = d1t__json_skip_plain(p, end);
+    } while (p < end && *p >= 0x80u);
+    n = (size_t)(p - start);
+    if (p < end && *p < 0x20u) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    } else if (p < end && *p == '"') {
+        p++;
+        d1t__json_after_text(r);
+        d1t__json_emit(r, r->kind, start, n, true);
+    } else {
+        if (p < end) {
+            p++;
+            r->state = D1T__JSON_ESCAPE;
+        }
+        if (n > 0u) {
+            d1t__json_emit(r, r->kind, start, n, false);
+        }
+    }
+    return p;
+}
+
+/* Passes on a character from an escape in UTF-8. */
+static void d1t__json_character(d1t_json_reader *r, uint32_t code)
+{
+    char *s = r->scratch;
+    if (code < 0x80u) {
+        *s++ = (char)code;
+    } else {
+        if (code < 0x800u) {
+            *s++ = (char)(0xc0u | code >> 6);
+        } else {
+            if (code < 0x10000u) {
+                *s++ = (char)(0xe0u | code >> 12);
+            } else {
+                *s++ = (char)(0xf0u | code >> 18);
+                *s++ = (char)(0x80u | (code >> 12 & 0x3fu));
+            }
+            *s++ = (char)(0x80u | (code >> 6 & 0x3fu));
+        }
+        *s++ = (char)(0x80u | (code & 0x3fu));
+    }
+    r->state = D1T__JSON_TEXT;
+    d1t__json_emit(r, r->kind, r->scratch, (size_t)(s - r->scratch), false);
+}
+
+/* Reads c after a backslash. */
+static void d1t__json_escape(d1t_json_reader *r, uint32_t c)
+{
+    static const char pairs[] = "\"\"\\\\//b\bf\fn\nr\rt\t"; /* letter, meaning */
+    uint32_t i;
+    if (c == 'u') {
+        d1t__json_begin(r, D1T__JSON_HEX, r->kind, 4u);
+        return;
+    }
+    for (i = 0u; i < sizeof pairs - 1u; i += 2u) {
+        if (c == (uint32_t)(unsigned char)pairs[i]) {
+            d1t__json_character(r, (uint32_t)(unsigned char)pairs[i + 1u]);
+            return;
+        }
+    }
+    d1t__json_fail(r, D1T_ERR_JSON);
+}
+
+/* Takes the code of a whole \u escape: surrogates must come in pairs, the first one first. */
+static void d1t__json_unicode(d1t_json_reader *r)
+{
+    const uint32_t code = r->code;
+    const uint32_t high = r->high;
+    const bool second = code >= 0xdc00u && code <= 0xdfffu;
+    r->high = 0u;
+    if (second != (high != 0u)) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    } else if (code >= 0xd800u && code <= 0xdbffu) {
+        r->high = (uint16_t)code;
+        r->state = D1T__JSON_SECOND;
+    } else {
+        d1t__json_character(r, second ? 0x10000u + ((high - 0xd800u) << 10) + (code - 0xdc00u) : code);
+    }
+}
+
+static void d1t__json_hex(d1t_json_reader *r, uint32_t c)
+{
+    const uint32_t letter = (c | 0x20u) - 'a';
+    if (c - '0' <= 9u) {
+        r->code = r->code << 4 | (c - '0');
+    } else if (letter < 6u) {
+        r->code = r->code << 4 | (letter + 10u);
+    } else {
+        d1t__json_fail(r, D1T_ERR_JSON);
+        return;
+    }
+    if (--r->count == 0u) {
+        d1t__json_unicode(r);
+    }
+}
+
+/* Reads c in a state which takes single bytes; false if c is still to be read in another state. */
+static bool d1t__json_byte(d1t_json_reader *r, uint32_t c)
+{
+    switch (r->state) {
+    case D1T__JSON_ESCAPE:
+        d1t__json_escape(r, c);
+        break;
+    case D1T__JSON_HEX:
+        d1t__json_hex(r, c);
+        break;
+    case D1T__JSON_SECOND:
+        r->state = D1T__JSON_SECOND_U;
+        d1t__json_expect(r, c, '\\');
+        break;
+    case D1T__JSON_SECOND_U:
+        d1t__json_begin(r, D1T__JSON_HEX, r->kind, 4u);
+        d1t__json_expect(r, c, 'u');
+        break;
+    case D1T__JSON_LITERAL:
+        d1t__json_literal(r, c);
+        break;
+    default:
+        return d1t__json_structure(r, c);
+    }
+    return true;
+}
+
+D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, size_t size)
+{
+    const uint8_t *const start = (const uint8_t *)data;
+    const uint8_t *p = start;
+    const uint8_t *end;
+    if (data == NULL && size > 0u) {
+        return D1T_ERR_ARG;
+    }
+    if (r->result != D1T_OK || size == 0u) {
+        return r->result;
+    }
+    end = start + size;
+    while (p < end && r->result == D1T_OK) {
+        if (r->state == D1T__JSON_TEXT) {
+            p = d1t__json_text(r, p, end);
+        } else if (r->state >= D1T__JSON_NUM_START) {
+            p = d1t__json_number(r, p, end);
+        } else if (d1t__json_byte(r, *p)) {
+            p += r->result == D1T_ERR_JSON || r->result == D1T_ERR_DEPTH ? 0 : 1; /* pos is where the error is */
+        }
+    }
+    r->pos += (uint64_t)(p - start);
+    return r->result;
+}
+
+D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r)
+{
+    if (r->result == D1T_OK && r->state >= D1T__JSON_NUM_START) {
+        const uint8_t space = ' '; /* ends a number, if it may end here */
+        d1t__json_number(r, &space, &space + 1);
+    }
+    if (r->state != D1T__JSON_DONE) {
+        d1t__json_fail(r, D1T_ERR_JSON);
+    }
+    return r->result;
+}
+
+/* ---- >>sql (implementation) ----------------------------------------------------------------------------------- */
+
+/* s between quotes, each quote inside doubled. */
+D1T__PRIVATE void d1t__write_quoted(d1t_writer *w, d1t_str s, char quote) {
+    size_t i, from = 0;
+    d1t_write(w, d1t_bytes(&quote, 1));
+    for (i = 0; i < s.n; i++) {
+        if (s.p[i] != quote) continue;
+        d1t_write(w, d1t_bytes(s.p + from, i + 1 - from));
+        from = i;
+    }
+    d1t_write(w, d1t_bytes(s.p + from, s.n - from));
+    d1t_write(w, d1t_bytes(&quote, 1));
+}
+
+D1TDEF void d1t_write_name(d1t_writer *w, const char *name) {
+    d1t__write_quoted(w, d1t_cstr(name), '`');
+}
+
+D1TDEF void d1t_write_sql_string(d1t_writer *w, d1t_str s) {
+    d1t__write_quoted(w, s, '\'');
+}
+
+D1TDEF d1t_result d1t_check_name(const char *name) {
+    d1t_str s = d1t_cstr(name);
+    size_t i;
+    if (s.n == 0 || s.n > 128) return D1T_ERR_NAME;
+    if (d1t_utf8_valid(s) != s.n) return D1T_ERR_UTF8;
+    for (i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7F) return D1T_ERR_NAME;
+    if (d1t__begins(s, "sqlite_") || d1t__begins(s, "_cf_") || d1t__begins(s, "_d1t_")) return D1T_ERR_NAME;
+    return D1T_OK;
+}
+
+D1T__PRIVATE bool d1t__is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+D1T__PRIVATE bool d1t__is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* SQLite: letters, digits, '_', '$' and every byte from 0x80. */
+D1T__PRIVATE bool d1t__is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || d1t__is_digit(c) || c == '_' || c == '$' ||
+           (unsigned char)c >= 0x80;
+}
+
+/* The end of white space and comments from i; SIZE_MAX: a comment without an end. (SQLite lets the end of the text close a
+   block comment; D1 refuses a statement that ends in one.) */
+D1T__PRIVATE size_t d1t__sql_skip(d1t_str s, size_t i) {
+    for (;;) {
+        while (i < s.n && d1t__is_space(s.p[i])) i++;
+        if (i + 1 < s.n && s.p[i] == '-' && s.p[i + 1] == '-') {
+            while (i < s.n && s.p[i] != '\n') i++;
+        } else if (i + 1 < s.n && s.p[i] == '/' && s.p[i + 1] == '*') {
+            for (i += 2; i + 1 < s.n && !(s.p[i] == '*' && s.p[i + 1] == '/'); i++) {}
+            if (i + 1 >= s.n) return SIZE_MAX;
+            i += 2;
+        } else {
+            return i;
+        }
+    }
+}
+
+/* The end of a quoted token that starts at i, SIZE_MAX if it has none. */
+D1T__PRIVATE size_t d1t__sql_quoted(d1t_str s, size_t i) {
+    char close = s.p[i] == '[' ? ']' : s.p[i];
+    for (i++; i < s.n; i++) {
+        if (s.p[i] != close) continue;
+        if (close == ']' || i + 1 >= s.n || s.p[i + 1] != close) return i + 1;
+        i++;
+    }
+    return SIZE_MAX;
+}
+
+D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
+    d1t_sql_token token;
+    size_t i = d1t__sql_skip(s, *pos), end;
+    char c;
+    token.kind = i == SIZE_MAX ? D1T_SQL_BAD : D1T_SQL_END;
+    token.text = d1t_bytes(s.p + s.n, 0);
+    if (i == SIZE_MAX || i >= s.n) {
+        *pos = s.n;
+        return token;
+    }
+    c = s.p[i];
+    end = i + 1;
+    if (c == '\'' || c == '"' || c == '`' || c == '[') {
+        end = d1t__sql_quoted(s, i);
+        token.kind = end == SIZE_MAX ? D1T_SQL_BAD : c == '\'' ? D1T_SQL_STRING : D1T_SQL_NAME;
+        if (end == SIZE_MAX) end = s.n;
+    } else if (c == '?' || c == ':' || c == '@' || c == '$') {
+        token.kind = D1T_SQL_PARAMETER;
+        while (end < s.n && d1t__is_word(s.p[end])) end++;
+        if (c != '?' && end == i + 1) token.kind = D1T_SQL_SYMBOL;
+    } else if (d1t__is_digit(c)) {
+        token.kind = D1T_SQL_NUMBER;
+        while (end < s.n && (d1t__is_word(s.p[end]) || s.p[end] == '.')) end++;
+    } else if (d1t__is_word(c)) {
+        token.kind = D1T_SQL_WORD;
+        while (end < s.n && d1t__is_word(s.p[end])) end++;
+    } else {
+        token.kind = D1T_SQL_SYMBOL;
+    }
+    token.text = d1t_bytes(s.p + i, end - i);
+    *pos = end;
+    return token;
+}
+
+/* ---- >>hash (implementation) ---------------------------------------------------------------------------------- */
+
+/* Byte by byte, so neither alignment nor byte order matters; compilers make one load of it where they may. */
+static uint64_t d1t__load64(const uint8_t *p)
+{
+    const uint32_t low = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    const uint32_t high = (uint32_t)p[4] | (uint32_t)p[5] << 8 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 24;
+    return (uint64_t)high << 32 | low;
+}
+
+static void d1t__store64(uint8_t *p, uint64_t v)
+{
+    uint32_t i;
+    for (i = 0u; i < 8u; i++) {
+        p[i] = (uint8_t)(v >> (8u * i));
+    }
+}
+
+static uint64_t d1t__rotate(uint64_t v, uint32_t bits)
+{
+    return v << bits | v >> (64u - bits);
+}
+
+static void d1t__sip_rounds(uint64_t v[4], uint32_t rounds)
+{
+    uint64_t a = v[0], b = v[1], c = v[2], d = v[3];
+    for (; rounds > 0u; rounds--) {
+        a += b;
+        b = d1t__rotate(b, 13u) ^ a;
+        a = d1t__rotate(a, 32u);
+        c += d;
+        d = d1t__rotate(d, 16u) ^ c;
+        a += d;
+        d = d1t__rotate(d, 21u) ^ a;
+        c += b;
+        b = d1t__rotate(b, 17u) ^ c;
+        c = d1t__rotate(c, 32u);
+    }
+    v[0] = a;
+    v[1] = b;
+    v[2] = c;
+    v[3] = d;
+}
+
+static void d1t__sip_word(d1t_hash *h, uint64_t word)
+{
+    h->v[3] ^= word;
+    d1t__sip_rounds(h->v, 2u);
+    h->v[0] ^= word;
+}
+
+D1TDEF void d1t_hash_init(d1t_hash *h, const uint8_t key[16])
+{
+    const uint64_t k0 = d1t__load64(key);
+    const uint64_t k1 = d1t__load64(key + 8);
+    h->v[0] = k0 ^ 0x736f6d6570736575u; /* "somepseudorandomlygeneratedbytes" */
+    h->v[1] = k1 ^ 0x646f72616e646f6du ^ 0xeeu; /* ee: the variant of 128 bits */
+    h->v[2] = k0 ^ 0x6c7967656e657261u;
+    h->v[3] = k1 ^ 0x7465646279746573u;
+    h->tail = 0u;
+    h->count = 0u;
+}
+
+D1TDEF void d1t_hash_add(d1t_hash *h, const void *p, size_t n)
+{
+    const uint8_t *in = (const uint8_t *)p;
+    while (n > 0u) {
+        const uint32_t filled = h->count % 8u;
+        if (filled == 0u && n >= 8u) {
+            d1t__sip_word(h, d1t__load64(in));
+            h->count += 8u;
+            in += 8;
+            n -= 8u;
+        } else {
+            h->tail |= (uint64_t)*in++ << (8u * filled);
+            h->count++;
+            n--;
+            if (filled == 7u) {
+                d1t__sip_word(h, h->tail);
+                h->tail = 0u;
+            }
+        }
+    }
+}
+
+D1TDEF void d1t_hash_end(d1t_hash *h, uint8_t out[16])
+{
+    d1t__sip_word(h, h->tail | (uint64_t)(h->count & 0xffu) << 56);
+    h->v[2] ^= 0xeeu;
+    d1t__sip_rounds(h->v, 4u);
+    d1t__store64(out, h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3]);
+    h->v[1] ^= 0xddu;
+    d1t__sip_rounds(h->v, 4u);
+    d1t__store64(out + 8, h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3]);
+}
+
+/* ---- >>values (implementation) -------------------------------------------------------------------------------- */
+
+D1T__PRIVATE d1t_value d1t__value_int(d1t_kind kind, int64_t i) {
+    d1t_value v;
+    D1T_MEMSET(&v, 0, sizeof v);
+    v.kind = kind;
+    v.u.i = i;
+    return v;
+}
+
+D1T__PRIVATE d1t_value d1t__value_bytes(d1t_kind kind, const void *p, size_t n) {
+    d1t_value v = d1t__value_int(p || n == 0 ? kind : D1T_KIND_NULL, 0);
+    v.u.s = d1t_bytes(p, n);
+    return v;
+}
+
+D1TDEF d1t_value d1t_absent(void) { return d1t__value_int(D1T_KIND_ABSENT, 0); }
+D1TDEF d1t_value d1t_null(void) { return d1t__value_int(D1T_KIND_NULL, 0); }
+D1TDEF d1t_value d1t_bool(bool v) { return d1t__value_int(D1T_KIND_BOOL, v ? 1 : 0); }
+D1TDEF d1t_value d1t_int(int64_t v) { return d1t__value_int(D1T_KIND_INT, v); }
+
+D1TDEF d1t_value d1t_double(double v) {
+    d1t_value r = d1t__value_int(D1T_KIND_DOUBLE, 0);
+    r.u.d = v;
+    return r;
+}
+
+D1TDEF d1t_value d1t_text(const char *s) {
+    return s ? d1t__value_bytes(D1T_KIND_TEXT, s, d1t__strlen(s)) : d1t_null();
+}
+
+D1TDEF d1t_value d1t_text_n(const char *s, size_t n) { return d1t__value_bytes(D1T_KIND_TEXT, s, n); }
+D1TDEF d1t_value d1t_blob(const void *p, size_t n) { return d1t__value_bytes(D1T_KIND_BLOB, p, n); }
+D1TDEF d1t_value d1t_json(const char *s, size_t n) { return d1t__value_bytes(D1T_KIND_JSON, s, n); }
+D1TDEF d1t_value d1t_uuid(const uint8_t bytes[16]) { return d1t__value_bytes(D1T_KIND_UUID, bytes, 16); }
+D1TDEF d1t_value d1t_vector(const float *p, size_t count) {
+    return d1t__value_bytes(D1T_KIND_VECTOR, p, count * sizeof *p);
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date: the year starts in March, so that the leap day is its last. */
+D1T__PRIVATE int64_t d1t__days(int32_t year, int32_t month, int32_t day) {
+    int64_t y = (int64_t)year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+D1T__PRIVATE void d1t__civil(int64_t days, int32_t *year, int32_t *month, int32_t *day) {
+    int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, of_era = z - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
+    *day = (int32_t)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int32_t)(m < 10 ? m + 3 : m - 9);
+    *year = (int32_t)(y + era * 400 + (*month <= 2));
+}
+
+/* Out of range becomes a value that no column takes, so that the error names table, column and row. */
+#define D1T__BAD_TIME INT64_MIN
+
+D1TDEF d1t_value d1t_date(int32_t year, int32_t month, int32_t day) {
+    int32_t y = 0, m = 0, d = 0;
+    int64_t days;
+    if (year < 0 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31)
+        return d1t__value_int(D1T_KIND_DATE, D1T__BAD_TIME);
+    days = d1t__days(year, month, day);
+    d1t__civil(days, &y, &m, &d);
+    return d1t__value_int(D1T_KIND_DATE, d == day ? days : D1T__BAD_TIME);
+}
+
+D1TDEF d1t_value d1t_time(int32_t hour, int32_t minute, int32_t second, int32_t microsecond) {
+    bool good = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60 && microsecond >= 0 &&
+                microsecond < 1000000;
+    int64_t seconds = ((int64_t)hour * 60 + minute) * 60 + second;
+    return d1t__value_int(D1T_KIND_TIME, good ? seconds * 1000000 + microsecond : D1T__BAD_TIME);
+}
+
+D1TDEF d1t_value d1t_timestamp(int64_t microseconds) { return d1t__value_int(D1T_KIND_TIMESTAMP, microseconds); }
+
+D1TDEF d1t_value d1t_timestamptz(int64_t microseconds, int32_t offset_minutes) {
+    d1t_value v = d1t__value_int(D1T_KIND_TIMESTAMPTZ, microseconds);
+    v.offset = offset_minutes;
+    return v;
+}
+
+/* `digits` decimal digits of v, and a separator behind them (0: none). */
+D1T__PRIVATE size_t d1t__pad(char *out, int64_t v, size_t digits, char separator) {
+    size_t i;
+    for (i = digits; i-- > 0; v /= 10) out[i] = (char)('0' + v % 10);
+    if (separator) out[digits++] = separator;
+    return digits;
+}
+
+D1T__PRIVATE size_t d1t__format_date(char *out, int64_t days) {
+    int32_t y, m, d;
+    size_t n;
+    d1t__civil(days, &y, &m, &d);
+    n = d1t__pad(out, y, 4, '-');
+    n += d1t__pad(out + n, m, 2, '-');
+    return n + d1t__pad(out + n, d, 2, 0);
+}
+
+D1T__PRIVATE size_t d1t__format_time(char *out, int64_t us) {
+    size_t n = d1t__pad(out, us / INT64_C(3600000000), 2, ':');
+    n += d1t__pad(out + n, us / 60000000 % 60, 2, ':');
+    n += d1t__pad(out + n, us / 1000000 % 60, 2, '.');
+    return n + d1t__pad(out + n, us % 1000000, 6, 0);
+}
+
+/* The ISO text of a date or time value into out[40]; 0: out of range. utc: an offset is turned into Z. */
+D1T__PRIVATE size_t d1t__format_temporal(char *out, const d1t_value *v, bool utc) {
+    const int64_t day = INT64_C(86400000000), first = -719528, last = 2932896; /* 0000-01-01, 9999-12-31 */
+    int64_t us = v->u.i, days, offset = utc ? 0 : v->offset;
+    size_t n;
+    if (us == D1T__BAD_TIME) return 0;
+    if (v->kind == D1T_KIND_DATE) return us < first || us > last ? 0 : d1t__format_date(out, us);
+    if (v->kind == D1T_KIND_TIME) return us < 0 || us >= day ? 0 : d1t__format_time(out, us);
+    if (us < first * day || us >= (last + 1) * day || v->offset <= -24 * 60 || v->offset >= 24 * 60) return 0;
+    if (v->kind == D1T_KIND_TIMESTAMPTZ) us += offset * 60000000;
+    days = us / day - (us % day < 0);
+    if (days < first || days > last) return 0;
+    n = d1t__format_date(out, days);
+    out[n++] = 'T';
+    n += d1t__format_time(out + n, us - days * day);
+    if (v->kind != D1T_KIND_TIMESTAMPTZ) return n;
+    if (offset == 0) {
+        out[n++] = 'Z';
+        return n;
+    }
+    out[n++] = offset < 0 ? '-' : '+';
+    if (offset < 0) offset = -offset;
+    n += d1t__pad(out + n, offset / 60, 2, ':');
+    return n + d1t__pad(out + n, offset % 60, 2, 0);
+}
+
+/* Lower-case 8-4-4-4-12 into out[36]. */
+D1T__PRIVATE void d1t__format_uuid(char *out, const char *bytes) {
+    static const char hex[] = "0123456789abcdef";
+    size_t i;
+    for (i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+        *out++ = hex[((unsigned char)bytes[i]) >> 4];
+        *out++ = hex[((unsigned char)bytes[i]) & 15];
+    }
+}
+
+D1T__PRIVATE int d1t__hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = d1t__lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Sixteen bytes from the text form, with or without hyphens. */
+D1T__PRIVATE bool d1t__parse_uuid(d1t_str s, char out[16]) {
+    size_t i, n = 0;
+    for (i = 0; i < s.n; i++) {
+        int d = d1t__hex_digit(s.p[i]);
+        if (s.p[i] == '-' && s.n == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) continue;
+        if (d < 0 || n == 32) return false;
+        out[n / 2] = (char)(n % 2 ? ((unsigned char)out[n / 2] | (unsigned)d) : (unsigned)d << 4);
+        n++;
+    }
+    return n == 32;
+}
+
+D1T__PRIVATE bool d1t__has_nul(d1t_str s) {
+    size_t i;
+    for (i = 0; i < s.n; i++)
+        if (!s.p[i]) return true;
+    return false;
+}
+
+/* Floats as the hex of their little-endian bytes, whatever the machine's order. */
+D1T__PRIVATE void d1t__write_vector_hex(d1t_writer *w, d1t_str floats) {
+    char bytes[4];
+    uint32_t v;
+    size_t i, k;
+    for (i = 0; i + 4 <= floats.n; i += 4) {
+        D1T_MEMCPY(&v, floats.p + i, 4);
+        for (k = 0; k < 4; k++) bytes[k] = (char)(unsigned char)(v >> (8 * k) & 255u);
+        d1t_write_hex(w, d1t_bytes(bytes, 4));
+    }
+}
+
+D1T__PRIVATE d1t_result d1t__json_ignore(void *ctx, const d1t_json_event *event) {
+    (void)ctx;
+    (void)event;
+    return D1T_OK;
+}
+
+/* Is s one JSON text? */
+D1T__PRIVATE bool d1t__is_json(d1t_str s) {
+    d1t_json_reader r;
+    d1t_json_reader_init(&r, d1t__json_ignore, NULL, 64);
+    return d1t_json_reader_feed(&r, s.p, s.n) == D1T_OK && d1t_json_reader_end(&r) == D1T_OK;
+}
+
+/* The error object: composed once, the first one stays. */
+D1T__PRIVATE d1t_result d1t__fail(d1t_error *e, d1t_result code, const char *a, const char *b, const char *c) {
+    d1t_writer w;
+    if (!e || e->code != D1T_OK) return code;
+    e->code = code;
+    e->outcome = D1T_NOT_APPLIED;
+    d1t_writer_fixed(&w, e->text, sizeof e->text - 1);
+    if (a) d1t_write_text(&w, a);
+    if (b) d1t_write_text(&w, b);
+    if (c) d1t_write_text(&w, c);
+    e->text[w.n] = 0;
+    return code;
+}
+
+/* Appends to an error's text; what does not fit is left out as a whole piece. */
+D1T__PRIVATE void d1t__say(d1t_error *e, const char *a, const char *b, const char *c) {
+    size_t used = e ? d1t__strlen(e->text) : 0;
+    d1t_writer w;
+    if (!e) return;
+    d1t_writer_fixed(&w, e->text + used, sizeof e->text - 1 - used);
+    if (a) d1t_write_text(&w, a);
+    if (b) d1t_write_text(&w, b);
+    if (c) d1t_write_text(&w, c);
+    e->text[used + w.n] = 0;
+}
+
+D1T__PRIVATE void d1t__say_number(d1t_error *e, uint64_t v) {
+    char digits[24];
+    digits[d1t_format_uint(digits, v)] = 0;
+    d1t__say(e, digits, NULL, NULL);
+}
+
+/* ================================================================================================================
+   ROOM model (implementation)
+   ============================================================================================================= */
+
+/* ---- >>table (implementation) --------------------------------------------------------------------------------- */
+
+D1TDEF d1t_limits d1t_limits_default(void) {
+    d1t_limits l;
+    l.columns = 100;
+    l.parameters = 100;
+    l.sql = 100000;
+    l.parameter = 2000000;
+    l.row = 2000000;
+    l.body = 1000000;
+    l.like_pattern = 50;
+    return l;
+}
+
+D1TDEF size_t d1t_table_column(const d1t_table *table, d1t_str name) {
+    size_t i;
+    for (i = 0; i < table->column_count; i++)
+        if (d1t_str_equal_nocase(d1t_cstr(table->columns[i].name), name)) break;
+    return i;
+}
+
+/* A generated or on-write column takes no value in rows. */
+D1T__PRIVATE bool d1t__takes_value(const d1t_column *c) {
+    return !c->generated_sql && !c->on_write_sql;
+}
+
+D1T__PRIVATE bool d1t__not_null(const d1t_column *c) {
+    return (c->flags & (D1T_KEY | D1T_NOT_NULL)) != 0;
+}
+
+D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column) {
+    switch (column->type) {
+        case D1T_INTEGER: case D1T_BOOL: return "INTEGER";
+        case D1T_REAL: return "REAL";
+        case D1T_BLOB: case D1T_VECTOR: return "BLOB";
+        case D1T_ANY: return table->flags & D1T_STRICT ? "ANY" : "";
+        case D1T_TEXT: case D1T_JSON: case D1T_UUID: case D1T_DATE: case D1T_TIME: case D1T_TIMESTAMP: case D1T_TIMESTAMPTZ:
+            break;
+    }
+    return "TEXT";
+}
+
+D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t_table *t, const char *column,
+                                        const char *what) {
+    d1t__fail(e, code, "table ", t->name ? t->name : "(no name)", NULL);
+    if (column) d1t__say(e, ", ", column, NULL);
+    d1t__say(e, ": ", what, NULL);
+    if (e) e->table = t->name;
+    return code;
+}
+
+D1T__PRIVATE d1t_result d1t__check_name(d1t_error *e, const d1t_table *t, const char *name, const char *cure) {
+    d1t_result result = d1t_check_name(name);
+    if (result == D1T_OK) return D1T_OK;
+    return d1t__fail_table(e, result, t, result == D1T_ERR_UTF8 ? NULL : name, result == D1T_ERR_UTF8 ?
+                           "a name is not valid UTF-8" : cure);
+}
+
+/* An expression is pasted into a statement: it must be whole, with nothing behind it. */
+D1T__PRIVATE bool d1t__is_whole(const char *sql, bool parameters) {
+    d1t_str s = d1t_cstr(sql);
+    size_t pos = 0, open = 0, tokens = 0;
+    d1t_sql_token t;
+    for (;; tokens++) {
+        t = d1t_sql_next(s, &pos);
+        if (t.kind == D1T_SQL_BAD || (t.kind == D1T_SQL_PARAMETER && !parameters)) return false;
+        if (t.kind == D1T_SQL_END) return open == 0 && tokens > 0;
+        if (t.kind != D1T_SQL_SYMBOL) continue;
+        if (t.text.p[0] == ';') return false;
+        if (t.text.p[0] == '(') open++;
+        if (t.text.p[0] == ')' && open-- == 0) return false;
+    }
+}
+
+D1T__PRIVATE bool d1t__is_expression(const char *sql) {
+    return d1t__is_whole(sql, false);
+}
+
+D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column *c) {
+    if (c->type < D1T_INTEGER || c->type > D1T_VECTOR) return "the type is not one of d1t_type";
+    if ((c->default_sql && !d1t__is_expression(c->default_sql)) ||
+        (c->generated_sql && !d1t__is_expression(c->generated_sql)) ||
+        (c->on_write_sql && !d1t__is_expression(c->on_write_sql)))
+        return "an SQL expression is not one whole expression (balanced, no ';', no parameter)";
+    if (c->generated_sql && (c->default_sql || c->on_write_sql)) return "a generated column has no default and no on-write SQL";
+    if (c->collation && !d1t__same_name(c->collation, "BINARY") && !d1t__same_name(c->collation, "NOCASE") &&
+        !d1t__same_name(c->collation, "RTRIM"))
+        return "the collation is not BINARY, NOCASE or RTRIM";
+    if (!(c->flags & D1T_KEY)) return NULL;
+    if (!d1t__takes_value(c)) return "a key column cannot be generated or set on write";
+    if (c->collation && !d1t__same_name(c->collation, "BINARY"))
+        return "a key column must be BINARY: with another collation different keys would become one row";
+    if (c->type == D1T_REAL || c->type == D1T_ANY || c->type == D1T_JSON || c->type == D1T_VECTOR)
+        return "a key column cannot be REAL, ANY, JSON or VECTOR: equal keys would not be equal bytes";
+    (void)t;
+    return NULL;
+}
+
+D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits *limits, d1t_error *e) {
+    size_t i, keys = 0;
+    const char *fault;
+    d1t_result result;
+    if (t->column_count == 0 || !t->columns) return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no columns");
+    if (t->column_count > limits->columns) {
+        d1t__fail_table(e, D1T_ERR_LIMIT, t, NULL, "it has ");
+        d1t__say_number(e, t->column_count);
+        d1t__say(e, " columns, D1 allows ", NULL, NULL);
+        d1t__say_number(e, limits->columns);
+        return D1T_ERR_LIMIT;
+    }
+    for (i = 0; i < t->column_count; i++) {
+        const d1t_column *c = &t->columns[i];
+        result = d1t__check_name(e, t, c->name ? c->name : "", "a column name must be 1 to 128 bytes without control "
+                                 "characters and not start with sqlite_, _cf_ or _d1t_");
+        if (result != D1T_OK) return result;
+        fault = d1t__column_fault(t, c);
+        if (!fault && d1t_table_column(t, d1t_cstr(c->name)) != i) fault = "the column name appears twice";
+        if (fault && e) e->column = c->name;
+        if (fault) return d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, fault);
+        keys += (c->flags & D1T_KEY) != 0;
+    }
+    if (keys == 0) return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no key column: mark at least one with D1T_KEY");
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__check_list(const d1t_table *t, const char *what, const char *const *names, size_t count,
+                                        d1t_error *e) {
+    size_t i;
+    if (count == 0 || !names) return d1t__fail_table(e, D1T_ERR_TABLE, t, what, "it names no columns");
+    for (i = 0; i < count; i++) {
+        if (!names[i] || d1t_table_column(t, d1t_cstr(names[i])) == t->column_count) {
+            d1t__fail_table(e, D1T_ERR_TABLE, t, what, "no such column: ");
+            d1t__say(e, names[i] ? names[i] : "(none)", NULL, NULL);
+            return D1T_ERR_TABLE;
+        }
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
+    const char *name_cure = "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_";
+    d1t_result result;
+    size_t i;
+    for (i = 0; i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        result = d1t__check_name(e, t, x->name ? x->name : "", name_cure);
+        if (result == D1T_OK) result = d1t__check_list(t, x->name, x->columns, x->column_count, e);
+        if (result == D1T_OK && x->where_sql && !d1t__is_expression(x->where_sql))
+            result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "the condition is not one whole expression");
+        if (result != D1T_OK) return result;
+    }
+    for (i = 0; i < t->foreign_key_count; i++) {
+        const d1t_foreign_key *f = &t->foreign_keys[i];
+        result = d1t__check_name(e, t, f->parent ? f->parent : "", name_cure);
+        if (result == D1T_OK) result = d1t__check_list(t, "foreign key", f->columns, f->column_count, e);
+        if (result != D1T_OK) return result;
+    }
+    for (i = 0; i < t->check_count; i++) {
+        result = d1t__check_name(e, t, t->checks[i].name ? t->checks[i].name : "", name_cure);
+        if (result == D1T_OK && (!t->checks[i].sql || !d1t__is_expression(t->checks[i].sql)))
+            result = d1t__fail_table(e, D1T_ERR_TABLE, t, t->checks[i].name, "the check is not one whole expression");
+        if (result != D1T_OK) return result;
+    }
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error) {
+    d1t_limits defaults = d1t_limits_default();
+    d1t_result result;
+    if (!table) return d1t__fail(error, D1T_ERR_ARG, "the table is NULL", NULL, NULL);
+    result = d1t__check_name(error, table, table->name ? table->name : "", "a table name must be 1 to 128 bytes without control "
+                             "characters and not start with sqlite_, _cf_ or _d1t_");
+    if (result == D1T_OK) result = d1t__check_columns(table, limits ? limits : &defaults, error);
+    if (result == D1T_OK) result = d1t__check_rest(table, error);
+    return result;
+}
+
+D1T__PRIVATE void d1t__write_names(d1t_writer *w, const char *const *names, size_t count) {
+    size_t i;
+    d1t_write_text(w, "(");
+    for (i = 0; i < count; i++) {
+        if (i) d1t_write_text(w, ",");
+        d1t_write_name(w, names[i]);
+    }
+    d1t_write_text(w, ")");
+}
+
+D1TDEF void d1t_write_column(d1t_writer *w, const d1t_table *table, const d1t_column *column) {
+    const char *type = d1t_sql_type(table, column);
+    d1t_write_name(w, column->name);
+    if (type[0]) d1t_write_text(w, " ");
+    d1t_write_text(w, type);
+    if (column->collation && !d1t__same_name(column->collation, "BINARY")) {
+        d1t_write_text(w, " COLLATE ");
+        d1t_write_text(w, column->collation);
+    }
+    if (d1t__not_null(column)) d1t_write_text(w, " NOT NULL");
+    if (column->default_sql) {
+        d1t_write_text(w, " DEFAULT (");
+        d1t_write_text(w, column->default_sql);
+        d1t_write_text(w, ")");
+    }
+    if (column->generated_sql) {
+        d1t_write_text(w, " GENERATED ALWAYS AS (");
+        d1t_write_text(w, column->generated_sql);
+        d1t_write_text(w, column->flags & D1T_STORED ? ") STORED" : ") VIRTUAL");
+    }
+}
+
+D1T__PRIVATE const char *d1t__action_sql(d1t_action a) {
+    switch (a) {
+        case D1T_NO_ACTION: break;
+        case D1T_RESTRICT: return "RESTRICT";
+        case D1T_CASCADE: return "CASCADE";
+        case D1T_SET_NULL: return "SET NULL";
+        case D1T_SET_DEFAULT: return "SET DEFAULT";
+    }
+    return "NO ACTION";
+}
+
+D1T__PRIVATE void d1t__write_foreign_key(d1t_writer *w, const d1t_foreign_key *f) {
+    d1t_write_text(w, ",FOREIGN KEY");
+    d1t__write_names(w, f->columns, f->column_count);
+    d1t_write_text(w, " REFERENCES ");
+    d1t_write_name(w, f->parent);
+    if (f->parent_columns) d1t__write_names(w, f->parent_columns, f->column_count);
+    if (f->on_delete != D1T_NO_ACTION) d1t_write_text(w, " ON DELETE ");
+    if (f->on_delete != D1T_NO_ACTION) d1t_write_text(w, d1t__action_sql(f->on_delete));
+    if (f->on_update != D1T_NO_ACTION) d1t_write_text(w, " ON UPDATE ");
+    if (f->on_update != D1T_NO_ACTION) d1t_write_text(w, d1t__action_sql(f->on_update));
+}
+
+D1TDEF void d1t_write_create_table(d1t_writer *w, const d1t_table *table) {
+    size_t i, keys = 0;
+    d1t_write_text(w, "CREATE TABLE IF NOT EXISTS ");
+    d1t_write_name(w, table->name);
+    for (i = 0; i < table->column_count; i++) {
+        d1t_write_text(w, i ? "," : "(");
+        d1t_write_column(w, table, &table->columns[i]);
+    }
+    d1t_write_text(w, ",PRIMARY KEY(");
+    for (i = 0; i < table->column_count; i++) {
+        if (!(table->columns[i].flags & D1T_KEY)) continue;
+        if (keys++) d1t_write_text(w, ",");
+        d1t_write_name(w, table->columns[i].name);
+    }
+    d1t_write_text(w, ")");
+    for (i = 0; i < table->foreign_key_count; i++) d1t__write_foreign_key(w, &table->foreign_keys[i]);
+    for (i = 0; i < table->check_count; i++) {
+        d1t_write_text(w, ",CONSTRAINT ");
+        d1t_write_name(w, table->checks[i].name);
+        d1t_write_text(w, " CHECK(");
+        d1t_write_text(w, table->checks[i].sql);
+        d1t_write_text(w, ")");
+    }
+    d1t_write_text(w, ")");
+    if (table->flags & D1T_WITHOUT_ROWID) d1t_write_text(w, " WITHOUT ROWID");
+    if (table->flags & D1T_STRICT) d1t_write_text(w, table->flags & D1T_WITHOUT_ROWID ? ",STRICT" : " STRICT");
+}
+
+D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const d1t_index *index) {
+    d1t_write_text(w, index->flags & D1T_UNIQUE ? "CREATE UNIQUE INDEX IF NOT EXISTS " : "CREATE INDEX IF NOT EXISTS ");
+    d1t_write_name(w, index->name);
+    d1t_write_text(w, " ON ");
+    d1t_write_name(w, table->name);
+    d1t__write_names(w, index->columns, index->column_count);
+    if (index->where_sql) d1t_write_text(w, " WHERE ");
+    if (index->where_sql) d1t_write_text(w, index->where_sql);
+}
+
+#ifndef D1T_NO_TABLE_JSON
+
+D1T__PRIVATE const char *d1t__type_word(size_t type) {
+    static const char *const words[] = {"", "integer", "real", "text", "blob", "any", "bool", "json", "uuid", "date", "time",
+                                        "timestamp", "timestamptz", "vector"};
+    return type < D1T__COUNT(words) ? words[type] : NULL;
+}
+
+D1T__PRIVATE const char *d1t__action_word(size_t action) {
+    static const char *const words[] = {"no action", "restrict", "cascade", "set null", "set default"};
+    return action < D1T__COUNT(words) ? words[action] : NULL;
+}
+
+D1T__PRIVATE void d1t__member_key(d1t_writer *w, const char *key) {
+    d1t_write_text(w, ",\"");
+    d1t_write_text(w, key);
+    d1t_write_text(w, "\":");
+}
+
+D1T__PRIVATE void d1t__member_text(d1t_writer *w, const char *key, const char *value) {
+    if (!value) return;
+    d1t__member_key(w, key);
+    d1t_write_json_string(w, d1t_cstr(value));
+}
+
+D1T__PRIVATE void d1t__member_flag(d1t_writer *w, const char *key, bool on) {
+    if (!on) return;
+    d1t__member_key(w, key);
+    d1t_write_text(w, "true");
+}
+
+D1T__PRIVATE void d1t__member_names(d1t_writer *w, const char *key, const char *const *names, size_t count) {
+    size_t i;
+    if (!names) return;
+    d1t__member_key(w, key);
+    for (i = 0; i < count; i++) {
+        d1t_write_text(w, i ? "," : "[");
+        d1t_write_json_string(w, d1t_cstr(names[i]));
+    }
+    d1t_write_text(w, "]");
+}
+
+/* {"name":...: every object of the form starts so; false: the list is empty. */
+D1T__PRIVATE void d1t__member_open(d1t_writer *w, size_t i, const char *list, const char *name_key, const char *name) {
+    if (i == 0) d1t__member_key(w, list);
+    d1t_write_text(w, i ? ",{\"" : "[{\"");
+    d1t_write_text(w, name_key);
+    d1t_write_text(w, "\":");
+    d1t_write_json_string(w, d1t_cstr(name));
+}
+
+D1T__PRIVATE void d1t__member_close(d1t_writer *w, size_t i, size_t count) {
+    d1t_write_text(w, i + 1 == count ? "}]" : "}");
+}
+
+D1T__PRIVATE void d1t__member_column(d1t_writer *w, const d1t_column *c) {
+    d1t__member_text(w, "type", d1t__type_word((size_t)c->type));
+    d1t__member_flag(w, "key", (c->flags & D1T_KEY) != 0);
+    d1t__member_flag(w, "not_null", (c->flags & D1T_NOT_NULL) != 0 && !(c->flags & D1T_KEY));
+    d1t__member_text(w, "default", c->default_sql);
+    d1t__member_text(w, "generated", c->generated_sql);
+    d1t__member_flag(w, "stored", (c->flags & D1T_STORED) != 0);
+    d1t__member_text(w, "on_write", c->on_write_sql);
+    d1t__member_text(w, "collation", c->collation);
+}
+
+D1TDEF void d1t_table_to_json(const d1t_table *t, d1t_writer *w) {
+    size_t i;
+    d1t_write_text(w, "{\"version\":1");
+    d1t__member_text(w, "name", t->name);
+    for (i = 0; i < t->column_count; i++) {
+        d1t__member_open(w, i, "columns", "name", t->columns[i].name);
+        d1t__member_column(w, &t->columns[i]);
+        d1t__member_close(w, i, t->column_count);
+    }
+    for (i = 0; i < t->index_count; i++) {
+        d1t__member_open(w, i, "indexes", "name", t->indexes[i].name);
+        d1t__member_names(w, "columns", t->indexes[i].columns, t->indexes[i].column_count);
+        d1t__member_flag(w, "unique", (t->indexes[i].flags & D1T_UNIQUE) != 0);
+        d1t__member_text(w, "where", t->indexes[i].where_sql);
+        d1t__member_close(w, i, t->index_count);
+    }
+    for (i = 0; i < t->foreign_key_count; i++) {
+        const d1t_foreign_key *f = &t->foreign_keys[i];
+        d1t__member_open(w, i, "foreign_keys", "parent", f->parent);
+        d1t__member_names(w, "columns", f->columns, f->column_count);
+        d1t__member_names(w, "parent_columns", f->parent_columns, f->column_count);
+        d1t__member_text(w, "on_delete", f->on_delete ? d1t__action_word((size_t)f->on_delete) : NULL);
+        d1t__member_text(w, "on_update", f->on_update ? d1t__action_word((size_t)f->on_update) : NULL);
+        d1t__member_close(w, i, t->foreign_key_count);
+    }
+    for (i = 0; i < t->check_count; i++) {
+        d1t__member_open(w, i, "checks", "name", t->checks[i].name);
+        d1t__member_text(w, "sql", t->checks[i].sql);
+        d1t__member_close(w, i, t->check_count);
+    }
+    d1t__member_flag(w, "strict", (t->flags & D1T_STRICT) != 0);
+    d1t__member_flag(w, "without_rowid", (t->flags & D1T_WITHOUT_ROWID) != 0);
+    d1t_write_text(w, "}");
+}
+
+/* Reading it back. The lists of a table grow by doubling in the arena while they are read; what they leave behind there
+   is less than twice the table. */
+typedef struct d1t__table_reader {
+    d1t_arena  *arena;
+    d1t_error  *error;
+    d1t_table  *table;
+    d1t_column      *columns;
+    d1t_index       *indexes;
+    d1t_foreign_key *foreign_keys;
+    d1t_check       *checks;
+    const char **names;         /* of the list being read */
+    size_t       name_count;
+    char         list[16];      /* member of the table: "columns", ... */
+    char         member[16];    /* member being read, at any level */
+    d1t_buffer   text;          /* of the string being read */
+    size_t       version;
+} d1t__table_reader;
+
+/* Space for one more element behind `count`, doubling at powers of two. NULL: no memory. */
+D1T__PRIVATE void *d1t__grow(d1t_arena *arena, const void *old, size_t count, size_t size) {
+    void *p;
+    union { const void *in; void *out; } same; /* the list is ours: it was made here */
+    same.in = old;
+    if (count & (count - 1) || (count == 0 && old)) return same.out;
+    p = d1t_arena_take(arena, (count ? count * 2 : 1) * size);
+    if (p && count) D1T_MEMCPY(p, old, count * size);
+    return p;
+}
+
+D1T__PRIVATE d1t_result d1t__table_word(d1t__table_reader *r, const char *what, d1t_str word) {
+    char copy[32];
+    size_t n = word.n < sizeof copy - 1 ? word.n : sizeof copy - 1;
+    D1T_MEMCPY(copy, word.p, n);
+    copy[n] = 0;
+    return d1t__fail(r->error, D1T_ERR_TABLE, "table JSON: unknown ", what, copy);
+}
+
+/* An object of one of the four lists begins: a zeroed element is added. */
+D1T__PRIVATE d1t_result d1t__table_element(d1t__table_reader *r) {
+    d1t_table *t = r->table;
+    if (d1t__same(r->list, "columns")) {
+        r->columns = (d1t_column *)d1t__grow(r->arena, r->columns, t->column_count, sizeof *r->columns);
+        if (!r->columns) return D1T_ERR_NOMEM;
+        t->columns = r->columns;
+        D1T_MEMSET(&r->columns[t->column_count++], 0, sizeof *r->columns);
+    } else if (d1t__same(r->list, "indexes")) {
+        r->indexes = (d1t_index *)d1t__grow(r->arena, r->indexes, t->index_count, sizeof *r->indexes);
+        if (!r->indexes) return D1T_ERR_NOMEM;
+        t->indexes = r->indexes;
+        D1T_MEMSET(&r->indexes[t->index_count++], 0, sizeof *r->indexes);
+    } else if (d1t__same(r->list, "foreign_keys")) {
+        r->foreign_keys = (d1t_foreign_key *)d1t__grow(r->arena, r->foreign_keys, t->foreign_key_count, sizeof *r->foreign_keys);
+        if (!r->foreign_keys) return D1T_ERR_NOMEM;
+        t->foreign_keys = r->foreign_keys;
+        D1T_MEMSET(&r->foreign_keys[t->foreign_key_count++], 0, sizeof *r->foreign_keys);
+    } else if (d1t__same(r->list, "checks")) {
+        r->checks = (d1t_check *)d1t__grow(r->arena, r->checks, t->check_count, sizeof *r->checks);
+        if (!r->checks) return D1T_ERR_NOMEM;
+        t->checks = r->checks;
+        D1T_MEMSET(&r->checks[t->check_count++], 0, sizeof *r->checks);
+    } else {
+        return d1t__table_word(r, "list: ", d1t_cstr(r->list));
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_column_member(d1t__table_reader *r, d1t_column *c, const char *value) {
+    size_t type = 1;
+    if (d1t__same(r->member, "name")) c->name = value;
+    else if (d1t__same(r->member, "default")) c->default_sql = value;
+    else if (d1t__same(r->member, "generated")) c->generated_sql = value;
+    else if (d1t__same(r->member, "on_write")) c->on_write_sql = value;
+    else if (d1t__same(r->member, "collation")) c->collation = value;
+    else if (d1t__same(r->member, "type")) {
+        while (d1t__type_word(type) && !d1t__same(d1t__type_word(type), value)) type++;
+        if (!d1t__type_word(type)) return d1t__table_word(r, "type: ", d1t_cstr(value));
+        c->type = (d1t_type)type;
+    } else return d1t__table_word(r, "member of a column: ", d1t_cstr(r->member));
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_action(d1t__table_reader *r, d1t_action *out, const char *value) {
+    size_t action = 0;
+    while (d1t__action_word(action) && !d1t__same(d1t__action_word(action), value)) action++;
+    if (!d1t__action_word(action)) return d1t__table_word(r, "action: ", d1t_cstr(value));
+    *out = (d1t_action)action;
+    return D1T_OK;
+}
+
+/* A text member of an element of a list. */
+D1T__PRIVATE d1t_result d1t__table_text_member(d1t__table_reader *r, const char *value) {
+    d1t_table *t = r->table;
+    if (d1t__same(r->list, "columns")) return d1t__table_column_member(r, &r->columns[t->column_count - 1], value);
+    if (d1t__same(r->list, "indexes") && d1t__same(r->member, "name")) r->indexes[t->index_count - 1].name = value;
+    else if (d1t__same(r->list, "indexes") && d1t__same(r->member, "where")) r->indexes[t->index_count - 1].where_sql = value;
+    else if (d1t__same(r->list, "checks") && d1t__same(r->member, "name")) r->checks[t->check_count - 1].name = value;
+    else if (d1t__same(r->list, "checks") && d1t__same(r->member, "sql")) r->checks[t->check_count - 1].sql = value;
+    else if (d1t__same(r->list, "foreign_keys")) {
+        d1t_foreign_key *f = &r->foreign_keys[t->foreign_key_count - 1];
+        if (d1t__same(r->member, "parent")) f->parent = value;
+        else if (d1t__same(r->member, "on_delete")) return d1t__table_action(r, &f->on_delete, value);
+        else if (d1t__same(r->member, "on_update")) return d1t__table_action(r, &f->on_update, value);
+        else return d1t__table_word(r, "member of a foreign key: ", d1t_cstr(r->member));
+    } else return d1t__table_word(r, "member: ", d1t_cstr(r->member));
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_flag(d1t__table_reader *r, uint32_t depth) {
+    d1t_table *t = r->table;
+    uint32_t *flags = &t->flags, flag = 0;
+    if (depth == 1 && d1t__same(r->list, "strict")) flag = D1T_STRICT;
+    if (depth == 1 && d1t__same(r->list, "without_rowid")) flag = D1T_WITHOUT_ROWID;
+    if (depth == 3 && d1t__same(r->list, "columns")) {
+        flags = &r->columns[t->column_count - 1].flags;
+        if (d1t__same(r->member, "key")) flag = D1T_KEY;
+        if (d1t__same(r->member, "not_null")) flag = D1T_NOT_NULL;
+        if (d1t__same(r->member, "stored")) flag = D1T_STORED;
+    }
+    if (depth == 3 && d1t__same(r->list, "indexes") && d1t__same(r->member, "unique")) {
+        flags = &r->indexes[t->index_count - 1].flags;
+        flag = D1T_UNIQUE;
+    }
+    if (!flag) return d1t__table_word(r, "flag: ", d1t_cstr(depth == 1 ? r->list : r->member));
+    *flags |= flag;
+    return D1T_OK;
+}
+
+/* The list of names of an index or a foreign key is complete. */
+D1T__PRIVATE d1t_result d1t__table_names(d1t__table_reader *r) {
+    d1t_table *t = r->table;
+    bool foreign = d1t__same(r->list, "foreign_keys");
+    if (foreign && d1t__same(r->member, "parent_columns")) {
+        r->foreign_keys[t->foreign_key_count - 1].parent_columns = r->names;
+    } else if (foreign && d1t__same(r->member, "columns")) {
+        r->foreign_keys[t->foreign_key_count - 1].columns = r->names;
+        r->foreign_keys[t->foreign_key_count - 1].column_count = r->name_count;
+    } else if (d1t__same(r->list, "indexes") && d1t__same(r->member, "columns")) {
+        r->indexes[t->index_count - 1].columns = r->names;
+        r->indexes[t->index_count - 1].column_count = r->name_count;
+    } else {
+        return d1t__table_word(r, "list: ", d1t_cstr(r->member));
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_text(d1t__table_reader *r, uint32_t depth) {
+    char *value = d1t_arena_text(r->arena, d1t_bytes(r->text.p, r->text.n));
+    if (!value) return D1T_ERR_NOMEM;
+    if (depth == 1 && d1t__same(r->list, "name")) {
+        r->table->name = value;
+        return D1T_OK;
+    }
+    if (depth == 3) return d1t__table_text_member(r, value);
+    if (depth != 4) return d1t__table_word(r, "text: ", d1t_cstr(r->list));
+    r->names = (const char **)d1t__grow(r->arena, r->names, r->name_count, sizeof *r->names);
+    if (!r->names) return D1T_ERR_NOMEM;
+    r->names[r->name_count++] = value;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_event(void *ctx, const d1t_json_event *e) {
+    d1t__table_reader *r = (d1t__table_reader *)ctx;
+    char *key = e->depth == 1 ? r->list : r->member;
+    d1t_result result;
+    switch (e->kind) {
+        case D1T_JSON_KEY:
+        case D1T_JSON_STRING:
+            if (e->first) r->text.n = 0;
+            result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
+            if (result != D1T_OK || !e->last) return result;
+            if (e->kind == D1T_JSON_STRING) return d1t__table_text(r, e->depth);
+            if (r->text.n > 15) return d1t__table_word(r, "member: ", d1t_bytes(r->text.p, r->text.n));
+            D1T_MEMCPY(key, r->text.p, r->text.n);
+            key[r->text.n] = 0;
+            return D1T_OK;
+        case D1T_JSON_OBJECT: return e->depth == 0 ? D1T_OK : e->depth == 2 ? d1t__table_element(r) : D1T_ERR_TABLE;
+        case D1T_JSON_ARRAY:
+            r->names = NULL;
+            r->name_count = 0;
+            return e->depth == 1 || e->depth == 3 ? D1T_OK : D1T_ERR_TABLE;
+        case D1T_JSON_ARRAY_END: return e->depth == 3 ? d1t__table_names(r) : D1T_OK;
+        case D1T_JSON_TRUE: return d1t__table_flag(r, e->depth);
+        case D1T_JSON_NUMBER:
+            if (e->depth != 1 || !d1t__same(r->list, "version") || !d1t_str_equal(e->text, d1t_cstr("1"))) break;
+            r->version = 1;
+            return D1T_OK;
+        case D1T_JSON_FALSE: case D1T_JSON_NULL: break;
+        case D1T_JSON_OBJECT_END: return D1T_OK;
+    }
+    return d1t__table_word(r, "value of ", d1t_cstr(key));
+}
+
+D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error) {
+    d1t__table_reader r;
+    d1t_json_reader reader;
+    d1t_result result;
+    D1T_MEMSET(&r, 0, sizeof r);
+    r.arena = arena;
+    r.error = error;
+    r.table = (d1t_table *)d1t_arena_take(arena, sizeof *r.table);
+    if (!r.table) return d1t__fail(error, D1T_ERR_NOMEM, "no memory for the table", NULL, NULL);
+    d1t_buffer_init(&r.text, arena->allocator, 1u << 20);
+    d1t_json_reader_init(&reader, d1t__table_event, &r, 5);
+    result = d1t_json_reader_feed(&reader, json.p, json.n);
+    if (result == D1T_OK) result = d1t_json_reader_end(&reader);
+    d1t_buffer_free(&r.text);
+    if (result == D1T_OK && (!r.version || !r.table->name))
+        result = d1t__fail(error, D1T_ERR_TABLE, "table JSON: \"version\":1 and \"name\" are required", NULL, NULL);
+    if (result != D1T_OK) d1t__fail(error, result, "table JSON: ", d1t_result_text(result), NULL);
+    if (result == D1T_OK) *table = r.table;
+    return result;
+}
+
+#endif /* D1T_NO_TABLE_JSON */
+
+/* ================================================================================================================
+   ROOM wire (implementation)
+   ============================================================================================================= */
+
+/* ---- >>request (implementation) ------------------------------------------------------------------------------- */
+
+D1TDEF void d1t_request_rewind(d1t_request *req) {
+    if (req->body.rewind) req->body.rewind(req->body.ctx);
+    req->offset = 0;
+    req->at_end = req->body.write == NULL;
+}
+
+/* A part is written into what is left of the window; if it ended inside the window, the next part follows. */
+D1TDEF size_t d1t_request_read(d1t_request *req, void *buf, size_t cap) {
+    size_t n = 0;
+    d1t_writer w;
+    while (n < cap && !req->at_end) {
+        d1t_writer_window(&w, (char *)buf + n, cap - n, req->offset);
+        req->body.write(req->body.ctx, &w);
+        n += w.n;
+        if (w.total > req->offset + w.n) {
+            req->offset += w.n;
+        } else {
+            req->offset = 0;
+            req->at_end = !req->body.advance(req->body.ctx);
+        }
+    }
+    return n;
+}
+
+D1TDEF void d1t_request_set_body(d1t_request *req, d1t_body body) {
+    d1t_writer w;
+    req->body = body;
+    d1t_request_rewind(req);
+    d1t_writer_counting(&w);
+    while (!req->at_end) {
+        body.write(body.ctx, &w);
+        req->at_end = !body.advance(body.ctx);
+    }
+    req->body_size = w.total;
+    d1t_request_rewind(req);
+}
+
+/* The type name of a value in errors. */
+D1T__PRIVATE const char *d1t__kind_name(d1t_kind kind) {
+    static const char *const names[] = {"absent", "NULL", "bool", "int", "double", "text", "blob", "json", "uuid", "date",
+                                        "time", "timestamp", "timestamptz", "vector"};
+    return (size_t)kind < D1T__COUNT(names) ? names[kind] : "(no kind)";
+}
+
+D1T__PRIVATE bool d1t__is_nan(double d) {
+    return !(d <= 0) && !(d >= 0);
+}
+
+/* Why a value cannot be a parameter; NULL: it can. */
+D1T__PRIVATE const char *d1t__arg_fault(const d1t_value *v) {
+    char text[40];
+    switch (v->kind) {
+        case D1T_KIND_ABSENT: return "it is absent";
+        case D1T_KIND_TEXT:
+            if (d1t_utf8_valid(v->u.s) != v->u.s.n) return "it is not valid UTF-8";
+            return d1t__has_nul(v->u.s) ? "it contains a NUL character" : NULL;
+        case D1T_KIND_JSON: return d1t__is_json(v->u.s) ? NULL : "it is not valid JSON";
+        case D1T_KIND_DOUBLE:
+#ifdef D1T_NO_FLOAT
+            return "this build has no doubles (D1T_NO_FLOAT)";
+#else
+            return d1t__is_nan(v->u.d) ? "it is NaN" : NULL;
+#endif
+        case D1T_KIND_UUID: return v->u.s.n == 16 ? NULL : "a UUID has 16 bytes";
+        case D1T_KIND_DATE: case D1T_KIND_TIME: case D1T_KIND_TIMESTAMP: case D1T_KIND_TIMESTAMPTZ:
+            return d1t__format_temporal(text, v, false) ? NULL : "it is out of the range of years 0 to 9999";
+        case D1T_KIND_NULL: case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_BLOB: case D1T_KIND_VECTOR: return NULL;
+    }
+    return "its kind is not one of d1t_kind";
+}
+
+/* The text of a value without quotes, the writer's level applied: what SQLite gets to see as a string. */
+D1T__PRIVATE void d1t__write_value_text(d1t_writer *w, const d1t_value *v, bool utc) {
+    char text[40];
+    switch (v->kind) {
+        case D1T_KIND_BOOL: case D1T_KIND_INT: d1t_write_int(w, v->u.i); break;
+        case D1T_KIND_DOUBLE:
+#ifndef D1T_NO_FLOAT
+            d1t__write_raw(w, text, d1t_format_double(text, v->u.d));
+#endif
+            break;
+        case D1T_KIND_TEXT: case D1T_KIND_JSON: d1t_write(w, v->u.s); break;
+        case D1T_KIND_BLOB: d1t_write_hex(w, v->u.s); break;
+        case D1T_KIND_VECTOR: d1t__write_vector_hex(w, v->u.s); break;
+        case D1T_KIND_UUID:
+            d1t__format_uuid(text, v->u.s.p);
+            d1t__write_raw(w, text, 36);
+            break;
+        case D1T_KIND_DATE: case D1T_KIND_TIME: case D1T_KIND_TIMESTAMP: case D1T_KIND_TIMESTAMPTZ:
+            d1t__write_raw(w, text, d1t__format_temporal(text, v, utc));
+            break;
+        case D1T_KIND_ABSENT: case D1T_KIND_NULL: break;
+    }
+}
+
+/* ?N by the kind of its argument: parameters travel as strings, and '1' = 1 is false. */
+D1T__PRIVATE void d1t__write_parameter(d1t_writer *w, d1t_kind kind, size_t n) {
+    bool blob = kind == D1T_KIND_BLOB || kind == D1T_KIND_VECTOR;
+    bool integer = kind == D1T_KIND_BOOL || kind == D1T_KIND_INT, real = kind == D1T_KIND_DOUBLE;
+    d1t_write_text(w, integer || real ? "CAST(?" : blob ? "unhex(?" : kind == D1T_KIND_NULL ? "nullif(?" : "?");
+    d1t_write_uint(w, n);
+    if (kind == D1T_KIND_NULL) d1t_write_text(w, ",?");
+    if (kind == D1T_KIND_NULL) d1t_write_uint(w, n);
+    d1t_write_text(w, integer ? " AS INTEGER)" : real ? " AS REAL)" : blob || kind == D1T_KIND_NULL ? ")" : "");
+}
+
+/* The number of a placeholder; 0: it is not a usable one. `last` is the largest number so far, for a bare '?'. */
+D1T__PRIVATE size_t d1t__parameter_number(d1t_str text, size_t last) {
+    int64_t n;
+    if (text.p[0] != '?') return 0;
+    if (text.n == 1) return last + 1;
+    return d1t_parse_int(d1t_bytes(text.p + 1, text.n - 1), &n) && n > 0 && n <= 100 ? (size_t)n : 0;
+}
+
+D1T__PRIVATE d1t_result d1t__check_args(const d1t_statement *s, d1t_error *e) {
+    size_t i;
+    const char *fault;
+    if (s->arg_count > 100) return d1t__fail(e, D1T_ERR_LIMIT, "a statement takes at most 100 parameters", NULL, NULL);
+    for (i = 0; i < s->arg_count; i++) {
+        fault = d1t__arg_fault(&s->args[i]);
+        if (!fault) continue;
+        d1t__fail(e, D1T_ERR_VALUE, "argument ", NULL, NULL);
+        d1t__say_number(e, i + 1);
+        return d1t__say(e, ": ", fault, NULL), D1T_ERR_VALUE;
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__sql_fault(d1t_error *e, const char *what) {
+    return d1t__fail(e, D1T_ERR_SQL, "statement: ", what, NULL);
+}
+
+/* A trigger's body has semicolons of its own. */
+D1T__PRIVATE bool d1t__is_trigger(d1t_str sql) {
+    size_t pos = 0;
+    d1t_str word = d1t_sql_next(sql, &pos).text;
+    if (!d1t_str_equal_nocase(word, d1t_cstr("CREATE"))) return false;
+    word = d1t_sql_next(sql, &pos).text;
+    return d1t_str_equal_nocase(word, d1t_cstr("TRIGGER"));
+}
+
+D1TDEF d1t_result d1t_write_statement_sql(d1t_writer *w, const d1t_statement *s, d1t_error *error) {
+    d1t_str sql = d1t_cstr(s->sql);
+    uint64_t used[2] = {0, 0};
+    size_t pos = 0, from = 0, end = 0, n, last = 0, i;
+    bool any = false, ended = false, trigger = d1t__is_trigger(sql);
+    d1t_sql_token t;
+    d1t_result result = d1t__check_args(s, error);
+    if (result != D1T_OK) return result;
+    if (d1t_utf8_valid(sql) != sql.n) return d1t__sql_fault(error, "it is not valid UTF-8");
+    for (;;) {
+        t = d1t_sql_next(sql, &pos);
+        if (t.kind == D1T_SQL_BAD) return d1t__sql_fault(error, "a string, name or comment has no end");
+        if (t.kind == D1T_SQL_END) break;
+        if (ended) return d1t__sql_fault(error, "more than one statement; give them to d1t_exec one by one");
+        ended = t.kind == D1T_SQL_SYMBOL && t.text.p[0] == ';' && !trigger;
+        if (ended) continue;
+        any = true;
+        end = pos;
+        if (t.kind != D1T_SQL_PARAMETER) continue;
+        n = d1t__parameter_number(t.text, last);
+        if (n == 0) return d1t__sql_fault(error, "parameters are ?1 to ?100 or ?; named ones are not supported by D1");
+        if (n > s->arg_count) return d1t__sql_fault(error, "it has a parameter without an argument");
+        used[(n - 1) / 64] |= UINT64_C(1) << ((n - 1) % 64);
+        if (n > last) last = n;
+        d1t_write(w, d1t_bytes(sql.p + from, (size_t)(t.text.p - sql.p) - from));
+        d1t__write_parameter(w, s->args[n - 1].kind, n);
+        from = pos;
+    }
+    if (!any) return d1t__sql_fault(error, "it is empty");
+    if (from < end) d1t_write(w, d1t_bytes(sql.p + from, end - from));
+    for (i = 0; i < s->arg_count; i++)
+        if (!(used[i / 64] >> (i % 64) & 1)) return d1t__sql_fault(error, "an argument is never used; D1 would refuse the count");
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_write_statement(d1t_writer *w, const d1t_statement *s, d1t_error *error) {
+    d1t_result result;
+    size_t i;
+    uint8_t level = w->level;
+    d1t_write_text(w, "{\"sql\":\"");
+    w->level++;
+    result = d1t_write_statement_sql(w, s, error);
+    w->level = level;
+    d1t_write_text(w, s->arg_count ? "\",\"params\":[" : "\"");
+    for (i = 0; i < s->arg_count && result == D1T_OK; i++) {
+        d1t_write_text(w, i ? ",\"" : "\"");
+        w->level++;
+        d1t__write_value_text(w, &s->args[i], false);
+        w->level = level;
+        d1t_write_text(w, "\"");
+    }
+    d1t_write_text(w, s->arg_count ? "]}" : "}");
+    return result;
+}
+
+/* ---- >>reply (implementation) --------------------------------------------------------------------------------- */
+
+/* What a level of nesting is. /raw answers
+     {"success":true,"errors":[{"code":1,"message":""}],"result":[{"success":true,"meta":{},"results":{"columns":[],"rows":[[]]}}]} */
+enum {
+    D1T__AT_OTHER = 0, D1T__AT_ROOT, D1T__AT_ERRORS, D1T__AT_ERROR, D1T__AT_RESULT, D1T__AT_STATEMENT, D1T__AT_META,
+    D1T__AT_RESULTS, D1T__AT_COLUMNS, D1T__AT_ROWS, D1T__AT_ROW, D1T__AT_BLOB, D1T__AT_TIMINGS
+};
+
+/* The member names that matter, by where they stand. */
+enum {
+    D1T__KEY_OTHER = 0, D1T__KEY_SUCCESS, D1T__KEY_ERRORS, D1T__KEY_RESULT, D1T__KEY_CODE, D1T__KEY_MESSAGE, D1T__KEY_META,
+    D1T__KEY_RESULTS, D1T__KEY_COLUMNS, D1T__KEY_ROWS, D1T__KEY_DURATION, D1T__KEY_TIMINGS, D1T__KEY_SQL_DURATION,
+    D1T__KEY_CHANGES, D1T__KEY_LAST_ROW_ID, D1T__KEY_CHANGED_DB, D1T__KEY_SIZE_AFTER, D1T__KEY_ROWS_READ,
+    D1T__KEY_ROWS_WRITTEN, D1T__KEY_SERVED_BY, D1T__KEY_REGION, D1T__KEY_COLO, D1T__KEY_PRIMARY, D1T__KEY_ATTEMPTS,
+    D1T__KEY_ERROR
+};
+
+D1T__PRIVATE uint8_t d1t__reply_key(const char *text) {
+    static const char *const names[] = {"", "success", "errors", "result", "code", "message", "meta", "results", "columns",
+                                        "rows", "duration", "timings", "sql_duration_ms", "changes", "last_row_id",
+                                        "changed_db", "size_after", "rows_read", "rows_written", "served_by",
+                                        "served_by_region", "served_by_colo", "served_by_primary", "total_attempts", "error"};
+    size_t i;
+    for (i = 1; i < D1T__COUNT(names); i++)
+        if (d1t__same(names[i], text)) return (uint8_t)i;
+    return D1T__KEY_OTHER;
+}
+
+/* What an object or array is that begins under `place` as member `key`. */
+D1T__PRIVATE uint8_t d1t__reply_place(uint8_t place, uint8_t key, bool object) {
+    if (place == D1T__AT_ROOT && !object && key == D1T__KEY_ERRORS) return D1T__AT_ERRORS;
+    if (place == D1T__AT_ROOT && !object && key == D1T__KEY_RESULT) return D1T__AT_RESULT;
+    if (place == D1T__AT_ERRORS && object) return D1T__AT_ERROR;
+    if (place == D1T__AT_RESULT && object) return D1T__AT_STATEMENT;
+    if (place == D1T__AT_STATEMENT && object && key == D1T__KEY_META) return D1T__AT_META;
+    if (place == D1T__AT_STATEMENT && object && key == D1T__KEY_RESULTS) return D1T__AT_RESULTS;
+    if (place == D1T__AT_META && object && key == D1T__KEY_TIMINGS) return D1T__AT_TIMINGS;
+    if (place == D1T__AT_RESULTS && !object && key == D1T__KEY_COLUMNS) return D1T__AT_COLUMNS;
+    if (place == D1T__AT_RESULTS && !object && key == D1T__KEY_ROWS) return D1T__AT_ROWS;
+    if (place == D1T__AT_ROWS && !object) return D1T__AT_ROW;
+    if (place == D1T__AT_ROW && !object) return D1T__AT_BLOB;
+    return D1T__AT_OTHER;
+}
+
+D1T__PRIVATE d1t_result d1t__reply_emit(d1t_reply *r, d1t_reply_kind kind, d1t_json_kind json, const d1t_json_event *e) {
+    d1t_reply_event event;
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.kind = kind;
+    event.json = json;
+    event.statement = r->statement;
+    event.column = r->column;
+    event.meta = &r->meta;
+    event.first = event.last = true;
+    if (e) {
+        event.text = e->text;
+        event.first = e->first;
+        event.last = e->last;
+    }
+    return r->handler ? r->handler(r->ctx, &event) : D1T_OK;
+}
+
+/* A JSON number of milliseconds as microseconds, without floating point; what is smaller is cut off. */
+D1T__PRIVATE uint64_t d1t__milli_to_micro(d1t_str s) {
+    uint64_t v = 0;
+    int64_t exponent = 3, written = 0;
+    size_t i;
+    bool fraction = false;
+    for (i = 0; i < s.n && s.p[i] != 'e' && s.p[i] != 'E'; i++) {
+        if (s.p[i] == '.') {
+            fraction = true;
+        } else if (d1t__is_digit(s.p[i]) && v < UINT64_MAX / 100) {
+            v = v * 10 + (uint64_t)(s.p[i] - '0');
+            exponent -= fraction;
+        } else if (!fraction) {
+            exponent++;
+        }
+    }
+    if (i < s.n && i + 1 < s.n && s.p[i + 1] == '+') i++;
+    if (i < s.n && d1t_parse_int(d1t_bytes(s.p + i + 1, s.n - i - 1), &written) && written > -1000 && written < 1000)
+        exponent += written;
+    for (; exponent > 0 && v < UINT64_MAX / 10; exponent--) v *= 10;
+    for (; exponent < 0 && v; exponent++) v /= 10;
+    return v;
+}
+
+/* Counters are integers, but a server may write 7 as 7.0 or 1e3: then they go the long way. */
+D1T__PRIVATE uint64_t d1t__count(d1t_str s) {
+    int64_t v = 0;
+    if (d1t_parse_int(s, &v)) return v < 0 ? 0 : (uint64_t)v;
+    return d1t__milli_to_micro(s) / 1000;
+}
+
+D1T__PRIVATE void d1t__reply_number(d1t_reply *r, d1t_str s) {
+    int64_t v = 0;
+    uint64_t count = d1t__count(s);
+    switch (r->key) {
+        case D1T__KEY_DURATION: r->meta.duration_us = d1t__milli_to_micro(s); break;
+        case D1T__KEY_SQL_DURATION: r->meta.sql_duration_us = d1t__milli_to_micro(s); break;
+        case D1T__KEY_CHANGES: r->meta.changes = count; break;
+        case D1T__KEY_LAST_ROW_ID: r->meta.last_row_id = d1t_parse_int(s, &v) ? v : 0; break;
+        case D1T__KEY_SIZE_AFTER: r->meta.size_after = count; break;
+        case D1T__KEY_ROWS_READ: r->meta.rows_read = count; break;
+        case D1T__KEY_ROWS_WRITTEN: r->meta.rows_written = count; break;
+        case D1T__KEY_ATTEMPTS: r->meta.total_attempts = count; break;
+        default: break;
+    }
+}
+
+D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
+    size_t n = s.n < cap - 1 ? s.n : cap - 1;
+    D1T_MEMCPY(out, s.p, n);
+    out[n] = 0;
+}
+
+/* Adds a statement's figures to the sums. */
+D1T__PRIVATE void d1t__reply_sum(d1t_reply *r) {
+    const d1t_meta *m = &r->meta;
+    d1t_meta *t = &r->total, sum = *t;
+    *t = *m;
+    t->duration_us += sum.duration_us;
+    t->sql_duration_us += sum.sql_duration_us;
+    t->changes += sum.changes;
+    t->rows_read += sum.rows_read;
+    t->rows_written += sum.rows_written;
+    t->total_attempts += sum.total_attempts;
+    t->changed_db = t->changed_db || sum.changed_db;
+}
+
+D1T__PRIVATE d1t_result d1t__reply_begin(d1t_reply *r, const d1t_json_event *e) {
+    bool object = e->kind == D1T_JSON_OBJECT;
+    uint8_t parent = e->depth ? (e->depth <= 8 ? r->place[e->depth - 1] : (uint8_t)D1T__AT_OTHER) : (uint8_t)D1T__AT_OTHER;
+    uint8_t place = e->depth ? d1t__reply_place(parent, r->key, object) : object ? (uint8_t)D1T__AT_ROOT : (uint8_t)D1T__AT_OTHER;
+    if (e->depth < 8) r->place[e->depth] = place;
+    r->key = D1T__KEY_OTHER;
+    if (place == D1T__AT_STATEMENT) D1T_MEMSET(&r->meta, 0, sizeof r->meta);
+    if (place == D1T__AT_ROW || place == D1T__AT_COLUMNS) r->column = 0;
+    return place == D1T__AT_BLOB ? d1t__reply_emit(r, D1T_REPLY_CELL, D1T_JSON_ARRAY, NULL) : D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__reply_finish(d1t_reply *r, const d1t_json_event *e) {
+    uint8_t place = e->depth < 8 ? r->place[e->depth] : (uint8_t)D1T__AT_OTHER;
+    d1t_result result = D1T_OK;
+    r->key = D1T__KEY_OTHER;
+    if (place == D1T__AT_ERROR) r->saw_error = true;
+    if (place == D1T__AT_ROW) result = d1t__reply_emit(r, D1T_REPLY_ROW, D1T_JSON_ARRAY_END, NULL);
+    if (place == D1T__AT_BLOB) {
+        result = d1t__reply_emit(r, D1T_REPLY_CELL, D1T_JSON_ARRAY_END, NULL);
+        r->column++;
+    }
+    if (place == D1T__AT_STATEMENT) {
+        d1t__reply_sum(r);
+        result = d1t__reply_emit(r, D1T_REPLY_STATEMENT, D1T_JSON_OBJECT_END, NULL);
+        r->statement++;
+        r->statements++;
+    }
+    return result;
+}
+
+D1T__PRIVATE void d1t__reply_bool(d1t_reply *r, uint8_t place, bool v) {
+    if (place == D1T__AT_ROOT && r->key == D1T__KEY_SUCCESS) r->success = v ? 1 : 2;
+    if (place == D1T__AT_STATEMENT && r->key == D1T__KEY_SUCCESS && !v) r->failed_statement = true;
+    if (place == D1T__AT_META && r->key == D1T__KEY_CHANGED_DB) r->meta.changed_db = v;
+    if (place == D1T__AT_META && r->key == D1T__KEY_PRIMARY) r->meta.served_by_primary = v;
+}
+
+/* A piece of a text outside the rows: the first error's message, or a short name. */
+D1T__PRIVATE void d1t__reply_words(d1t_reply *r, uint8_t place, const d1t_json_event *e) {
+    bool message = (place == D1T__AT_ERROR && r->key == D1T__KEY_MESSAGE && !r->saw_error) ||
+                   (place == D1T__AT_STATEMENT && r->key == D1T__KEY_ERROR);
+    size_t room = D1T_SERVER_TEXT - 1u - r->text_n, n = e->text.n < room ? e->text.n : room;
+    if (message) {
+        D1T_MEMCPY(r->text + r->text_n, e->text.p, n);
+        r->text_n = (uint16_t)(r->text_n + n);
+        r->text[r->text_n] = 0;
+    }
+    if (place != D1T__AT_META || !e->first) return;
+    if (r->key == D1T__KEY_SERVED_BY) d1t__copy_short(r->meta.served_by, sizeof r->meta.served_by, e->text);
+    if (r->key == D1T__KEY_REGION) d1t__copy_short(r->meta.region, sizeof r->meta.region, e->text);
+    if (r->key == D1T__KEY_COLO) d1t__copy_short(r->meta.colo, sizeof r->meta.colo, e->text);
+}
+
+/* Keys and numbers are short; they are put together here, so that everything after sees them whole. */
+D1T__PRIVATE void d1t__reply_collect(char *to, size_t cap, uint8_t *n, const d1t_json_event *e) {
+    size_t room, more;
+    if (e->first) *n = 0;
+    room = cap - 1u - *n;
+    more = e->text.n < room ? e->text.n : room;
+    if (more) D1T_MEMCPY(to + *n, e->text.p, more);
+    *n = (uint8_t)(*n + more);
+    to[*n] = 0;
+}
+
+D1T__PRIVATE d1t_result d1t__reply_scalar(d1t_reply *r, const d1t_json_event *e) {
+    uint8_t place = e->depth && e->depth <= 8 ? r->place[e->depth - 1] : (uint8_t)D1T__AT_OTHER;
+    int64_t code = 0;
+    d1t_result result;
+    if (place == D1T__AT_COLUMNS || place == D1T__AT_ROW || place == D1T__AT_BLOB) {
+        result = d1t__reply_emit(r, place == D1T__AT_COLUMNS ? D1T_REPLY_COLUMN : D1T_REPLY_CELL, e->kind, e);
+        if (e->last && place != D1T__AT_BLOB) r->column++;
+        return result;
+    }
+    if (e->kind == D1T_JSON_STRING) d1t__reply_words(r, place, e);
+    if (e->kind == D1T_JSON_TRUE || e->kind == D1T_JSON_FALSE) d1t__reply_bool(r, place, e->kind == D1T_JSON_TRUE);
+    if (e->kind != D1T_JSON_NUMBER) return D1T_OK;
+    d1t__reply_collect(r->number, sizeof r->number, &r->number_n, e);
+    if (!e->last) return D1T_OK;
+    if (place == D1T__AT_META || place == D1T__AT_TIMINGS) d1t__reply_number(r, d1t_bytes(r->number, r->number_n));
+    if (place == D1T__AT_ERROR && r->key == D1T__KEY_CODE && !r->saw_error &&
+        d1t_parse_int(d1t_bytes(r->number, r->number_n), &code) && code > 0 && code <= INT32_MAX)
+        r->d1_code = (int32_t)code;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__reply_event(void *ctx, const d1t_json_event *e) {
+    d1t_reply *r = (d1t_reply *)ctx;
+    switch (e->kind) {
+        case D1T_JSON_OBJECT: case D1T_JSON_ARRAY: return d1t__reply_begin(r, e);
+        case D1T_JSON_OBJECT_END: case D1T_JSON_ARRAY_END: return d1t__reply_finish(r, e);
+        case D1T_JSON_KEY:
+            d1t__reply_collect(r->key_text, sizeof r->key_text, &r->key_n, e);
+            if (e->last) r->key = d1t__reply_key(r->key_text);
+            return D1T_OK;
+        case D1T_JSON_STRING: case D1T_JSON_NUMBER: case D1T_JSON_TRUE: case D1T_JSON_FALSE: case D1T_JSON_NULL: break;
+    }
+    return d1t__reply_scalar(r, e);
+}
+
+D1TDEF void d1t_reply_init(d1t_reply *r, d1t_reply_handler handler, void *ctx) {
+    D1T_MEMSET(r, 0, sizeof *r);
+    r->handler = handler;
+    r->ctx = ctx;
+    d1t_json_reader_init(&r->json, d1t__reply_event, r, 32);
+}
+
+D1TDEF d1t_result d1t_reply_feed(d1t_reply *r, const void *data, size_t size) {
+    d1t_result result = d1t_json_reader_feed(&r->json, data, size);
+    size_t room = D1T_SERVER_TEXT - 1u - r->text_n, n = size < room ? size : room;
+    if ((result == D1T_ERR_JSON || result == D1T_ERR_DEPTH) && r->success == 0 && r->statements == 0 && n) {
+        D1T_MEMCPY(r->text + r->text_n, data, n);   /* HTML or plain text: its beginning is all there is to say */
+        r->text_n = (uint16_t)(r->text_n + n);
+        r->text[r->text_n] = 0;
+    }
+    return result;
+}
+
+D1TDEF d1t_result d1t_reply_end(d1t_reply *r) {
+    return d1t_json_reader_end(&r->json);
+}
+
+/* ================================================================================================================
+   ROOM exchange (implementation)
+   ============================================================================================================= */
+
+/* ---- >>limiter (implementation) ------------------------------------------------------------------------------- */
+
+#define D1T__SLOT_MS 10000u
+#define D1T__SLOTS 31u
+
+/* Forgets the slots that have left the window. */
+D1T__PRIVATE void d1t__limiter_turn(d1t_limiter *l, uint64_t now_ms) {
+    uint64_t slot = now_ms / D1T__SLOT_MS, i;
+    if (slot <= l->slot) return;
+    if (slot - l->slot >= D1T__SLOTS) D1T_MEMSET(l->used, 0, sizeof l->used);
+    else for (i = l->slot + 1; i <= slot; i++) l->used[i % D1T__SLOTS] = 0;
+    l->slot = slot;
+}
+
+D1TDEF uint64_t d1t_limiter_wait(d1t_limiter *l, uint64_t now_ms) {
+    uint32_t limit = l->requests ? l->requests : 1200, used = 0;
+    uint64_t slot;
+    size_t i;
+    if (l->blocked_until > now_ms) return l->blocked_until;
+    d1t__limiter_turn(l, now_ms);
+    for (i = 0; i < D1T__SLOTS; i++) used += l->used[i];
+    if (used < limit) return now_ms;
+    for (slot = l->slot + 1; ; slot++) {    /* the first slot whose begin drops enough old ones */
+        used -= l->used[slot % D1T__SLOTS];
+        if (used < limit || slot == l->slot + D1T__SLOTS) return slot * D1T__SLOT_MS;
+    }
+}
+
+D1TDEF void d1t_limiter_count(d1t_limiter *l, uint64_t now_ms) {
+    d1t__limiter_turn(l, now_ms);
+    if (l->used[l->slot % D1T__SLOTS] < UINT16_MAX) l->used[l->slot % D1T__SLOTS]++;
+}
+
+/* ---- >>op (implementation) ------------------------------------------------------------------------------------ */
+
+enum { D1T__OP_READY = 0, D1T__OP_IN_FLIGHT, D1T__OP_SETTLED };
+
+/* What a message, a code or a status means; the first row that fits decides (Cloudflare docs: D1 "Debug D1", "Limits";
+   Cloudflare API error codes). Message first: code 7500 stands for the user's SQL errors and for internal ones. */
+typedef struct d1t__rule {
+    const char *message;    /* "": any */
+    int32_t     d1_code;    /* 0: any */
+    int16_t     low, high;  /* HTTP status range, 0 0: any */
+    d1t_result  code;
+    d1t_outcome outcome;
+    uint8_t     flags;
+} d1t__rule;
+
+enum { D1T__RETRY = 1, D1T__SHRINK = 2, D1T__LATE = 4 };
+
+static const d1t__rule d1t__rules[] = {
+    /* A deferred violation that reaches commit resets the object: other clients see this text for writes that were
+       committed. */
+    {"application left the database in a state", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {"'d1t ", 0, 0, 0, D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, 0},
+    {"daily row", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
+    {"free tier daily", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
+    {"maximum DB size", 0, 0, 0, D1T_ERR_DB_FULL, D1T_PERMANENT, 0},
+    {"SQLITE_FULL", 0, 0, 0, D1T_ERR_DB_FULL, D1T_PERMANENT, 0},
+    {"constraint failed", 0, 0, 0, D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0},
+    {"SQLITE_CONSTRAINT", 0, 0, 0, D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0},
+    {"SQLITE_TOOBIG", 0, 0, 0, D1T_ERR_LIMIT, D1T_NOT_APPLIED, 0},
+    {"SQLITE_AUTH", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"SQLITE_ERROR", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"SQLITE_", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"Wrong number of parameter bindings", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"No SQL statements detected", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"SQL code did not contain a statement", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"is overloaded", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
+    {"exceeded its memory limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
+    {"exceeded its CPU time limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
+    {"exceeded timeout which caused object to be reset", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__RETRY | D1T__SHRINK},
+    {"long-running export", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
+    {"Network connection lost", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
+    {"client disconnected", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
+    {"Cannot resolve D1 DB", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {"caused object to be reset", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {"was reset", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {"DB reset because", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {"", 971, 0, 0, D1T_ERR_THROTTLED, D1T_NOT_APPLIED, D1T__RETRY},
+    {"", 10000, 400, 499, D1T_ERR_AUTH, D1T_PERMANENT, 0},
+    {"", 7404, 0, 0, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
+    {"", 7003, 0, 0, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
+    {"", 0, 429, 429, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
+    {"", 0, 401, 403, D1T_ERR_AUTH, D1T_PERMANENT, 0},
+    {"", 0, 404, 404, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
+    {"", 0, 413, 413, D1T_ERR_LIMIT, D1T_NOT_APPLIED, D1T__SHRINK},
+    {"", 7500, 400, 499, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
+    {"", 0, 408, 408, D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
+    {"", 0, 300, 499, D1T_ERR_HTTP, D1T_PERMANENT, 0},
+    {"", 7500, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY},
+    {"", 10001, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY},
+    {"", 0, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}, /* a gateway: D1 may still be at work */
+    {"", 0, 200, 299, D1T_ERR_PROTOCOL, D1T_UNKNOWN, D1T__RETRY},
+    {"", 0, 0, 0, D1T_ERR_HTTP, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}
+};
+
+/* How the connection ended, where that decides. */
+static const d1t__rule d1t__transport_rules[] = {
+    {"", 0, 0, 0, D1T_ERR_CONNECT, D1T_NOT_APPLIED, D1T__RETRY},
+    {"", 0, 0, 0, D1T_ERR_TLS, D1T_PERMANENT, 0},
+    {"", 0, 0, 0, D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
+    {"", 0, 0, 0, D1T_ERR_TRANSPORT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}
+};
+
+D1T__PRIVATE d1t_verdict d1t__verdict(const d1t__rule *rule) {
+    d1t_verdict v;
+    v.code = rule->code;
+    v.outcome = rule->outcome;
+    v.retryable = (rule->flags & D1T__RETRY) != 0;
+    v.shrink = (rule->flags & D1T__SHRINK) != 0;
+    v.lands_late = (rule->flags & D1T__LATE) != 0;
+    return v;
+}
+
+D1TDEF d1t_verdict d1t_classify(d1t_result transport, int32_t http_status, int32_t d1_code, d1t_str message) {
+    const size_t count = D1T__COUNT(d1t__rules), transports = D1T__COUNT(d1t__transport_rules);
+    size_t i;
+    for (i = 0; transport != D1T_OK && i < transports; i++)
+        if (d1t__transport_rules[i].code == transport || i + 1 == transports) return d1t__verdict(&d1t__transport_rules[i]);
+    for (i = 0; i + 1 < count; i++) {
+        const d1t__rule *r = &d1t__rules[i];
+        if (r->message[0] && !d1t__contains(message, r->message)) continue;
+        if (r->d1_code && r->d1_code != d1_code) continue;
+        if (r->low && (http_status < r->low || http_status > r->high)) continue;
+        break;
+    }
+    return d1t__verdict(&d1t__rules[i]);
+}
+
+D1T__PRIVATE uint64_t d1t__random(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);    /* splitmix64: jitter needs no more */
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+D1TDEF void d1t_op_init(d1t_op *op, d1t_exchange *exchange, const d1t_op_desc *desc) {
+    D1T_MEMSET(op, 0, sizeof *op);
+    op->exchange = exchange;
+    op->request.method = d1t_cstr("POST");
+    op->request.url = desc->url;
+    op->request.token = desc->token;
+    op->request.content_type = d1t_cstr("application/json");
+    op->idempotent = desc->idempotent;
+    op->read_only = desc->read_only;
+    op->expect = desc->expect;
+    op->before_retry = desc->before_retry;
+    op->may_retry = desc->may_retry;
+    op->ctx = desc->ctx;
+    d1t_reply_init(&op->reply, desc->handler, desc->ctx);
+    d1t_request_set_body(&op->request, desc->body);
+}
+
+/* When the next attempt may go out: backoff, the account's rate, and the quiet time after an unknown outcome, which the
+   same request need not keep. */
+D1T__PRIVATE uint64_t d1t__op_earliest(const d1t_op *op, uint64_t now_ms) {
+    uint64_t at = op->wake_ms > now_ms ? op->wake_ms : now_ms, limited;
+    if (!op->unknown && op->exchange->quiet_until > at) at = op->exchange->quiet_until;
+    limited = op->exchange->limiter ? d1t_limiter_wait(op->exchange->limiter, now_ms) : now_ms;
+    return limited > at ? limited : at;
+}
+
+D1TDEF d1t_step d1t_op_next(d1t_op *op, uint64_t now_ms, uint64_t *wake_ms) {
+    *wake_ms = now_ms;
+    if (op->state == D1T__OP_SETTLED) return op->code == D1T_OK ? D1T_DONE : D1T_FAIL;
+    if (op->state == D1T__OP_IN_FLIGHT) {
+        *wake_ms = op->request.deadline_ms;
+        return now_ms < *wake_ms ? D1T_WAIT : D1T_CANCEL;
+    }
+    *wake_ms = d1t__op_earliest(op, now_ms);
+    if (*wake_ms > now_ms) return D1T_WAIT;
+    op->state = D1T__OP_IN_FLIGHT;
+    op->attempt++;
+    op->sent_ms = now_ms;
+    op->request.deadline_ms = now_ms + op->exchange->retry.deadline_ms;
+    op->http_status = op->transport_code = 0;
+    op->retry_after_s = 0;
+    op->received = 0;
+    op->fed = D1T_OK;
+    if (op->before_retry && op->attempt > 1) op->before_retry(op->ctx);
+    d1t_reply_init(&op->reply, op->reply.handler, op->reply.ctx);
+    d1t_request_rewind(&op->request);
+    if (op->exchange->limiter) d1t_limiter_count(op->exchange->limiter, now_ms);
+    return D1T_SEND;
+}
+
+D1TDEF void d1t_op_on_status(d1t_op *op, int32_t status) {
+    if (op->state == D1T__OP_IN_FLIGHT) op->http_status = status;
+}
+
+/* The number behind `name` in a header like  "default";r=50;t=30 ; -1: none. */
+D1T__PRIVATE int64_t d1t__header_number(d1t_str s, const char *name) {
+    size_t i = d1t__find(s, name), end;
+    int64_t v = -1;
+    if (i == s.n) return -1;
+    i += d1t__strlen(name);
+    for (end = i; end < s.n && d1t__is_digit(s.p[end]); end++) {}
+    return d1t_parse_int(d1t_bytes(s.p + i, end - i), &v) ? v : -1;
+}
+
+D1TDEF void d1t_op_on_header(d1t_op *op, const char *name, const char *value) {
+    d1t_str n = d1t_cstr(name), v = d1t_cstr(value);
+    int64_t seconds;
+    if (op->state != D1T__OP_IN_FLIGHT) return;
+    if (d1t_str_equal_nocase(n, d1t_cstr("retry-after"))) {
+        seconds = d1t__header_number(v, "");    /* a date instead of seconds counts as none: then backoff decides */
+        if (seconds > 0) op->retry_after_s = seconds > INT32_MAX ? (uint32_t)INT32_MAX : (uint32_t)seconds;
+    } else if (d1t_str_equal_nocase(n, d1t_cstr("ratelimit")) && d1t__header_number(v, ";r=") == 0 && op->exchange->limiter) {
+        seconds = d1t__header_number(v, ";t=");
+        if (seconds > 0 && seconds <= 300) op->exchange->limiter->blocked_until = op->sent_ms + (uint64_t)seconds * 1000u;
+    }
+}
+
+D1TDEF d1t_result d1t_op_on_body(d1t_op *op, const void *data, size_t size) {
+    d1t_result result;
+    if (op->state != D1T__OP_IN_FLIGHT) return D1T_ERR_STATE;
+    op->received += size;
+    if (op->fed == D1T_OK && op->received > op->exchange->max_reply) op->fed = D1T_ERR_TOO_BIG;
+    if (op->fed != D1T_OK && op->fed != D1T_ERR_JSON && op->fed != D1T_ERR_DEPTH) return op->fed;
+    result = d1t_reply_feed(&op->reply, data, size);
+    if (result != D1T_OK) op->fed = result;
+    /* A body that is not JSON is read to its end, so that the connection stays usable; it is bounded by the cap. */
+    return result == D1T_ERR_JSON || result == D1T_ERR_DEPTH ? D1T_OK : result;
+}
+
+D1TDEF void d1t_op_set_transport_code(d1t_op *op, int32_t code) {
+    op->transport_code = code;
+}
+
+/* Full jitter; Retry-After is obeyed up to its cap and never shortened by the jitter. */
+D1T__PRIVATE uint64_t d1t__op_backoff(d1t_op *op) {
+    const d1t_retry *r = &op->exchange->retry;
+    uint32_t shift = op->attempt - 1 < 20 ? op->attempt - 1 : 20;
+    uint64_t range = (uint64_t)r->base_ms << shift, told = (uint64_t)op->retry_after_s * 1000u, wait;
+    if (range > r->cap_ms) range = r->cap_ms;
+    wait = d1t__random(&op->exchange->random) % (range + 1);
+    if (told > r->retry_after_ms) told = r->retry_after_ms;
+    return told > wait ? told : wait;
+}
+
+/* Takes the tokens of one more attempt; false: the budget is used up. */
+D1T__PRIVATE bool d1t__op_pay(d1t_op *op, bool after_timeout) {
+    uint32_t price = after_timeout ? 10 : 5;
+    if (op->exchange->budget < price) return false;
+    op->exchange->budget -= price;
+    return true;
+}
+
+/* Is the reply a whole success? */
+D1T__PRIVATE bool d1t__op_succeeded(const d1t_op *op) {
+    return op->transport == D1T_OK && op->fed == D1T_OK && op->http_status >= 200 && op->http_status < 300 &&
+           op->reply.success == 1 && !op->reply.failed_statement && op->reply.statements == op->expect;
+}
+
+D1T__PRIVATE d1t_verdict d1t__op_verdict(d1t_op *op) {
+    d1t_result transport = op->transport;
+    bool cut = transport != D1T_OK && op->http_status != 0;
+    d1t_verdict v;
+    /* An answer that says what happened counts, even if the connection broke behind it. */
+    if (cut && op->reply.success == 2 && op->reply.text_n) transport = D1T_OK;
+    v = d1t_classify(transport, op->http_status, op->reply.d1_code, d1t_bytes(op->reply.text, op->reply.text_n));
+    if (cut && transport != D1T_OK && op->http_status < 300) v.lands_late = false; /* it had been executed already */
+    if (op->fed != D1T_OK && op->fed != D1T_ERR_JSON && op->fed != D1T_ERR_DEPTH) {
+        v.code = op->fed;       /* the cap, or a handler that stopped */
+        v.retryable = false;
+        v.lands_late = false;
+        v.outcome = op->http_status >= 200 && op->http_status < 300 ? D1T_UNKNOWN : v.outcome;
+    }
+    return v;
+}
+
+D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_t code) {
+    d1t_exchange *x = op->exchange;
+    d1t_verdict v;
+    bool again;
+    if (op->state != D1T__OP_IN_FLIGHT) return;
+    op->transport = result;
+    if (code) op->transport_code = code;
+    if (result == D1T_OK && op->fed == D1T_OK) op->fed = d1t_reply_end(&op->reply);
+    if (d1t__op_succeeded(op)) {
+        op->state = D1T__OP_SETTLED;
+        op->code = D1T_OK;
+        op->outcome = D1T_APPLIED;
+        if (x->budget < x->retry.budget) x->budget++;
+        return;
+    }
+    v = d1t__op_verdict(op);
+    if (v.lands_late && !op->read_only && op->sent_ms + x->retry.deadline_ms > x->quiet_until)
+        x->quiet_until = op->sent_ms + x->retry.deadline_ms;
+    if (v.outcome == D1T_UNKNOWN && !op->read_only) op->unknown = true;
+    again = v.retryable && op->attempt < x->retry.attempts && (v.outcome != D1T_UNKNOWN || op->idempotent || op->read_only) &&
+            (!op->may_retry || op->may_retry(op->ctx)) && d1t__op_pay(op, v.code == D1T_ERR_TIMEOUT);
+    if (again) {
+        op->wake_ms = now_ms + d1t__op_backoff(op);
+        op->state = D1T__OP_READY;
+        return;
+    }
+    op->state = D1T__OP_SETTLED;
+    op->code = v.code;
+    /* An earlier attempt of unknown outcome is not undone by a later one that surely did nothing. */
+    op->outcome = op->unknown && (v.retryable || v.outcome == D1T_PERMANENT) ? D1T_UNKNOWN : v.outcome;
+    if (op->read_only && op->outcome == D1T_UNKNOWN) op->outcome = D1T_NOT_APPLIED;
+    op->retryable = v.retryable;
+    op->shrink = v.shrink;
+}
+
+/* ================================================================================================================
+   ROOM planning (implementation)
+   ============================================================================================================= */
+
+/* ---- >>write (implementation) --------------------------------------------------------------------------------- */
+
+D1T__PRIVATE bool d1t__has(d1t_columns set, size_t column) {
+    return (set.bits[column / 64 & 1] >> (column % 64) & 1) != 0;
+}
+
+D1T__PRIVATE void d1t__include(d1t_columns *set, size_t column) {
+    set->bits[column / 64 & 1] |= UINT64_C(1) << (column % 64);
+}
+
+D1T__PRIVATE d1t_columns d1t__no_columns(void) {
+    d1t_columns none;
+    none.bits[0] = none.bits[1] = 0;
+    return none;
+}
+
+D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table) {
+    size_t i;
+    D1T_MEMSET(s, 0, sizeof *s);
+    if (table->column_count > sizeof s->order) return D1T_ERR_LIMIT;
+    s->table = table;
+    for (i = 0; i < table->column_count; i++)
+        if (table->columns[i].flags & D1T_KEY) s->order[s->keys++] = (uint8_t)i;
+    s->elements = s->keys;
+    for (i = 0; i < table->column_count; i++)
+        if (!(table->columns[i].flags & D1T_KEY) && d1t__takes_value(&table->columns[i])) s->order[s->elements++] = (uint8_t)i;
+    for (i = 0; i < table->index_count; i++)
+        if (table->indexes[i].flags & D1T_UNIQUE) s->has_unique = true;
+    return D1T_OK;
+}
+
+/* Does a row of this statement carry the column of element e? */
+D1T__PRIVATE bool d1t__carries(const d1t_write_desc *d, size_t e) {
+    if (e < d->shape->keys) return true;
+    if (d->kind == D1T_WRITE_DELETE) return false;
+    return d->kind == D1T_WRITE_UPSERT || d1t__has(d->columns, d->shape->order[e]);
+}
+
+/* How many elements a row of this statement has. */
+D1T__PRIVATE size_t d1t__carried(const d1t_write_desc *d) {
+    size_t e, n = 0;
+    for (e = 0; e < d->shape->elements; e++) n += d1t__carries(d, e);
+    return n + (d->condition >= 0);
+}
+
+/* Where a column stands in a row of this statement; SIZE_MAX: it is not carried. */
+D1T__PRIVATE size_t d1t__place_of(const d1t_write_desc *d, size_t column) {
+    size_t e, n = 0;
+    for (e = 0; e < d->shape->elements; e++) {
+        if (!d1t__carries(d, e)) continue;
+        if (d->shape->order[e] == column) return n;
+        n++;
+    }
+    return SIZE_MAX;
+}
+
+/* The names of the one CTE, its column and the alias of the table: unlikely, so that no table or column is hidden. */
+#define D1T__ROWS "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)"
+#define D1T__ALIAS "d1t_t."
+
+/* The SQL value of element n of a row. */
+D1T__PRIVATE void d1t__write_element(d1t_writer *w, const d1t_column *c, size_t n) {
+    bool blob = c->type == D1T_BLOB || c->type == D1T_VECTOR;
+    if (c->type == D1T_ANY) {   /* a blob travels as {"x":"hex"} */
+        d1t_write_text(w, "iif(json_type(d1t_v,'$[");
+        d1t_write_uint(w, n);
+        d1t_write_text(w, "]')='object',unhex(d1t_v->>'$[");
+        d1t_write_uint(w, n);
+        d1t_write_text(w, "].x'),d1t_v->>");
+    } else {
+        d1t_write_text(w, blob ? "unhex(d1t_v->>" : "d1t_v->>");
+    }
+    d1t_write_uint(w, n);
+    if (blob || c->type == D1T_ANY) d1t_write_text(w, ")");
+}
+
+/* The SQL value of a column that is a parameter of its own; *next is its number. */
+D1T__PRIVATE void d1t__write_big(d1t_writer *w, const d1t_column *c, uint32_t *next) {
+    bool blob = c->type == D1T_BLOB || c->type == D1T_VECTOR;
+    d1t_write_text(w, blob ? "CAST(unhex(?" : "?");
+    d1t_write_uint(w, (*next)++);
+    if (!blob) return;
+    d1t_write_text(w, ")||unhex(?");
+    d1t_write_uint(w, (*next)++);
+    d1t_write_text(w, ") AS BLOB)");
+}
+
+/* A column of the guard. The comparison of IS NOT uses the column's collation and numeric equality: a change of case, of
+   trailing blanks or of type would be missed. */
+D1T__PRIVATE void d1t__write_guarded(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *prefix) {
+    bool collated = c->collation && !d1t__same_name(c->collation, "BINARY");
+    d1t_write_text(w, prefix);
+    d1t_write_name(w, c->name);
+    if (collated) d1t_write_text(w, " COLLATE BINARY");
+    if (c->type != D1T_ANY || !(t->flags & D1T_STRICT)) return;
+    d1t_write_text(w, ",typeof(");
+    d1t_write_text(w, prefix);
+    d1t_write_name(w, c->name);
+    d1t_write_text(w, ")");
+}
+
+/* Columns that are set besides those that rows carry. */
+D1T__PRIVATE void d1t__write_on_write(d1t_writer *w, const d1t_table *t, const char *before, bool assign) {
+    size_t i;
+    for (i = 0; i < t->column_count; i++) {
+        if (!t->columns[i].on_write_sql) continue;
+        d1t_write_text(w, before);
+        if (assign) d1t_write_name(w, t->columns[i].name);
+        d1t_write_text(w, assign ? "=(" : "(");
+        d1t_write_text(w, t->columns[i].on_write_sql);
+        d1t_write_text(w, ")");
+    }
+}
+
+/* (k1,k2) or k1, with a prefix. */
+D1T__PRIVATE void d1t__write_keys(d1t_writer *w, const d1t_shape *s, const char *prefix) {
+    size_t e;
+    if (s->keys > 1) d1t_write_text(w, "(");
+    for (e = 0; e < s->keys; e++) {
+        if (e) d1t_write_text(w, ",");
+        d1t_write_text(w, prefix);
+        d1t_write_name(w, s->table->columns[s->order[e]].name);
+    }
+    if (s->keys > 1) d1t_write_text(w, ")");
+}
+
+D1T__PRIVATE void d1t__write_key_elements(d1t_writer *w, const d1t_shape *s) {
+    size_t e;
+    for (e = 0; e < s->keys; e++) {
+        if (e) d1t_write_text(w, ",");
+        d1t__write_element(w, &s->table->columns[s->order[e]], e);
+    }
+}
+
+/* t.k1=v->>0 AND t.k2=v->>1 */
+D1T__PRIVATE void d1t__write_key_match(d1t_writer *w, const d1t_shape *s, const char *prefix) {
+    size_t e;
+    for (e = 0; e < s->keys; e++) {
+        if (e) d1t_write_text(w, " AND ");
+        d1t_write_text(w, prefix);
+        d1t_write_name(w, s->table->columns[s->order[e]].name);
+        d1t_write_text(w, "=");
+        d1t__write_element(w, &s->table->columns[s->order[e]], e);
+    }
+}
+
+/* t.hash IS v->>n, or IS NOT. */
+D1T__PRIVATE void d1t__write_condition(d1t_writer *w, const d1t_write_desc *d) {
+    const d1t_column *c = &d->shape->table->columns[d->condition];
+    d1t_write_text(w, D1T__ALIAS);
+    d1t_write_name(w, c->name);
+    d1t_write_text(w, d->equals ? " IS " : " IS NOT ");
+    d1t__write_element(w, c, d1t__carried(d) - 1);
+}
+
+/* The guard: WHERE (t.a,t.b) IS NOT (excluded.a,excluded.b), over the columns that rows carry besides the key. */
+D1T__PRIVATE void d1t__write_guard(d1t_writer *w, const d1t_write_desc *d, const char *prefix) {
+    size_t e, n = 0;
+    d1t_write_text(w, "(");
+    for (e = d->shape->keys; e < d->shape->elements; e++) {
+        if (!d1t__carries(d, e)) continue;
+        if (n++) d1t_write_text(w, ",");
+        d1t__write_guarded(w, d->shape->table, &d->shape->table->columns[d->shape->order[e]], prefix);
+    }
+    d1t_write_text(w, ")");
+}
+
+/* A condition is put on the rows that are selected: DO UPDATE could not refer to them (no such column). A row that is
+   missing in the table passes. */
+D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_columns big) {
+    const d1t_shape *s = d->shape;
+    const d1t_table *t = s->table;
+    uint32_t next = 2;
+    size_t e;
+    d1t_write_text(w, D1T__ROWS ") INSERT INTO ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " AS d1t_t(");
+    for (e = 0; e < s->elements; e++) {
+        if (e) d1t_write_text(w, ",");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+    }
+    for (e = 0; e < t->column_count; e++) {
+        if (!t->columns[e].on_write_sql) continue;
+        d1t_write_text(w, ",");
+        d1t_write_name(w, t->columns[e].name);
+    }
+    d1t_write_text(w, ") SELECT ");
+    for (e = 0; e < s->elements; e++) {
+        if (e) d1t_write_text(w, ",");
+        if (d1t__has(big, s->order[e])) d1t__write_big(w, &t->columns[s->order[e]], &next);
+        else d1t__write_element(w, &t->columns[s->order[e]], e);
+    }
+    d1t__write_on_write(w, t, ",", false);
+    d1t_write_text(w, " FROM d1t_r");
+    if (d->condition >= 0) {
+        d1t_write_text(w, " LEFT JOIN ");
+        d1t_write_name(w, t->name);
+        d1t_write_text(w, " AS d1t_t ON ");
+        d1t__write_key_match(w, s, D1T__ALIAS);
+        d1t_write_text(w, " WHERE ");
+        d1t_write_text(w, D1T__ALIAS);
+        d1t_write_name(w, t->columns[s->order[0]].name);
+        d1t_write_text(w, " IS NULL OR ");
+        d1t__write_condition(w, d);
+    } else {
+        d1t_write_text(w, " WHERE true");
+    }
+    d1t_write_text(w, " ON CONFLICT(");
+    for (e = 0; e < s->keys; e++) {
+        if (e) d1t_write_text(w, ",");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+    }
+    d1t_write_text(w, s->elements > s->keys ? ") DO UPDATE SET " : ") DO NOTHING");
+    if (s->elements == s->keys) return;
+    for (e = s->keys; e < s->elements; e++) {
+        if (e > s->keys) d1t_write_text(w, ",");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+        d1t_write_text(w, "=excluded.");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+    }
+    d1t__write_on_write(w, t, ",", true);
+    d1t_write_text(w, " WHERE ");
+    d1t__write_guard(w, d, D1T__ALIAS);
+    d1t_write_text(w, " IS NOT ");
+    d1t__write_guard(w, d, "excluded.");
+}
+
+/* An INSERT ... ON CONFLICT of some columns would trip over NOT NULL and CHECK of those left out. The new values are named
+   in a second CTE, so that SET and the guard can both refer to them. */
+D1T__PRIVATE void d1t__write_update(d1t_writer *w, const d1t_write_desc *d, d1t_columns big) {
+    const d1t_shape *s = d->shape;
+    const d1t_table *t = s->table;
+    uint32_t next = 2;
+    size_t e, n = 0;
+    d1t_write_text(w, D1T__ROWS "),d1t_n AS MATERIALIZED (SELECT ");
+    for (e = 0; e < s->elements; e++) {
+        if (!d1t__carries(d, e)) continue;
+        if (n) d1t_write_text(w, ",");
+        if (d1t__has(big, s->order[e])) d1t__write_big(w, &t->columns[s->order[e]], &next);
+        else d1t__write_element(w, &t->columns[s->order[e]], n);
+        d1t_write_text(w, " AS ");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+        n++;
+    }
+    d1t_write_text(w, " FROM d1t_r) UPDATE ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " AS d1t_t SET ");
+    for (e = s->keys, n = 0; e < s->elements; e++) {
+        if (!d1t__carries(d, e)) continue;
+        if (n++) d1t_write_text(w, ",");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+        d1t_write_text(w, "=d1t_n.");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+    }
+    d1t__write_on_write(w, t, ",", true);
+    d1t_write_text(w, " FROM d1t_n WHERE ");
+    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t_write_text(w, "=");
+    d1t__write_keys(w, s, "d1t_n.");
+    d1t_write_text(w, " AND ");
+    d1t__write_guard(w, d, D1T__ALIAS);
+    d1t_write_text(w, " IS NOT ");
+    d1t__write_guard(w, d, "d1t_n.");
+}
+
+D1T__PRIVATE void d1t__write_delete(d1t_writer *w, const d1t_write_desc *d) {
+    const d1t_shape *s = d->shape;
+    d1t_write_text(w, D1T__ROWS ") DELETE FROM ");
+    d1t_write_name(w, s->table->name);
+    d1t_write_text(w, " WHERE ");
+    d1t__write_keys(w, s, "");
+    d1t_write_text(w, " IN (SELECT ");
+    if (d->condition < 0) {
+        d1t__write_key_elements(w, s);
+        d1t_write_text(w, " FROM d1t_r)");
+        return;
+    }
+    d1t__write_key_elements(w, s);
+    d1t_write_text(w, " FROM d1t_r JOIN ");
+    d1t_write_name(w, s->table->name);
+    d1t_write_text(w, " AS d1t_t ON ");
+    d1t__write_key_match(w, s, D1T__ALIAS);
+    d1t_write_text(w, " WHERE ");
+    d1t__write_condition(w, d);
+    d1t_write_text(w, ")");
+}
+
+D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns big) {
+    if (desc->kind == D1T_WRITE_UPSERT) d1t__write_upsert(w, desc, big);
+    else if (desc->kind == D1T_WRITE_UPDATE) d1t__write_update(w, desc, big);
+    else d1t__write_delete(w, desc);
+}
+
+/* The column of a unique index that can be given a value out of the way: nullable, or of a type that has a random one. */
+D1T__PRIVATE const d1t_column *d1t__park_column(const d1t_table *t, const d1t_index *index) {
+    const d1t_column *found = NULL;
+    size_t i;
+    for (i = 0; i < index->column_count; i++) {
+        const d1t_column *c = &t->columns[d1t_table_column(t, d1t_cstr(index->columns[i]))];
+        if ((c->flags & D1T_KEY) || c->generated_sql) continue;
+        if (!d1t__not_null(c)) return c;
+        found = c;
+    }
+    return found;
+}
+
+D1T__PRIVATE const char *d1t__park_value(const d1t_table *t, const d1t_column *c) {
+    const char *type = d1t_sql_type(t, c);
+    if (!d1t__not_null(c)) return "NULL";
+    if (d1t__same(type, "INTEGER")) return "random()";
+    if (d1t__same(type, "REAL")) return "random()*1.0";
+    if (d1t__same(type, "BLOB")) return "randomblob(16)";
+    return "char(1)||hex(randomblob(16))";
+}
+
+D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t_index *index) {
+    const d1t_shape *s = d->shape;
+    const d1t_table *t = s->table;
+    const d1t_column *park = d1t__park_column(t, index);
+    size_t i, e;
+    if (!park || d->condition >= 0 || d->kind == D1T_WRITE_DELETE) return false;
+    for (i = 0; i < index->column_count; i++)
+        if (d1t__place_of(d, d1t_table_column(t, d1t_cstr(index->columns[i]))) == SIZE_MAX) return false;
+    d1t_write_text(w, D1T__ROWS "),d1t_m AS MATERIALIZED (SELECT ");
+    for (e = 0; e < s->keys; e++) {
+        d1t_write_text(w, e ? ",d1t_t." : "d1t_t.");
+        d1t_write_name(w, t->columns[s->order[e]].name);
+    }
+    d1t_write_text(w, " FROM d1t_r JOIN ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " AS d1t_t ON ");
+    for (i = 0; i < index->column_count; i++) {
+        size_t column = d1t_table_column(t, d1t_cstr(index->columns[i]));
+        d1t_write_text(w, i ? " AND d1t_t." : "d1t_t.");
+        d1t_write_name(w, t->columns[column].name);
+        d1t_write_text(w, "=");
+        d1t__write_element(w, &t->columns[column], d1t__place_of(d, column));
+    }
+    d1t_write_text(w, " WHERE NOT (");
+    d1t__write_key_match(w, s, D1T__ALIAS);
+    d1t_write_text(w, ") AND (");
+    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_key_elements(w, s);
+    d1t_write_text(w, " FROM d1t_r) OR ");
+    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_key_elements(w, s);
+    d1t_write_text(w, " FROM (SELECT value AS d1t_v FROM json_each(?2))))) UPDATE ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " SET ");
+    d1t_write_name(w, park->name);
+    d1t_write_text(w, "=");
+    d1t_write_text(w, d1t__park_value(t, park));
+    d1t_write_text(w, " WHERE ");
+    d1t__write_keys(w, s, "");
+    d1t_write_text(w, " IN (SELECT * FROM d1t_m)");
+    return true;
+}
+
+/* ---- >>batch (implementation) --------------------------------------------------------------------------------- */
+
+/* Before each row's text. The text is a JSON array, keys first, escaped for its place inside a JSON string of the body. */
+typedef struct d1t__row {
+    uint32_t size;      /* of the text */
+    uint32_t key;       /* bytes of the text up to the end of the last key element */
+    uint32_t number;    /* low bits of the row's number since open */
+    uint16_t group;
+    uint16_t dead;      /* replaced, sent or refused */
+} d1t__row;
+
+D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
+    d1t__row row;
+    D1T_MEMCPY(&row, b->p + offset, sizeof row);
+    return row;
+}
+
+D1T__PRIVATE void d1t__row_put(d1t_batch *b, size_t offset, const d1t__row *row) {
+    D1T_MEMCPY(b->p + offset, row, sizeof *row);
+}
+
+D1T__PRIVATE const char *d1t__row_text(const d1t_batch *b, size_t offset) {
+    return b->p + offset + sizeof(d1t__row);
+}
+
+D1T__PRIVATE uint64_t d1t__row_number(const d1t_batch *b, const d1t__row *row) {
+    return b->next_row - (uint32_t)((uint32_t)b->next_row - row->number);
+}
+
+D1T__PRIVATE uint32_t *d1t__slots(const d1t_batch *b) {
+    union { char *bytes; uint32_t *words; } p;  /* the block and its size are multiples of 8 */
+    p.bytes = b->p + b->size - (size_t)b->slots * sizeof(uint32_t);
+    return p.words;
+}
+
+D1T__PRIVATE uint32_t *d1t__order(const d1t_batch *b) {
+    return d1t__slots(b) - b->live;
+}
+
+D1T__PRIVATE uint32_t d1t__order_at(const d1t_batch *b, uint32_t i) {
+    return (d1t__slots(b) - b->ordered)[i];
+}
+
+D1T__PRIVATE void d1t__batch_reset(d1t_batch *b) {
+    b->n = b->text = b->overhead = 0;
+    b->rows = b->live = b->slots = b->ordered = b->groups = 0;
+    b->mark = b->mark == SIZE_MAX ? SIZE_MAX : 0;
+    d1t_buffer_free(&b->wide);
+    b->big = d1t__no_columns();
+}
+
+/* ---- encoding: one value into the row's text */
+
+typedef struct d1t__cell {
+    d1t_result  code;
+    const char *fault;      /* NULL: the value was written */
+    uint64_t    stored;     /* bytes in SQLite's record, header included (SQLite file format, section 2.1) */
+} d1t__cell;
+
+D1T__PRIVATE uint64_t d1t__stored_int(int64_t v) {
+    if (v == 0 || v == 1) return 1;
+    if (v >= -128 && v < 128) return 2;
+    if (v >= -32768 && v < 32768) return 3;
+    if (v >= -8388608 && v < 8388608) return 4;
+    if (v >= -INT64_C(2147483648) && v < INT64_C(2147483648)) return 5;
+    return v >= -INT64_C(140737488355328) && v < INT64_C(140737488355328) ? 7 : 9;
+}
+
+D1T__PRIVATE uint64_t d1t__stored_bytes(size_t n) {
+    uint64_t type = (uint64_t)n * 2 + 13, varint = 1;
+    for (; type >= 128; type >>= 7) varint++;
+    return n + varint;
+}
+
+D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *fault) {
+    cell->code = code;
+    cell->fault = fault;
+}
+
+/* Why a text cannot be stored; eight bytes at a time while they are ASCII without NUL. */
+D1T__PRIVATE const char *d1t__text_fault(d1t_str s, bool nul_allowed, d1t_result *code) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    size_t i = 0, step;
+    uint64_t v;
+    while (i < s.n) {
+        if (s.n - i >= 8) {
+            D1T_MEMCPY(&v, s.p + i, 8);
+            if (!((v | ((v - ones) & ~v)) & tops)) {
+                i += 8;
+                continue;
+            }
+        }
+        step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
+        *code = step ? D1T_ERR_VALUE : D1T_ERR_UTF8;
+        if (!step) return "the text is not valid UTF-8";
+        if (!s.p[i] && !nul_allowed) return "the text contains a NUL character; remove it or set nul_policy";
+        i += step;
+    }
+    return NULL;
+}
+
+D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
+    d1t_result code = D1T_ERR_VALUE;
+    size_t i, from = 0, kept = s.n;
+    const char *fault = d1t__text_fault(s, b->nul_policy == D1T_STRIP, &code);
+    if (fault) {
+        d1t__cell_fault(cell, code, fault);
+        return;
+    }
+    if (b->nul_policy != D1T_STRIP) {
+        d1t_write_json_string(w, s);
+    } else {
+        d1t_write_text(w, "\"");
+        for (i = 0; i <= s.n; i++) {
+            if (i < s.n && s.p[i]) continue;
+            d1t__write_level(w, d1t_bytes(s.p + from, i - from), w->level + 1u);
+            kept -= i < s.n;
+            from = i + 1;
+        }
+        d1t_write_text(w, "\"");
+    }
+    cell->stored = d1t__stored_bytes(kept);
+}
+
+D1T__PRIVATE void d1t__encode_int(d1t_writer *w, int64_t v, d1t__cell *cell) {
+    d1t_write_int(w, v);
+    cell->stored = d1t__stored_int(v);
+}
+
+#ifndef D1T_NO_FLOAT
+/* A double with an integral value that int64 holds. */
+D1T__PRIVATE bool d1t__integral(double d, int64_t *out) {
+    int64_t i;
+    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0)) return false;
+    i = (int64_t)d;
+    *out = i;
+    return !((double)i < d) && !((double)i > d);
+}
+#endif
+
+D1T__PRIVATE void d1t__encode_double(const d1t_batch *b, d1t_writer *w, double d, bool nullable, d1t__cell *cell) {
+#ifndef D1T_NO_FLOAT
+    char text[40];
+    if (!d1t__is_nan(d)) {
+        d1t__write_raw(w, text, d1t_format_double(text, d));
+        cell->stored = 9;
+    } else if (b->nan_policy != D1T_MAKE_NULL) {
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "the value is NaN; SQLite would store NULL, set nan_policy to allow that");
+    } else if (!nullable) {
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "the value is NaN and the column is NOT NULL");
+    } else {
+        d1t_write_text(w, "null");
+        cell->stored = 1;
+    }
+#else
+    (void)b, (void)w, (void)d, (void)nullable;
+    d1t__cell_fault(cell, D1T_ERR_VALUE, "this build has no doubles (D1T_NO_FLOAT)");
+#endif
+}
+
+D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v, d1t__cell *cell) {
+    int64_t i = v->u.i;
+    bool integer = v->kind == D1T_KIND_INT || v->kind == D1T_KIND_BOOL;
+#ifndef D1T_NO_FLOAT
+    if (c->type == D1T_REAL && integer) {
+        if (i > INT64_C(9007199254740992) || i < -INT64_C(9007199254740992))
+            d1t__cell_fault(cell, D1T_ERR_VALUE, "the integer is beyond 2^53 and a REAL column would round it");
+        else d1t__encode_double(b, w, (double)i, true, cell);
+        return;
+    }
+    if (v->kind == D1T_KIND_DOUBLE && (c->type == D1T_INTEGER || c->type == D1T_BOOL)) {
+        integer = d1t__integral(v->u.d, &i);
+        if (!integer) d1t__cell_fault(cell, D1T_ERR_VALUE, "the double has no integer value; declare the column REAL or round it");
+        if (!integer) return;
+    }
+#endif
+    if (!integer) {
+        d1t__encode_double(b, w, v->u.d, !d1t__not_null(c), cell);
+    } else if (c->type == D1T_BOOL && i != 0 && i != 1) {
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "a BOOL column takes 0 or 1");
+    } else {
+        d1t__encode_int(w, i, cell);
+    }
+}
+
+/* Blobs, vectors and UUIDs in BLOB columns: hex in a string. */
+D1T__PRIVATE void d1t__encode_blob(d1t_writer *w, const d1t_column *c, const d1t_value *v, d1t__cell *cell) {
+    bool any = c->type == D1T_ANY;
+    d1t_write_text(w, any ? "{\"x\":\"" : "\"");
+    if (v->kind == D1T_KIND_VECTOR) d1t__write_vector_hex(w, v->u.s);
+    else d1t_write_hex(w, v->u.s);
+    d1t_write_text(w, any ? "\"}" : "\"");
+    cell->stored = d1t__stored_bytes(v->u.s.n);
+}
+
+D1T__PRIVATE void d1t__encode_uuid(d1t_writer *w, const d1t_value *v, d1t__cell *cell) {
+    char bytes[16], text[36];
+    if (v->kind == D1T_KIND_UUID && v->u.s.n == 16) D1T_MEMCPY(bytes, v->u.s.p, 16);
+    else if (v->kind == D1T_KIND_UUID || !d1t__parse_uuid(v->u.s, bytes)) {
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "not a UUID: 16 bytes, or 32 hex digits with or without hyphens");
+        return;
+    }
+    d1t__format_uuid(text, bytes);
+    d1t_write_json_string(w, d1t_bytes(text, 36));
+    cell->stored = d1t__stored_bytes(36);
+}
+
+D1T__PRIVATE void d1t__encode_temporal(d1t_writer *w, const d1t_column *c, const d1t_value *v, d1t__cell *cell) {
+    char text[40];
+    size_t n = d1t__format_temporal(text, v, (c->flags & D1T_KEY) != 0);
+    if (n == 0) {
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "the date or time is out of range (years 0 to 9999, offsets under 24 h)");
+        return;
+    }
+    d1t_write_json_string(w, d1t_bytes(text, n));
+    cell->stored = d1t__stored_bytes(n);
+}
+
+/* Which kinds a column type takes, a bit each. */
+D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
+#define D1T__BIT(kind) (1u << (kind))
+    const uint32_t numbers = D1T__BIT(D1T_KIND_BOOL) | D1T__BIT(D1T_KIND_INT) | D1T__BIT(D1T_KIND_DOUBLE);
+    const uint32_t text = D1T__BIT(D1T_KIND_TEXT), temporal = D1T__BIT(D1T_KIND_DATE) | D1T__BIT(D1T_KIND_TIME) |
+        D1T__BIT(D1T_KIND_TIMESTAMP) | D1T__BIT(D1T_KIND_TIMESTAMPTZ);
+    switch (type) {
+        case D1T_INTEGER: case D1T_REAL: case D1T_BOOL: return numbers;
+        case D1T_TEXT: return text | D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | temporal;
+        case D1T_BLOB: return D1T__BIT(D1T_KIND_BLOB) | D1T__BIT(D1T_KIND_VECTOR) | D1T__BIT(D1T_KIND_UUID);
+        case D1T_ANY: return numbers | text | D1T__BIT(D1T_KIND_BLOB);
+        case D1T_JSON: return text | D1T__BIT(D1T_KIND_JSON);
+        case D1T_UUID: return text | D1T__BIT(D1T_KIND_UUID);
+        case D1T_DATE: return D1T__BIT(D1T_KIND_DATE);
+        case D1T_TIME: return D1T__BIT(D1T_KIND_TIME);
+        case D1T_TIMESTAMP: return D1T__BIT(D1T_KIND_TIMESTAMP);
+        case D1T_TIMESTAMPTZ: return D1T__BIT(D1T_KIND_TIMESTAMPTZ);
+        case D1T_VECTOR: return D1T__BIT(D1T_KIND_VECTOR);
+    }
+    return 0;
+#undef D1T__BIT
+}
+
+/* Writes a value as an element of a row, or says why it cannot be. */
+D1T__PRIVATE d1t__cell d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v) {
+    d1t__cell cell = {D1T_OK, NULL, 1};
+    if (v->kind == D1T_KIND_NULL) {
+        if (c->flags & D1T_KEY) d1t__cell_fault(&cell, D1T_ERR_VALUE, "a key column cannot be NULL");
+        else if (d1t__not_null(c)) d1t__cell_fault(&cell, D1T_ERR_VALUE, "the column is NOT NULL");
+        else d1t_write_text(w, "null");
+        return cell;
+    }
+    if (v->kind == D1T_KIND_ABSENT) {
+        d1t__cell_fault(&cell, D1T_ERR_VALUE, "the value is absent; only d1t_update may leave columns out, and never a key");
+        return cell;
+    }
+    if ((uint32_t)v->kind > 31 || !(d1t__kinds_of(c->type) >> (uint32_t)v->kind & 1u)) {
+        d1t__cell_fault(&cell, D1T_ERR_VALUE, "the column does not take a value of this kind: ");
+        return cell;
+    }
+    if (c->type == D1T_UUID) {
+        d1t__encode_uuid(w, v, &cell);
+        return cell;
+    }
+    switch (v->kind) {
+        case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_DOUBLE: d1t__encode_number(b, w, c, v, &cell); break;
+        case D1T_KIND_JSON: case D1T_KIND_TEXT:
+            if ((c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
+                d1t__cell_fault(&cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
+            else d1t__encode_text(b, w, v->u.s, &cell);
+            break;
+        case D1T_KIND_UUID:
+            if (c->type == D1T_BLOB && v->u.s.n == 16) d1t__encode_blob(w, c, v, &cell);
+            else d1t__encode_uuid(w, v, &cell);
+            break;
+        case D1T_KIND_BLOB: case D1T_KIND_VECTOR: d1t__encode_blob(w, c, v, &cell); break;
+        case D1T_KIND_DATE: case D1T_KIND_TIME: case D1T_KIND_TIMESTAMP: case D1T_KIND_TIMESTAMPTZ:
+            d1t__encode_temporal(w, c, v, &cell);
+            break;
+        case D1T_KIND_ABSENT: case D1T_KIND_NULL: break;
+    }
+    return cell;
+}
+
+/* ---- keys: hash and order */
+
+D1T__PRIVATE uint64_t d1t__key_hash(const d1t_batch *b, const d1t_shape *shape, const char *p, size_t n) {
+    const uint64_t k = UINT64_C(0x9FB21C651E98DF25);
+    uint64_t h = b->seed ^ (uint64_t)n ^ ((uint64_t)shape->rank << 32), v;
+    for (; n >= 8; p += 8, n -= 8) {
+        D1T_MEMCPY(&v, p, 8);
+        h = (h ^ v) * k;
+        h ^= h >> 32;
+    }
+    v = 0;
+    if (n) D1T_MEMCPY(&v, p, n);
+    h = (h ^ v) * k;
+    return h ^ (h >> 29);
+}
+
+/* The slot of a key: where its row's offset + 1 stands, or the free one where it belongs. */
+D1T__PRIVATE uint32_t d1t__slot_of(const d1t_batch *b, const d1t_shape *shape, const char *key, size_t n) {
+    const uint32_t *slots = d1t__slots(b);
+    uint32_t mask = b->slots - 1, i = (uint32_t)d1t__key_hash(b, shape, key, n) & mask;
+    for (; slots[i]; i = (i + 1) & mask) {
+        d1t__row row = d1t__row_at(b, slots[i] - 1);
+        if (row.key == n && b->group[row.group].shape == shape &&
+            D1T_MEMCMP(d1t__row_text(b, slots[i] - 1), key, n) == 0) break;
+    }
+    return i;
+}
+
+D1T__PRIVATE size_t d1t__row_end(const d1t_batch *b, size_t offset) {
+    return offset + sizeof(d1t__row) + d1t__row_at(b, offset).size;
+}
+
+/* Makes the hash anew with `slots` slots. The caller has made sure of the room. */
+D1T__PRIVATE void d1t__rehash(d1t_batch *b, uint32_t slots) {
+    size_t at;
+    b->slots = slots;
+    b->ordered = 0;
+    D1T_MEMSET(d1t__slots(b), 0, (size_t)slots * sizeof(uint32_t));
+    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
+        d1t__row row = d1t__row_at(b, at);
+        if (row.dead) continue;
+        d1t__slots(b)[d1t__slot_of(b, b->group[row.group].shape, d1t__row_text(b, at), row.key)] = (uint32_t)at + 1;
+    }
+}
+
+/* The bytes that the index needs for `live` rows with `slots` slots. */
+D1T__PRIVATE size_t d1t__index_size(uint32_t live, uint32_t slots) {
+    return ((size_t)live + slots) * sizeof(uint32_t);
+}
+
+D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
+    uint32_t slots = b->slots ? b->slots : 16;
+    while (live > slots / 4 * 3) slots *= 2;
+    return slots;
+}
+
+/* One character of a string element, unescaped; -1 at its end. Advances *p. */
+D1T__PRIVATE int d1t__key_char(const char **p) {
+    static const char letters[] = "btnfr", values[] = "\b\t\n\f\r";
+    const char *s = *p;
+    size_t i;
+    if (s[0] != '\\') return (*p = s + 1), (unsigned char)s[0];
+    if (s[1] == '"') return -1;
+    if (s[2] == '\\') return (*p = s + 4), (unsigned char)s[3];
+    if (s[2] == 'u') return (*p = s + 7), d1t__hex_digit(s[5]) * 16 + d1t__hex_digit(s[6]);
+    for (i = 0; i < 5 && letters[i] != s[2]; i++) {}
+    return (*p = s + 3), values[i];
+}
+
+/* Orders two string elements as SQLite's BINARY does. Equal bytes are skipped first; an escape that may have been cut by
+   that is read again from the start of the strings. */
+D1T__PRIVATE int d1t__compare_text(const char **a, const char **b, const char *end_a, const char *end_b) {
+    const char *p = *a + 2, *q = *b + 2, *from = p;
+    size_t n = 0, room = (size_t)(end_a - p) < (size_t)(end_b - q) ? (size_t)(end_a - p) : (size_t)(end_b - q), back;
+    uint64_t v, u;
+    int c, d;
+    for (; room - n >= 8; n += 8) {
+        D1T_MEMCPY(&v, p + n, 8);
+        D1T_MEMCPY(&u, q + n, 8);
+        if (v != u) break;
+    }
+    while (n < room && p[n] == q[n]) n++;
+    for (back = n > 8 ? n - 8 : 0; back < n && p[back] != '\\'; back++) {}
+    if (back == n) {
+        p += n;
+        q += n;
+    }
+    do {
+        c = d1t__key_char(&p);
+        d = d1t__key_char(&q);
+    } while (c == d && c >= 0);
+    (void)from;
+    *a = p + 2;
+    *b = q + 2;
+    return c < d ? -1 : c > d;
+}
+
+D1T__PRIVATE int d1t__compare_int(const char **a, const char **b) {
+    const char *p = *a, *q = *b;
+    bool negative = *p == '-';
+    size_t n = 0, m = 0;
+    int c;
+    if (negative != (*q == '-')) return negative ? -1 : 1;
+    while (p[n] == '-' || d1t__is_digit(p[n])) n++;
+    while (q[m] == '-' || d1t__is_digit(q[m])) m++;
+    c = n < m ? -1 : n > m ? 1 : D1T_MEMCMP(p, q, n);
+    *a = p + n;
+    *b = q + m;
+    return negative ? -c : c;
+}
+
+/* Orders two rows: by statement, then by key as the database orders it, so that it inserts at neighbouring places. */
+D1T__PRIVATE int d1t__compare_rows(const d1t_batch *b, uint32_t x, uint32_t y) {
+    d1t__row row = d1t__row_at(b, x), other = d1t__row_at(b, y);
+    const d1t_shape *s = b->group[row.group].shape;
+    const char *p = d1t__row_text(b, x), *q = d1t__row_text(b, y), *end_p = p + row.key, *end_q = q + other.key;
+    int c = 0;
+    size_t e;
+    if (row.group != other.group) return b->group_sort[row.group] < b->group_sort[other.group] ? -1 : 1;
+    for (e = 0; e < s->keys && c == 0; e++) {
+        d1t_type type = s->table->columns[s->order[e]].type;
+        p++;    /* '[' or ',' */
+        q++;
+        c = type == D1T_INTEGER || type == D1T_BOOL ? d1t__compare_int(&p, &q) : d1t__compare_text(&p, &q, end_p, end_q);
+    }
+    return c;
+}
+
+/* The end of the ascending run that begins at i. */
+D1T__PRIVATE uint32_t d1t__run_end(const d1t_batch *b, const uint32_t *order, uint32_t i, uint32_t n) {
+    for (i++; i < n && d1t__compare_rows(b, order[i - 1], order[i]) <= 0; i++) {}
+    return i;
+}
+
+/* A natural merge sort: stable, iterative, no allocation (the hash is the scratch), linear on sorted input. */
+D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scratch, uint32_t n) {
+    uint32_t *from = order, *to = scratch, *swap, i, j, k, middle, end, runs;
+    do {
+        for (i = k = runs = 0; i < n; i = end, runs++) {
+            middle = d1t__run_end(b, from, i, n);
+            end = middle < n ? d1t__run_end(b, from, middle, n) : n;
+            for (j = middle; i < middle || j < end; )
+                to[k++] = j == end || (i < middle && d1t__compare_rows(b, from[i], from[j]) <= 0) ? from[i++] : from[j++];
+        }
+        swap = from;
+        from = to;
+        to = swap;
+    } while (runs > 1);
+    if (from != order) D1T_MEMCPY(order, from, (size_t)n * sizeof *order);
+}
+
+/* Parents before children in upserts and updates, children before parents in deletes; upserts first. */
+D1T__PRIVATE void d1t__rank_groups(d1t_batch *b) {
+    uint32_t g, kind, rank;
+    for (g = 0; g < b->groups; g++) {
+        kind = b->group[g].kind;
+        rank = b->group[g].shape->rank;
+        if (kind == D1T_WRITE_DELETE) rank = 255 - rank;
+        b->group_sort[g] = kind << 24 | rank << 16 | g;
+    }
+}
+
+/* Sorts the rows that begin before byte `limit` of the block. The hash is gone afterwards. */
+D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
+    uint32_t *order, n = 0;
+    size_t at;
+    d1t__rank_groups(b);
+    order = d1t__order(b);
+    for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
+        if (!d1t__row_at(b, at).dead) order[n++] = (uint32_t)at;
+    if (n) d1t__sort(b, order, d1t__slots(b), n);
+    if (n < b->live && n) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order);  /* ends where the slots begin */
+    b->ordered = n;
+}
+
+/* ---- adding rows */
+
+/* The bytes around the rows of a statement in a body. */
+#define D1T__HEAD_TEXT ",{\"sql\":\""
+#define D1T__ROWS_OPEN "\",\"params\":[\"["
+#define D1T__ROWS_CLOSE "]\"]},{\"sql\":\"SELECT changes()\"}"
+
+/* The group of a statement; max_groups: no room for another one. */
+D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_desc *d) {
+    d1t_writer w;
+    uint32_t g;
+    for (g = 0; g < b->groups; g++) {
+        const d1t_write_desc *have = &b->group[g];
+        if (have->shape == d->shape && have->kind == d->kind && have->condition == d->condition && have->equals == d->equals &&
+            have->columns.bits[0] == d->columns.bits[0] && have->columns.bits[1] == d->columns.bits[1])
+            return g;
+    }
+    if (b->groups == b->max_groups) return b->max_groups;
+    d1t_writer_counting(&w);
+    w.level = 1;
+    d1t_write_sql(&w, d, d1t__no_columns());
+    b->overhead += (size_t)w.total + sizeof D1T__HEAD_TEXT D1T__ROWS_OPEN D1T__ROWS_CLOSE;
+    b->group[b->groups] = *d;
+    return b->groups++;
+}
+
+/* What a caller wants to add. */
+typedef struct d1t__add {
+    d1t_write_desc   desc;
+    const d1t_value *values;    /* in declared order: of all columns that take values, or of the key only */
+    d1t_value        expected;  /* of the condition */
+    d1t_error       *error;
+} d1t__add;
+
+/* The caller's value for a column. */
+D1T__PRIVATE const d1t_value *d1t__value_of(const d1t__add *a, size_t column) {
+    const d1t_table *t = a->desc.shape->table;
+    size_t i, n = 0;
+    for (i = 0; i < column; i++)
+        n += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[i].flags & D1T_KEY) != 0 : d1t__takes_value(&t->columns[i]);
+    return &a->values[n];
+}
+
+D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, const d1t_column *c, d1t_result code,
+                                       const char *fault, const d1t_value *v) {
+    d1t_error *e = a->error;
+    d1t__fail(e, code, "table ", a->desc.shape->table->name, NULL);
+    if (c) d1t__say(e, ", column ", c->name, NULL);
+    d1t__say(e, ", row ", NULL, NULL);
+    d1t__say_number(e, b->next_row + 1);
+    d1t__say(e, ": ", fault, NULL);
+    if (v && fault[d1t__strlen(fault) - 1] == ' ') d1t__say(e, d1t__kind_name(v->kind), NULL, NULL);
+    e->table = a->desc.shape->table->name;
+    e->column = c ? c->name : NULL;
+    e->row = b->next_row + 1;
+    return code;
+}
+
+/* Writes a whole row; *key gets the bytes up to the end of the key. Columns in `big` become null: they travel apart. */
+D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a, d1t_columns big, uint32_t *key) {
+    const d1t_shape *s = a->desc.shape;
+    d1t_value null = d1t_null();
+    uint64_t stored = 2;
+    size_t e, n = 0, column;
+    d1t__cell cell;
+    for (e = 0; e < s->elements; e++) {
+        if (!d1t__carries(&a->desc, e)) continue;
+        column = s->order[e];
+        d1t__write_raw(w, n++ ? "," : "[", 1);
+        if (d1t__has(big, column)) {
+            d1t_write_text(w, "null");
+            continue;
+        }
+        cell = d1t__encode(b, w, &s->table->columns[column], d1t__value_of(a, column));
+        if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, d1t__value_of(a, column));
+        stored += cell.stored;
+        if (e + 1u == s->keys) *key = (uint32_t)w->total;
+    }
+    if (a->desc.condition >= 0) {
+        d1t_column nullable = s->table->columns[a->desc.condition];
+        nullable.flags = 0;
+        d1t__write_raw(w, ",", 1);
+        cell = d1t__encode(b, w, &nullable, a->expected.kind == D1T_KIND_ABSENT ? &null : &a->expected);
+        if (cell.fault) return d1t__row_fault(b, a, &nullable, cell.code, cell.fault, &a->expected);
+    }
+    d1t__write_raw(w, "]", 1);
+    if (stored <= b->limits->row) return D1T_OK;
+    d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the stored row would be larger than D1 allows (limit row): ", NULL);
+    d1t__say_number(a->error, stored);
+    d1t__say(a->error, " bytes of ", NULL, NULL);
+    d1t__say_number(a->error, b->limits->row);
+    a->error->need = stored;
+    return D1T_ERR_LIMIT;
+}
+
+/* The end of the element at p in an escaped row text. */
+D1T__PRIVATE const char *d1t__element_end(const char *p) {
+    if (p[0] == '{') {          /* {"x":"hex"} */
+        while (*p != '}') p++;
+        return p + 1;
+    }
+    if (p[0] == '\\') {
+        p += 2;
+        while (d1t__key_char(&p) >= 0) {}
+        return p + 2;
+    }
+    while (*p != ',' && *p != ']') p++;
+    return p;
+}
+
+/* Writes the pending row completed by the columns of the newer one: both are walked along the shape's elements. */
+D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, const char *p, const d1t_write_desc *newer,
+                                  const char *q) {
+    const d1t_shape *s = old->shape;
+    size_t e, n = 0;
+    for (e = 0; e < s->elements; e++) {
+        bool have = d1t__carries(old, e), take = d1t__carries(newer, e);
+        const char *end_p = have ? d1t__element_end(p + 1) : p, *end_q = take ? d1t__element_end(q + 1) : q;
+        if (have || take) {
+            d1t__write_raw(w, n++ ? "," : "[", 1);
+            if (take) d1t__write_raw(w, q + 1, (size_t)(end_q - q) - 1);
+            else d1t__write_raw(w, p + 1, (size_t)(end_p - p) - 1);
+        }
+        p = end_p;
+        q = end_q;
+    }
+    d1t__write_raw(w, "]", 1);
+}
+
+/* Marks a row as not to be sent. */
+D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
+    d1t__row row = d1t__row_at(b, at);
+    if (row.dead) return;
+    row.dead = 1;
+    d1t__row_put(b, at, &row);
+    b->live--;
+    b->text -= row.size + 1u;
+}
+
+/* Whether the block and the body have room for a row of `size` bytes of text, one more live row included. */
+D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
+    uint32_t slots = d1t__slots_for(b, b->live + 1);
+    size_t need = b->n + sizeof(d1t__row) + size + d1t__index_size(b->live + 2, slots);
+    return need <= b->size && b->text + size + 1 + b->overhead <= b->limits->body && b->n < UINT32_MAX - size;
+}
+
+/* Takes the row whose text stands behind its header at the end of the block. */
+D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row) {
+    uint32_t slots = d1t__slots_for(b, b->live + 1), slot;
+    size_t at = b->n, old;
+    d1t__row_put(b, at, row);
+    if (slots != b->slots) d1t__rehash(b, slots);
+    slot = d1t__slot_of(b, b->group[row->group].shape, d1t__row_text(b, at), row->key);
+    old = d1t__slots(b)[slot];
+    if (old) d1t__row_kill(b, old - 1);
+    d1t__slots(b)[slot] = (uint32_t)at + 1;
+    b->n += sizeof *row + row->size;
+    b->text += row->size + 1u;
+    b->rows++;
+    b->live++;
+}
+
+/* What a row means for a pending one of the same key. */
+enum { D1T__ADD_NEW, D1T__ADD_REPLACE, D1T__ADD_MERGE, D1T__ADD_DROP, D1T__ADD_FLUSH };
+
+D1T__PRIVATE int d1t__meets(const d1t_write_desc *pending, const d1t_write_desc *newer) {
+    if (pending->condition >= 0 || newer->condition >= 0) return D1T__ADD_FLUSH;
+    if (newer->kind != D1T_WRITE_UPDATE) return D1T__ADD_REPLACE;
+    if (pending->kind == D1T_WRITE_DELETE) return D1T__ADD_DROP;   /* it updates a row that will not be there */
+    return D1T__ADD_MERGE;
+}
+
+/* Puts the merged row behind the newer one's text and moves it into its place. D1T_FULL: no room. */
+D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *row, size_t pending) {
+    char *text = b->p + b->n + sizeof *row;
+    d1t__row old = d1t__row_at(b, pending);
+    d1t_write_desc merged = b->group[old.group];
+    d1t_writer w;
+    size_t keep = d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), used = b->n + sizeof *row + row->size;
+    if (merged.kind == D1T_WRITE_UPDATE) {
+        merged.columns.bits[0] |= b->group[row->group].columns.bits[0];
+        merged.columns.bits[1] |= b->group[row->group].columns.bits[1];
+    }
+    if (used + keep > b->size) return D1T_FULL;
+    d1t_writer_fixed(&w, text + row->size, b->size - used - keep);
+    d1t__merge_rows(&w, &b->group[old.group], d1t__row_text(b, pending), &b->group[row->group], text);
+    if (w.error != D1T_OK) return D1T_FULL;
+    row->group = (uint16_t)d1t__group_of(b, &merged);
+    if (row->group == b->max_groups) return D1T_FULL;
+    D1T_MEMMOVE(text, text + row->size, w.n);
+    row->size = (uint32_t)w.n;
+    return d1t__has_room(b, row->size) ? D1T_OK : D1T_FULL;
+}
+
+/* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
+D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
+    d1t__row row = {0, 0, 0, 0, 0};
+    d1t_writer w;
+    size_t used = b->n + sizeof row + d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), pending = 0;
+    uint32_t group = d1t__group_of(b, &a->desc);
+    int meets = D1T__ADD_NEW;
+    d1t_result result;
+    if (group == b->max_groups) return D1T_FULL;
+    if (b->ordered) d1t__rehash(b, b->slots);
+    d1t_writer_fixed(&w, b->p + b->n + sizeof row, used < b->size ? b->size - used : 0);
+    w.level = 1;
+    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &row.key);
+    *need = w.total;
+    if (result != D1T_OK) return result;
+    if (w.error != D1T_OK || w.total > UINT32_MAX / 2 || !d1t__has_room(b, w.n)) return D1T_FULL;
+    row.size = (uint32_t)w.n;
+    row.number = (uint32_t)(b->next_row + 1);
+    row.group = (uint16_t)group;
+    if (b->slots) pending = d1t__slots(b)[d1t__slot_of(b, a->desc.shape, b->p + b->n + sizeof row, row.key)];
+    if (pending) meets = d1t__meets(&b->group[d1t__row_at(b, pending - 1).group], &a->desc);
+    if (meets == D1T__ADD_FLUSH) return D1T_FULL;
+    if (meets == D1T__ADD_MERGE) result = d1t__add_merged(b, &row, pending - 1);
+    if (result != D1T_OK) return result;
+    *merged += pending != 0;
+    b->next_row++;
+    if (meets != D1T__ADD_DROP) d1t__row_take(b, &row);
+    return D1T_OK;
+}
+
+/* ---- a row too wide for the block or for one parameter: it travels alone, its big values as parameters of their own */
+
+#define D1T__BIG_VALUE 20000u   /* encoded; smaller ones stay in the row: at most 100 of them, 2,000,000 bytes */
+
+/* One parameter behind the row: ,"text"  or two halves in hex. */
+D1T__PRIVATE d1t_result d1t__wide_value(d1t_batch *b, d1t_writer *w, const d1t__add *a, size_t column) {
+    const d1t_column *c = &a->desc.shape->table->columns[column];
+    const d1t_value *v = d1t__value_of(a, column);
+    size_t half = (v->u.s.n / 2 + 3) / 4 * 4;   /* whole floats of a vector */
+    uint64_t parameter = v->u.s.n;
+    if (c->type == D1T_BLOB || c->type == D1T_VECTOR) {
+        if (half > v->u.s.n) half = v->u.s.n;
+        parameter = 2 * ((uint64_t)half > v->u.s.n - half ? half : v->u.s.n - half);
+        d1t_write_text(w, ",\"");
+        d1t_write_hex(w, d1t_bytes(v->u.s.p, half));
+        d1t_write_text(w, "\",\"");
+        d1t_write_hex(w, d1t_bytes(v->u.s.p + half, v->u.s.n - half));
+        d1t_write_text(w, "\"");
+    } else {
+        d1t_write_text(w, ",\"");
+        w->level = 1;
+        d1t_write(w, v->u.s);
+        w->level = 0;
+        d1t_write_text(w, "\"");
+    }
+    if (parameter <= b->limits->parameter) return D1T_OK;
+    d1t__row_fault(b, a, c, D1T_ERR_LIMIT, "the value is larger than a parameter of D1 may be (limit parameter)", NULL);
+    a->error->need = parameter;
+    return D1T_ERR_LIMIT;
+}
+
+/* Picks the columns that travel apart: long texts and blobs. Also counts the parameters. */
+D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d1t_columns *big) {
+    const d1t_shape *s = a->desc.shape;
+    uint32_t parameters = 1;
+    size_t e;
+    d1t_writer w;
+    for (e = s->keys; e < s->elements; e++) {
+        const d1t_column *c = &s->table->columns[s->order[e]];
+        const d1t_value *v;
+        if (!d1t__carries(&a->desc, e) || c->type == D1T_ANY) continue;
+        v = d1t__value_of(a, s->order[e]);
+        if (v->kind != D1T_KIND_TEXT && v->kind != D1T_KIND_JSON && v->kind != D1T_KIND_BLOB && v->kind != D1T_KIND_VECTOR) continue;
+        d1t_writer_counting(&w);
+        (void)d1t__encode(b, &w, c, v);
+        if (w.total <= D1T__BIG_VALUE) continue;
+        d1t__include(big, s->order[e]);
+        parameters += v->kind == D1T_KIND_BLOB || v->kind == D1T_KIND_VECTOR ? 2 : 1;
+    }
+    return parameters;
+}
+
+/* The parameters of the wide row, as they stand in the body: "[[...]]","...","..." */
+D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
+    d1t_writer w, check;
+    d1t_columns big = d1t__no_columns();
+    uint32_t key = 0, parameters = d1t__wide_columns(b, a, &big), group = d1t__group_of(b, &a->desc);
+    size_t column;
+    d1t_result result;
+    d1t_writer_counting(&check);
+    check.level = 1;
+    result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key);    /* every value is checked, and the row's size */
+    if (result != D1T_OK) return result;
+    if (parameters > b->limits->parameters)
+        return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its long values need more parameters than D1 allows (limit parameters)", NULL);
+    d1t_buffer_init(&b->wide, b->allocator, SIZE_MAX / 4);
+    result = d1t_buffer_reserve(&b->wide, (size_t)check.total + 16u * parameters + 64);
+    d1t_writer_growing(&w, &b->wide);
+    if (result == D1T_OK) {
+        d1t_write_text(&w, "\"[");
+        w.level = 1;
+        result = d1t__encode_row(b, &w, a, big, &key);
+        w.level = 0;
+        d1t_write_text(&w, "]\"");
+    }
+    if (result == D1T_OK && w.total > b->limits->parameter)
+        result = d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its shorter values do not fit one parameter (limit parameter)", NULL);
+    for (column = 0; column < a->desc.shape->table->column_count && result == D1T_OK; column++)
+        if (d1t__has(big, column)) result = d1t__wide_value(b, &w, a, column);
+    if (result == D1T_OK) result = w.error;
+    if (result == D1T_ERR_NOMEM || result == D1T_ERR_TOO_BIG)
+        d1t__row_fault(b, a, NULL, result, "no memory for a row this wide", NULL);
+    if (result != D1T_OK) {
+        d1t_buffer_free(&b->wide);
+        return result;
+    }
+    b->big = big;
+    b->wide_group = group;
+    b->next_row++;
+    b->live = 1;
+    return D1T_OK;
+}
+
+/* Adds a row. D1T_FULL: flush first, the row was not taken. */
+D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t *merged) {
+    uint64_t need = 0;
+    d1t_result result;
+    if (b->wide.n) return D1T_FULL;
+    result = d1t__batch_put(b, a, &need, merged);
+    if (result != D1T_FULL || b->live) return result;
+    d1t__batch_reset(b);        /* dead rows only */
+    result = d1t__batch_put(b, a, &need, merged);
+    if (result != D1T_FULL) return result;
+    if (a->desc.kind != D1T_WRITE_DELETE) return d1t__batch_put_wide(b, a);
+    d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the key is larger than a request may be (limit body)", NULL);
+    a->error->need = need;
+    return D1T_ERR_LIMIT;
+}
+
+/* ---- sending: the parts of a body, one after the other */
+
+enum {
+    D1T__PART_OPEN, D1T__PART_PROLOGUE, D1T__PART_PARK, D1T__PART_PARK_ROW, D1T__PART_PARK_KEYS, D1T__PART_PARK_KEY,
+    D1T__PART_PARK_END, D1T__PART_HEAD, D1T__PART_ROW, D1T__PART_TAIL, D1T__PART_WIDE, D1T__PART_EPILOGUE,
+    D1T__PART_PROBE, D1T__PART_CLOSE
+};
+
+D1T__PRIVATE const d1t_write_desc *d1t__send_group(const struct d1t__send *s, uint32_t i) {
+    return &s->batch->group[d1t__row_at(s->batch, d1t__order_at(s->batch, i)).group];
+}
+
+/* Where the rows of the statement end that begin at i: at another statement, or at the size of a parameter. */
+D1T__PRIVATE uint32_t d1t__send_end(const struct d1t__send *s, uint32_t i) {
+    const d1t_write_desc *group = d1t__send_group(s, i);
+    size_t bytes = 2;
+    for (; i < s->to && d1t__send_group(s, i) == group; i++) {
+        bytes += d1t__row_at(s->batch, d1t__order_at(s->batch, i)).size + 1u;
+        if (bytes > s->batch->limits->parameter) break;
+    }
+    return i;
+}
+
+/* The rows of the unconditional deletes of a table, as a range of positions. */
+D1T__PRIVATE uint32_t d1t__send_deletes(const struct d1t__send *s, const d1t_shape *shape, uint32_t *end) {
+    uint32_t i, first = s->to;
+    *end = s->to;
+    for (i = s->from; i < s->to; i++) {
+        const d1t_write_desc *d = d1t__send_group(s, i);
+        bool wanted = d->shape == shape && d->kind == D1T_WRITE_DELETE && d->condition < 0;
+        if (wanted && first == s->to) first = i;
+        if (!wanted && first < s->to) {
+            *end = i;
+            break;
+        }
+    }
+    return first;
+}
+
+/* Is there a park statement for this run and index? */
+D1T__PRIVATE bool d1t__parks(const struct d1t__send *s) {
+    const d1t_write_desc *d = d1t__send_group(s, s->run);
+    const d1t_index *index = &d->shape->table->indexes[s->index];
+    d1t_writer w;
+    d1t_writer_counting(&w);
+    return (index->flags & D1T_UNIQUE) && d1t_write_park_sql(&w, d, index);
+}
+
+/* The next park statement at or behind run and index; false: none. */
+D1T__PRIVATE bool d1t__send_park(struct d1t__send *s) {
+    if (!s->park || s->batch->wide.n) return false;
+    while (s->run < s->to) {
+        for (; s->index < d1t__send_group(s, s->run)->shape->table->index_count; s->index++)
+            if (d1t__parks(s)) {
+                s->i = s->run;
+                s->end = d1t__send_end(s, s->run);
+                s->stage = D1T__PART_PARK;
+                return true;
+            }
+        s->run = d1t__send_end(s, s->run);
+        s->index = 0;
+    }
+    return false;
+}
+
+D1T__PRIVATE void d1t__send_rows(struct d1t__send *s, uint32_t from) {
+    s->run = s->i = from;
+    s->end = from < s->to ? d1t__send_end(s, from) : from;
+    s->stage = s->batch->wide.n ? D1T__PART_WIDE : from < s->to ? D1T__PART_HEAD : D1T__PART_EPILOGUE;
+    s->index = 0;
+}
+
+D1T__PRIVATE void d1t__send_body(struct d1t__send *s) {
+    s->run = s->from;
+    s->index = 0;
+    if (!d1t__send_park(s)) d1t__send_rows(s, s->from);
+}
+
+/* Skips stages that have nothing to write. */
+D1T__PRIVATE void d1t__send_settle(struct d1t__send *s) {
+    if (s->stage == D1T__PART_PROLOGUE && s->index == s->prologue_count) d1t__send_body(s);
+    if (s->stage == D1T__PART_EPILOGUE && s->index == s->epilogue_count) s->stage = s->probe ? D1T__PART_PROBE : D1T__PART_CLOSE;
+}
+
+D1T__PRIVATE void d1t__send_rewind(void *ctx) {
+    struct d1t__send *s = (struct d1t__send *)ctx;
+    s->stage = D1T__PART_OPEN;
+    s->statements = 0;
+    s->i = s->end = s->run = s->from;
+    s->index = 0;
+}
+
+D1T__PRIVATE bool d1t__send_advance(void *ctx) {
+    struct d1t__send *s = (struct d1t__send *)ctx;
+    uint32_t deletes_end;
+    switch (s->stage) {
+        case D1T__PART_OPEN: s->stage = D1T__PART_PROLOGUE; break;
+        case D1T__PART_PROLOGUE: case D1T__PART_EPILOGUE:
+            s->index++;
+            s->statements++;
+            break;
+        case D1T__PART_PARK: s->stage = D1T__PART_PARK_ROW; break;
+        case D1T__PART_PARK_ROW:
+            if (++s->i == s->end) s->stage = D1T__PART_PARK_KEYS;
+            break;
+        case D1T__PART_PARK_KEYS:
+            s->i = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &s->end);
+            s->stage = s->i < s->end ? D1T__PART_PARK_KEY : D1T__PART_PARK_END;
+            break;
+        case D1T__PART_PARK_KEY:
+            (void)d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &deletes_end);
+            if (++s->i == deletes_end) s->stage = D1T__PART_PARK_END;
+            break;
+        case D1T__PART_PARK_END:
+            s->index++;
+            s->statements++;
+            if (!d1t__send_park(s)) d1t__send_rows(s, s->from);
+            break;
+        case D1T__PART_HEAD: s->stage = D1T__PART_ROW; break;
+        case D1T__PART_ROW:
+            if (++s->i == s->end) s->stage = D1T__PART_TAIL;
+            break;
+        case D1T__PART_TAIL:
+            s->statements += 2;
+            d1t__send_rows(s, s->end);
+            break;
+        case D1T__PART_WIDE:
+            s->statements += 2;
+            s->index = 0;
+            s->stage = D1T__PART_EPILOGUE;
+            break;
+        case D1T__PART_PROBE:
+            s->statements++;
+            s->stage = D1T__PART_CLOSE;
+            break;
+        default: return false;
+    }
+    d1t__send_settle(s);
+    return true;
+}
+
+/* {"sql":" with a comma before all but the first statement. */
+D1T__PRIVATE void d1t__send_head(const struct d1t__send *s, d1t_writer *w) {
+    const char *head = D1T__HEAD_TEXT;
+    d1t_write_text(w, s->statements ? head : head + 1);
+    w->level = 1;
+}
+
+D1T__PRIVATE void d1t__send_row(const struct d1t__send *s, d1t_writer *w, bool first) {
+    size_t at = d1t__order_at(s->batch, s->i);
+    if (!first) d1t__write_raw(w, ",", 1);
+    d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size);
+}
+
+D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, const d1t_statement *statement) {
+    if (s->statements) d1t_write_text(w, ",");
+    (void)d1t_write_statement(w, statement, NULL);  /* checked by d1t_around */
+}
+
+D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
+    const struct d1t__send *s = (const struct d1t__send *)ctx;
+    const d1t_batch *b = s->batch;
+    uint32_t end;
+    switch (s->stage) {
+        case D1T__PART_OPEN: d1t_write_text(w, "{\"batch\":["); break;
+        case D1T__PART_PROLOGUE: d1t__send_statement(s, w, &s->prologue[s->index]); break;
+        case D1T__PART_EPILOGUE: d1t__send_statement(s, w, &s->epilogue[s->index]); break;
+        case D1T__PART_PARK:
+            d1t__send_head(s, w);
+            (void)d1t_write_park_sql(w, d1t__send_group(s, s->run), &d1t__send_group(s, s->run)->shape->table->indexes[s->index]);
+            w->level = 0;
+            d1t_write_text(w, D1T__ROWS_OPEN);
+            break;
+        case D1T__PART_PARK_KEYS: d1t_write_text(w, "]\",\"["); break;
+        case D1T__PART_PARK_KEY:
+            d1t__send_row(s, w, s->i == d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end));
+            break;
+        case D1T__PART_PARK_END: d1t_write_text(w, "]\"]}"); break;
+        case D1T__PART_HEAD:
+            d1t__send_head(s, w);
+            d1t_write_sql(w, d1t__send_group(s, s->run), d1t__no_columns());
+            w->level = 0;
+            d1t_write_text(w, D1T__ROWS_OPEN);
+            break;
+        case D1T__PART_PARK_ROW: case D1T__PART_ROW: d1t__send_row(s, w, s->i == s->run); break;
+        case D1T__PART_TAIL: d1t_write_text(w, D1T__ROWS_CLOSE); break;
+        case D1T__PART_WIDE:
+            d1t__send_head(s, w);
+            d1t_write_sql(w, &b->group[b->wide_group], b->big);
+            w->level = 0;
+            d1t_write_text(w, "\",\"params\":[");
+            d1t__write_raw(w, b->wide.p, b->wide.n);
+            d1t_write_text(w, "]},{\"sql\":\"SELECT changes()\"}");
+            break;
+        case D1T__PART_PROBE:
+            d1t_write_text(w, ",{\"sql\":\"SELECT json_extract('{}','d1t probe')\"}");
+            break;
+        default: d1t_write_text(w, "]}"); break;
+    }
+}
+
+D1T__PRIVATE d1t_body d1t__send_as_body(struct d1t__send *s) {
+    d1t_body body;
+    body.write = d1t__send_write;
+    body.advance = d1t__send_advance;
+    body.rewind = d1t__send_rewind;
+    body.ctx = s;
+    return body;
+}
+
+/* How many results the reply will have. */
+D1T__PRIVATE uint32_t d1t__send_count(struct d1t__send *s) {
+    uint32_t n;
+    d1t__send_rewind(s);
+    while (d1t__send_advance(s)) {}
+    n = s->statements;
+    d1t__send_rewind(s);
+    return n;
+}
+
+/* Turns the text of a row into its key as plain JSON, in place: the row is dead and its bytes are free. */
+D1T__PRIVATE d1t_str d1t__row_key_json(d1t_batch *b, size_t at) {
+    d1t__row row = d1t__row_at(b, at);
+    char *text = b->p + at + sizeof row;
+    size_t i, n = 0;
+    for (i = 0; i < row.key; i++) {
+        if (text[i] == '\\' && i + 1 < row.key) i++;
+        text[n++] = text[i];
+    }
+    text[n++] = ']';
+    return d1t_bytes(text, n);
+}
+
+#ifndef D1T_NO_PLAN
+
+/* ---- >>schema_read (implementation) --------------------------------------------------------------------------- */
+
+/* _cf_ tables are listed but may not be looked into, and the filter has to run before the joins. json() gives the inner
+   selects their type back. */
+D1TDEF const char *d1t_schema_sql(void) {
+    return "SELECT json_object('name',m.name,'sql',m.sql,'wr',l.wr,'strict',l.strict,"
+           "'columns',json((SELECT json_group_array(json_array(c.name,c.type,c.`notnull`,c.dflt_value,c.pk,c.hidden)) "
+           "FROM pragma_table_xinfo(m.name) c)),"
+           "'indexes',json((SELECT json_group_array(json_array(i.name,i.`unique`,i.partial,"
+           "(SELECT s.sql FROM sqlite_schema s WHERE s.type='index' AND s.name=i.name),"
+           "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) FROM pragma_index_list(m.name) i)),"
+           "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) AS t "
+           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' AND l.type='table' "
+           "WHERE m.type='table' AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
+}
+
+typedef struct d1t__schema_reader {
+    d1t_arena        *arena;
+    d1t_schema_table *table;
+    d1t_buffer        text;         /* of the string being read */
+    char              member[10];
+    uint32_t          place;        /* number of the value in its array */
+} d1t__schema_reader;
+
+/* The value of a member of the table. */
+D1T__PRIVATE void d1t__schema_member(d1t__schema_reader *r, const char *text, int64_t number) {
+    d1t_schema_table *t = r->table;
+    if (d1t__same(r->member, "name")) t->name = text;
+    else if (d1t__same(r->member, "sql")) t->sql = text;
+    else if (d1t__same(r->member, "wr")) t->without_rowid = number != 0;
+    else if (d1t__same(r->member, "strict")) t->strict = number != 0;
+    else if (d1t__same(r->member, "fks")) t->foreign_keys = (uint32_t)number;
+}
+
+/* A value inside an array of columns or indexes, by its place. */
+D1T__PRIVATE void d1t__schema_value(d1t__schema_reader *r, const char *text, int64_t number) {
+    d1t_schema_table *t = r->table;
+    if (d1t__same(r->member, "columns")) {
+        d1t_schema_column *c = &t->columns[t->column_count - 1];
+        switch (r->place) {
+            case 0: c->name = text; break;
+            case 1: c->type = text; break;
+            case 2: c->not_null = number != 0; break;
+            case 3: c->default_sql = text; break;
+            case 4: c->key = (uint32_t)number; break;
+            default: c->generated = number == 2 || number == 3; break;
+        }
+    } else if (d1t__same(r->member, "indexes")) {
+        d1t_schema_index *x = &t->indexes[t->index_count - 1];
+        switch (r->place) {
+            case 0: x->name = text; break;
+            case 1: x->unique = number != 0; break;
+            case 2: x->partial = number != 0; break;
+            default: x->sql = text; break;
+        }
+    }
+    r->place++;
+}
+
+/* A column name of an index; NULL: an expression. */
+D1T__PRIVATE d1t_result d1t__schema_name(d1t__schema_reader *r, const char *text) {
+    d1t_schema_index *x = &r->table->indexes[r->table->index_count - 1];
+    x->columns = (const char **)d1t__grow(r->arena, x->columns, x->column_count, sizeof *x->columns);
+    if (!x->columns) return D1T_ERR_NOMEM;
+    x->columns[x->column_count++] = text;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__schema_scalar(d1t__schema_reader *r, uint32_t depth, const char *text, int64_t number) {
+    if (depth == 1) d1t__schema_member(r, text, number);
+    else if (depth == 3) d1t__schema_value(r, text, number);
+    else if (depth == 4 && d1t__same(r->member, "indexes")) return d1t__schema_name(r, text);
+    return D1T_OK;
+}
+
+/* An array of a column or an index begins: a zeroed element is added. */
+D1T__PRIVATE d1t_result d1t__schema_element(d1t__schema_reader *r) {
+    d1t_schema_table *t = r->table;
+    r->place = 0;
+    if (d1t__same(r->member, "columns")) {
+        t->columns = (d1t_schema_column *)d1t__grow(r->arena, t->columns, t->column_count, sizeof *t->columns);
+        if (!t->columns) return D1T_ERR_NOMEM;
+        D1T_MEMSET(&t->columns[t->column_count++], 0, sizeof *t->columns);
+    } else {
+        t->indexes = (d1t_schema_index *)d1t__grow(r->arena, t->indexes, t->index_count, sizeof *t->indexes);
+        if (!t->indexes) return D1T_ERR_NOMEM;
+        D1T_MEMSET(&t->indexes[t->index_count++], 0, sizeof *t->indexes);
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__schema_event(void *ctx, const d1t_json_event *e) {
+    d1t__schema_reader *r = (d1t__schema_reader *)ctx;
+    d1t_result result;
+    char *text;
+    int64_t number = 0;
+    if (e->kind == D1T_JSON_ARRAY && e->depth == 2) return d1t__schema_element(r);
+    if (e->kind == D1T_JSON_NULL) return d1t__schema_scalar(r, e->depth, NULL, 0);
+    if (e->kind != D1T_JSON_KEY && e->kind != D1T_JSON_STRING && e->kind != D1T_JSON_NUMBER) return D1T_OK;
+    if (e->first) r->text.n = 0;
+    result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
+    if (result != D1T_OK || !e->last) return result;
+    if (e->kind == D1T_JSON_KEY) {
+        d1t__copy_short(r->member, sizeof r->member, d1t_bytes(r->text.p, r->text.n));
+        return D1T_OK;
+    }
+    if (e->kind == D1T_JSON_NUMBER) {
+        (void)d1t_parse_int(d1t_bytes(r->text.p, r->text.n), &number);
+        return d1t__schema_scalar(r, e->depth, NULL, number);
+    }
+    text = d1t_arena_text(r->arena, d1t_bytes(r->text.p, r->text.n));
+    return text ? d1t__schema_scalar(r, e->depth, text, 0) : D1T_ERR_NOMEM;
+}
+
+D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json) {
+    d1t__schema_reader r;
+    d1t_json_reader reader;
+    d1t_schema_table **end = &schema->tables;
+    d1t_result result;
+    D1T_MEMSET(&r, 0, sizeof r);
+    r.arena = schema->arena;
+    r.table = (d1t_schema_table *)d1t_arena_take(schema->arena, sizeof *r.table);
+    if (!r.table) return D1T_ERR_NOMEM;
+    d1t_buffer_init(&r.text, schema->arena->allocator, 4u << 20);
+    d1t_json_reader_init(&reader, d1t__schema_event, &r, 8);
+    result = d1t_json_reader_feed(&reader, json.p, json.n);
+    if (result == D1T_OK) result = d1t_json_reader_end(&reader);
+    d1t_buffer_free(&r.text);
+    if (result == D1T_ERR_NOMEM) return result;
+    if (result != D1T_OK || !r.table->name) return D1T_ERR_PROTOCOL;
+    while (*end) end = &(*end)->next;
+    *end = r.table;
+    return D1T_OK;
+}
+
+D1TDEF const d1t_schema_table *d1t_schema_find(const d1t_schema *schema, const char *name) {
+    const d1t_schema_table *t;
+    for (t = schema->tables; t && !d1t__same_name(t->name, name); t = t->next) {}
+    return t;
+}
+
+/* ---- >>plan (implementation) ---------------------------------------------------------------------------------- */
+
+D1T__PRIVATE d1t_plan_step *d1t__plan_add(d1t_plan *plan, d1t_step_kind kind, const char *table, const char *text,
+                                          const char *sql) {
+    d1t_plan_step *step = (d1t_plan_step *)d1t_arena_take(&plan->arena, sizeof *step);
+    if (!step || !text || (kind != D1T_REFUSED && !sql)) return NULL;
+    step->kind = kind;
+    step->table = table;
+    step->text = text;
+    step->sql = sql;
+    if (plan->last) plan->last->next = step;
+    else plan->steps = step;
+    plan->last = step;
+    plan->step_count++;
+    plan->refused += kind == D1T_REFUSED;
+    return step;
+}
+
+/* A text put together in the arena. */
+D1T__PRIVATE const char *d1t__plan_text(d1t_plan *plan, const char *const *parts, size_t count) {
+    size_t i, n = 0, at = 0, k;
+    char *text;
+    for (i = 0; i < count; i++) n += d1t__strlen(parts[i]);
+    text = (char *)d1t_arena_take(&plan->arena, n + 1);
+    for (i = 0; text && i < count; i++) {
+        k = d1t__strlen(parts[i]);
+        D1T_MEMCPY(text + at, parts[i], k);
+        at += k;
+    }
+    return text;
+}
+
+/* What d1t__plan_sql writes. */
+typedef struct d1t__ddl {
+    const d1t_table  *table;
+    const d1t_column *column;   /* one of the two, or none: CREATE TABLE */
+    const d1t_index  *index;
+} d1t__ddl;
+
+D1T__PRIVATE void d1t__write_ddl(d1t_writer *w, const d1t__ddl *ddl) {
+    if (ddl->column) {
+        d1t_write_text(w, "ALTER TABLE ");
+        d1t_write_name(w, ddl->table->name);
+        d1t_write_text(w, " ADD COLUMN ");
+        d1t_write_column(w, ddl->table, ddl->column);
+    } else if (ddl->index) {
+        d1t_write_create_index(w, ddl->table, ddl->index);
+    } else {
+        d1t_write_create_table(w, ddl->table);
+    }
+}
+
+D1T__PRIVATE const char *d1t__plan_sql(d1t_plan *plan, const d1t_table *table, const d1t_column *column, const d1t_index *index) {
+    d1t__ddl ddl;
+    d1t_writer w;
+    char *text;
+    ddl.table = table;
+    ddl.column = column;
+    ddl.index = index;
+    d1t_writer_counting(&w);
+    d1t__write_ddl(&w, &ddl);
+    text = (char *)d1t_arena_take(&plan->arena, (size_t)w.total + 1);
+    if (!text) return NULL;
+    d1t_writer_fixed(&w, text, (size_t)w.total);
+    d1t__write_ddl(&w, &ddl);
+    return text;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_refuse(d1t_plan *plan, const d1t_table *t, const char *what, const char *name,
+                                         const char *difference) {
+    const char *parts[6];
+    parts[0] = "! ";
+    parts[1] = what;
+    parts[2] = name;
+    parts[3] = ": ";
+    parts[4] = difference;
+    parts[5] = "; this version only creates tables and indexes and adds columns: change it by hand, or declare what is there";
+    return d1t__plan_add(plan, D1T_REFUSED, t->name, d1t__plan_text(plan, parts, 6), NULL) ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_create_index(d1t_plan *plan, const d1t_table *t, const d1t_index *x) {
+    const char *parts[4];
+    parts[0] = "+ index ";
+    parts[1] = x->name;
+    parts[2] = " on ";
+    parts[3] = t->name;
+    return d1t__plan_add(plan, D1T_CREATE_INDEX, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, NULL, x)) ?
+        D1T_OK : D1T_ERR_NOMEM;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_create(d1t_plan *plan, const d1t_table *t) {
+    const char *parts[2];
+    d1t_result result = D1T_OK;
+    size_t i;
+    parts[0] = "+ table ";
+    parts[1] = t->name;
+    if (!d1t__plan_add(plan, D1T_CREATE_TABLE, t->name, d1t__plan_text(plan, parts, 2), d1t__plan_sql(plan, t, NULL, NULL)))
+        return D1T_ERR_NOMEM;
+    for (i = 0; i < t->index_count && result == D1T_OK; i++) result = d1t__plan_create_index(plan, t, &t->indexes[i]);
+    return result;
+}
+
+/* A literal: what ADD COLUMN takes as a default while the table has rows (SQLite ALTER TABLE, section 4). */
+D1T__PRIVATE bool d1t__is_literal(const char *sql) {
+    d1t_str s = d1t_cstr(sql);
+    size_t pos = 0;
+    d1t_sql_token t = d1t_sql_next(s, &pos);
+    if (t.kind == D1T_SQL_SYMBOL && (t.text.p[0] == '-' || t.text.p[0] == '+')) t = d1t_sql_next(s, &pos);
+    if (t.kind == D1T_SQL_WORD && !d1t__begins(t.text, "current_") && t.text.n <= 5) t.kind = D1T_SQL_NUMBER; /* NULL, TRUE */
+    if (t.kind != D1T_SQL_NUMBER && t.kind != D1T_SQL_STRING) return false;
+    return d1t_sql_next(s, &pos).kind == D1T_SQL_END;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_add_column(d1t_plan *plan, const d1t_table *t, const d1t_column *c, const char *full) {
+    const char *parts[4], *why = NULL;
+    if (c->flags & D1T_KEY) why = "it is missing in D1 and part of the key";
+    else if (c->generated_sql && (c->flags & D1T_STORED)) why = "it is missing in D1, and a STORED column cannot be added";
+    else if (c->default_sql && !d1t__is_literal(c->default_sql)) why = "it is missing in D1, and its default is not a literal";
+    else if (d1t__not_null(c) && !c->default_sql && !c->generated_sql) why = "it is missing in D1 and NOT NULL without a default";
+    if (why) return d1t__plan_refuse(plan, t, "column ", full, why);
+    parts[0] = "+ column ";
+    parts[1] = full;
+    parts[2] = " ";
+    parts[3] = d1t_sql_type(t, c);
+    return d1t__plan_add(plan, D1T_ADD_COLUMN, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, c, NULL)) ?
+        D1T_OK : D1T_ERR_NOMEM;
+}
+
+/* What differs between a declared column and the real one; NULL: nothing. `key` is its position in the declared key. */
+D1T__PRIVATE const char *d1t__column_differs(const d1t_table *t, const d1t_column *c, const d1t_schema_column *have, uint32_t key) {
+    bool had = have->default_sql != NULL, wants = c->default_sql != NULL;
+    if (!d1t__same_name(have->type ? have->type : "", d1t_sql_type(t, c))) return "its type in D1 differs";
+    if (have->key != key) return "its place in the primary key differs";
+    if (have->generated != (c->generated_sql != NULL)) return "it is generated in one of the two only";
+    if (!key && have->not_null != d1t__not_null(c)) return "NOT NULL differs";
+    if (had != wants || (had && !d1t__same(have->default_sql, c->default_sql))) return "its default in D1 differs";
+    return NULL;
+}
+
+D1T__PRIVATE const d1t_schema_column *d1t__schema_column(const d1t_schema_table *t, const char *name) {
+    size_t i;
+    for (i = 0; i < t->column_count; i++)
+        if (d1t__same_name(t->columns[i].name, name)) return &t->columns[i];
+    return NULL;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_columns(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
+    const char *parts[3], *full, *difference;
+    d1t_result result = D1T_OK;
+    uint32_t keys = 0;
+    size_t i;
+    parts[0] = t->name;
+    parts[1] = ".";
+    for (i = 0; i < t->column_count && result == D1T_OK; i++) {
+        const d1t_column *c = &t->columns[i];
+        const d1t_schema_column *real = d1t__schema_column(have, c->name);
+        parts[2] = c->name;
+        full = d1t__plan_text(plan, parts, 3);
+        if (!full) return D1T_ERR_NOMEM;
+        if (!real) {
+            result = d1t__plan_add_column(plan, t, c, full);
+            continue;
+        }
+        difference = d1t__column_differs(t, c, real, c->flags & D1T_KEY ? ++keys : 0);
+        if (difference) result = d1t__plan_refuse(plan, t, "column ", full, difference);
+    }
+    for (i = 0; i < have->column_count && result == D1T_OK; i++) {
+        const d1t_schema_column *real = &have->columns[i];
+        if (d1t_table_column(t, d1t_cstr(real->name)) < t->column_count || real->generated) continue;
+        parts[2] = real->name;
+        full = d1t__plan_text(plan, parts, 3);
+        if (!full) return D1T_ERR_NOMEM;
+        if (real->key) result = d1t__plan_refuse(plan, t, "column ", full, "it is part of the key in D1 and not declared");
+        else if (real->not_null && !real->default_sql)
+            result = d1t__plan_refuse(plan, t, "column ", full, "it is NOT NULL without a default in D1 and not declared");
+    }
+    return result;
+}
+
+/* CREATE INDEX as SQLite keeps it: without IF NOT EXISTS. */
+D1T__PRIVATE bool d1t__same_index_sql(const char *kept, const char *written) {
+    d1t_str a = d1t_cstr(kept), b = d1t_cstr(written);
+    size_t cut = d1t__find(b, "IF NOT EXISTS "), n = d1t__strlen("IF NOT EXISTS ");
+    if (cut == b.n || a.n + n != b.n) return false;
+    return d1t_str_equal(d1t_bytes(a.p, cut), d1t_bytes(b.p, cut)) &&
+           d1t_str_equal(d1t_bytes(a.p + cut, a.n - cut), d1t_bytes(b.p + cut + n, b.n - cut - n));
+}
+
+D1T__PRIVATE const char *d1t__index_differs(const d1t_index *x, const d1t_schema_index *have, const char *sql) {
+    size_t i;
+    if (have->unique != ((x->flags & D1T_UNIQUE) != 0)) return "it is UNIQUE in one of the two only";
+    if (have->partial != (x->where_sql != NULL)) return "it is partial in one of the two only";
+    if (have->column_count != x->column_count) return "its columns differ";
+    for (i = 0; i < x->column_count; i++)
+        if (!have->columns[i] || !d1t__same_name(have->columns[i], x->columns[i])) return "its columns differ";
+    if (x->where_sql && !d1t__same_index_sql(have->sql ? have->sql : "", sql)) return "its condition in D1 differs";
+    return NULL;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_indexes(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
+    d1t_result result = D1T_OK;
+    const char *sql, *difference;
+    size_t i, k;
+    for (i = 0; i < t->index_count && result == D1T_OK; i++) {
+        const d1t_index *x = &t->indexes[i];
+        for (k = 0; k < have->index_count && !d1t__same_name(have->indexes[k].name, x->name); k++) {}
+        if (k == have->index_count) {
+            result = d1t__plan_create_index(plan, t, x);
+            continue;
+        }
+        sql = d1t__plan_sql(plan, t, NULL, x);
+        if (!sql) return D1T_ERR_NOMEM;
+        difference = d1t__index_differs(x, &have->indexes[k], sql);
+        if (difference) result = d1t__plan_refuse(plan, t, "index ", x->name, difference);
+    }
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_table(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
+    d1t_result result;
+    if (!have) return d1t__plan_create(plan, t);
+    result = d1t__plan_columns(plan, t, have);
+    if (result == D1T_OK && have->strict != ((t->flags & D1T_STRICT) != 0))
+        result = d1t__plan_refuse(plan, t, "table ", t->name, "it is STRICT in one of the two only");
+    if (result == D1T_OK && have->without_rowid != ((t->flags & D1T_WITHOUT_ROWID) != 0))
+        result = d1t__plan_refuse(plan, t, "table ", t->name, "it is WITHOUT ROWID in one of the two only");
+    if (result == D1T_OK && have->foreign_keys != t->foreign_key_count)
+        result = d1t__plan_refuse(plan, t, "table ", t->name, "its foreign keys differ");
+    return result == D1T_OK ? d1t__plan_indexes(plan, t, have) : result;
+}
+
+D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_table *const *tables, size_t count,
+                                d1t_error *error) {
+    d1t_result result = D1T_OK;
+    size_t i;
+    if (!plan->arena.chunks && !plan->arena.allocator.fn) d1t_arena_init(&plan->arena, schema->arena->allocator, 0);
+    for (i = 0; i < count && result == D1T_OK; i++) {
+        result = d1t_table_check(tables[i], NULL, error);
+        if (result == D1T_OK) result = d1t__plan_table(plan, tables[i], d1t_schema_find(schema, tables[i]->name));
+    }
+    if (result == D1T_ERR_NOMEM) d1t__fail(error, result, "no memory for the plan", NULL, NULL);
+    return result;
+}
+
+D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx) {
+    static const char *const effects[] = {"none", "lossy", "destructive"};
+    char line[D1T_ERROR_TEXT];
+    const d1t_plan_step *step;
+    d1t_writer w;
+    size_t n, room;
+    for (step = plan->steps; step; step = step->next) {
+        d1t_writer_fixed(&w, line, sizeof line - 1);
+        room = sizeof line - 16;
+        n = d1t__strlen(step->text);
+        d1t_write(&w, d1t_bytes(step->text, n < room ? n : room));
+        while (step->kind != D1T_REFUSED && w.n < 50) d1t_write_text(&w, " ");
+        if (step->kind != D1T_REFUSED) d1t_write_text(&w, "  ");
+        if (step->kind != D1T_REFUSED) d1t_write_text(&w, effects[step->effect]);
+        line[w.n] = 0;
+        put_line(ctx, line);
+    }
+}
+
+D1TDEF void d1t_plan_free(d1t_plan *plan) {
+    d1t_arena_free(&plan->arena);
+    D1T_MEMSET(plan, 0, sizeof *plan);
+}
+
+#endif /* D1T_NO_PLAN */
+
+/* ================================================================================================================
+   ROOM client (implementation)
+   ============================================================================================================= */
+
+/* ---- >>client (implementation) -------------------------------------------------------------------------------- */
+
+enum { D1T__TASK_NONE, D1T__TASK_FLUSH, D1T__TASK_QUERY, D1T__TASK_EXEC, D1T__TASK_SETUP, D1T__TASK_PLAN_READ,
+       D1T__TASK_PLAN_APPLY };
+/* What a task does now: pending rows first, then its own requests, then what follows from their answers. */
+enum { D1T__PHASE_FLUSH, D1T__PHASE_MAIN, D1T__PHASE_APPLY, D1T__PHASE_END };
+
+D1TDEF uint64_t d1t_stats_cost(const d1t_stats *stats) {
+    return stats->rows_written * 1000u + stats->rows_read;
+}
+
+D1T__PRIVATE void d1t__free_job(d1t_client *db);
+D1T__PRIVATE void d1t__job_begin(d1t_client *db);
+D1T__PRIVATE void d1t__job_settled(d1t_client *db);
+D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i);
+D1T__PRIVATE void d1t__probe(d1t_client *db);
+D1T__PRIVATE void d1t__probe_settled(d1t_client *db);
+
+D1T__PRIVATE d1t_result d1t__error(d1t_client *db, d1t_result code, const char *a, const char *b, const char *c) {
+    return d1t__fail(&db->error, code, a, b, c);
+}
+
+/* The gate of every public verb. Re-entry is told to the caller alone: the running task is not to blame. */
+D1T__PRIVATE d1t_result d1t__enter(d1t_client *db) {
+    if (!db) return D1T_ERR_ARG;
+    if (db->busy || db->task.active) return D1T_ERR_BUSY;
+    if (db->error.code != D1T_OK) return db->error.code;
+    return db->open ? D1T_OK : D1T_ERR_STATE;
+}
+
+D1T__PRIVATE void d1t__emit(d1t_client *db, const d1t_event *event) {
+    bool busy = db->busy;
+    if (!db->on_event) return;
+    db->busy = true;
+    db->on_event(db->ctx, event);
+    db->busy = busy;
+}
+
+/* ---- opening */
+
+D1T__PRIVATE bool d1t__url_char(char c) {
+    return d1t__is_word(c) ? (unsigned char)c < 0x80 && c != '$' : c == '-' || c == '.' || c == ':' || c == '/' || c == '[' ||
+           c == ']' || c == '~';
+}
+
+D1T__PRIVATE bool d1t__is_loopback(d1t_str host) {
+    return d1t__begins(host, "127.") || d1t__begins(host, "[::1]") ||
+           (d1t__begins(host, "localhost") && (host.n == 9 || host.p[9] == ':' || host.p[9] == '/'));
+}
+
+/* https, or http to this machine; plain characters only, so that nothing can hide a user, a query or another host. */
+D1T__PRIVATE const char *d1t__url_fault(d1t_str url) {
+    size_t i, host;
+    for (i = 0; i < url.n; i++)
+        if (!d1t__url_char(url.p[i])) return "it has a character that does not belong there";
+    host = d1t__begins(url, "https://") ? 8 : d1t__begins(url, "http://") ? 7 : 0;
+    if (!host) return "it must begin with https:// (or http:// to this machine)";
+    if (url.n == host || url.p[host] == '/' || url.p[host] == ':') return "it has no host";
+    if (host == 7 && !d1t__is_loopback(d1t_bytes(url.p + host, url.n - host))) return "http:// is only for this machine; use https://";
+    return NULL;
+}
+
+D1T__PRIVATE bool d1t__id_good(const char *id) {
+    d1t_str s = d1t_cstr(id);
+    size_t i;
+    for (i = 0; i < s.n; i++)
+        if (!d1t__is_word(s.p[i]) && s.p[i] != '-') return false;
+    return s.n > 0 && s.n <= 64 && d1t_utf8_valid(s) == s.n;
+}
+
+D1T__PRIVATE void d1t__write_url(d1t_writer *w, const d1t_config *c) {
+    d1t_str base = d1t_cstr(c->database_url ? c->database_url : c->base_url ? c->base_url : "https://api.cloudflare.com/client/v4");
+    while (base.n && base.p[base.n - 1] == '/') base.n--;
+    d1t_write(w, base);
+    if (!c->database_url) {
+        d1t_write_text(w, "/accounts/");
+        d1t_write_text(w, c->account);
+        d1t_write_text(w, "/d1/database/");
+        d1t_write_text(w, c->database);
+    }
+    d1t_write_text(w, "/raw");
+}
+
+D1T__PRIVATE d1t_result d1t__check_config(d1t_client *db, const d1t_config *c) {
+    d1t_str token = d1t_cstr(c->token);
+    const char *fault;
+    size_t i;
+    if (!c->database_url && (!c->account || !c->account[0] || !c->database || !c->database[0]))
+        return d1t__error(db, D1T_ERR_CONFIG, "configuration: account or database is missing; set CLOUDFLARE_ACCOUNT_ID and "
+                          "CLOUDFLARE_DATABASE_ID, or config.account and config.database", NULL, NULL);
+    if (!c->database_url && (!d1t__id_good(c->account) || !d1t__id_good(c->database)))
+        return d1t__error(db, D1T_ERR_CONFIG, "configuration: account or database has a character that does not belong into an id",
+                          NULL, NULL);
+    fault = d1t__url_fault(d1t_cstr(c->database_url ? c->database_url : c->base_url ? c->base_url : "https://api.cloudflare.com"));
+    if (fault) return d1t__error(db, D1T_ERR_CONFIG, "configuration: the base URL is malformed: ", fault, NULL);
+    if (token.n == 0)
+        return d1t__error(db, D1T_ERR_CONFIG, "configuration: the API token is missing; set CLOUDFLARE_API_TOKEN or config.token", NULL, NULL);
+    for (i = 0; i < token.n; i++)
+        if (token.p[i] < 0x21 || token.p[i] > 0x7E)
+            return d1t__error(db, D1T_ERR_CONFIG, "configuration: the API token has a blank or a control character in it", NULL, NULL);
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__default(uint32_t *member, uint32_t value) {
+    if (*member == 0) *member = value;
+}
+
+D1T__PRIVATE void d1t__take_limits(d1t_client *db, const d1t_config *c) {
+    d1t_limits d = d1t_limits_default();
+    db->limits = c->limits;
+    d1t__default(&db->limits.columns, d.columns);
+    d1t__default(&db->limits.parameters, d.parameters);
+    d1t__default(&db->limits.sql, d.sql);
+    d1t__default(&db->limits.parameter, d.parameter);
+    d1t__default(&db->limits.row, d.row);
+    d1t__default(&db->limits.body, d.body);
+    d1t__default(&db->limits.like_pattern, d.like_pattern);
+    if (c->max_body) db->limits.body = c->max_body > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)c->max_body;
+}
+
+D1T__PRIVATE void d1t__take_exchange(d1t_client *db, const d1t_config *c) {
+    d1t_exchange *x = &db->exchange;
+    union { d1t_client *p; uintptr_t n; } address;
+    address.p = db;
+    x->retry = c->retry;
+    d1t__default(&x->retry.attempts, 5);
+    d1t__default(&x->retry.base_ms, 250);
+    d1t__default(&x->retry.cap_ms, 20000);
+    d1t__default(&x->retry.retry_after_ms, 300000);
+    d1t__default(&x->retry.deadline_ms, 35000);
+    d1t__default(&x->retry.budget, 500);
+    x->budget = x->retry.budget;
+    x->limiter = c->limiter ? c->limiter : &db->limiter;
+    x->random = c->seed ? c->seed : (uint64_t)address.n;
+    x->max_reply = c->max_reply ? c->max_reply : 16u << 20;
+}
+
+/* The one piece that holds strings and groups. */
+D1T__PRIVATE d1t_result d1t__take_base(d1t_client *db, const d1t_config *c) {
+    size_t groups = c->max_groups ? c->max_groups : c->memory && c->memory_size < 65536 ? 4 : 32, at, token = d1t__strlen(c->token);
+    d1t_writer w;
+    d1t_writer_counting(&w);
+    d1t__write_url(&w, c);
+    if (groups > 1024) groups = 1024;
+    at = groups * (sizeof(d1t_write_desc) + sizeof(uint32_t));
+    db->base_size = at + (size_t)w.total + token + 1;
+    db->base = (char *)d1t__resize(db->allocator, NULL, 0, db->base_size);
+    if (!db->base && c->memory) {
+        db->error.need = d1t__align(db->base_size) + d1t__align(sizeof(d1t_shape)) + 2048;
+        return d1t__error(db, D1T_ERR_SPACE, "config.memory is too small", NULL, NULL);
+    }
+    if (!db->base) return d1t__error(db, D1T_ERR_NOMEM, "no memory to open the client", NULL, NULL);
+    db->batch.max_groups = (uint32_t)groups;
+    db->batch.group = (d1t_write_desc *)(void *)db->base;
+    db->batch.group_sort = (uint32_t *)(void *)(db->base + groups * sizeof(d1t_write_desc));
+    d1t_writer_fixed(&w, db->base + at, db->base_size - at);
+    d1t__write_url(&w, c);
+    db->url = d1t_bytes(db->base + at, w.n);
+    db->token = db->base + at + w.n;
+    db->token_size = token;
+    D1T_MEMCPY(db->token, c->token, token);
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__take_batch(d1t_client *db, const d1t_config *c) {
+    d1t_batch *b = &db->batch;
+    b->limits = &db->limits;
+    b->allocator = db->allocator;
+    b->seed = d1t__random(&db->exchange.random);
+    b->mark = SIZE_MAX;
+    b->nan_policy = c->nan_policy;
+    b->nul_policy = c->nul_policy;
+    db->max_kept = c->max_kept ? c->max_kept : c->memory ? c->memory_size / 16 : 8u << 20;
+    db->batch_size = c->memory ? 0 : ((size_t)db->limits.body * 2 + 65536) & ~(size_t)7u;
+}
+
+D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t version, size_t size) {
+    d1t_result result;
+    if (!db || !config) return D1T_ERR_ARG;
+    if (size == sizeof *db) D1T_MEMSET(db, 0, sizeof *db);
+    if (version != D1T_VERSION_NUM || size != sizeof *db) return D1T_ERR_VERSION;
+    result = d1t__check_config(db, config);
+    if (result != D1T_OK) return result;
+    db->transport = config->transport;
+    if (db->transport.perform && db->transport.version != D1T_TRANSPORT_VERSION)
+        return d1t__error(db, D1T_ERR_UNSUPPORTED, "config.transport.version is not D1T_TRANSPORT_VERSION", NULL, NULL);
+    db->setup = config->setup;
+    db->isolate = config->isolate;
+    db->driven = config->driven;
+    db->on_event = config->on_event;
+    db->on_poison = config->on_poison;
+    db->ctx = config->ctx;
+    db->allocator = config->allocator;
+    if (config->memory) {
+        d1t_block_init(&db->block, config->memory, config->memory_size & ~(size_t)7u);
+        db->allocator = d1t_block_allocator(&db->block);
+    }
+    d1t__take_limits(db, config);
+    d1t__take_exchange(db, config);
+    d1t__take_batch(db, config);
+    result = d1t__take_base(db, config);
+    if (result != D1T_OK) return result;
+    db->open = true;
+    return D1T_OK;
+}
+
+/* The block for rows is taken with the first row: before it, plans may use the memory. */
+D1T__PRIVATE d1t_result d1t__need_batch(d1t_client *db) {
+    d1t_batch *b = &db->batch;
+    size_t size = db->batch_size, left;
+    if (b->p) return D1T_OK;
+    if (size == 0) {
+        left = db->block.size - db->block.used;
+        size = left > db->max_kept ? (left - db->max_kept) & ~(size_t)7u : 0;
+    }
+    if (size >= 512) b->p = (char *)d1t__resize(db->allocator, NULL, 0, size);
+    if (!b->p && db->batch_size == 0) {
+        db->error.need = db->block.used + db->max_kept + 2048;
+        return d1t__error(db, D1T_ERR_SPACE, "config.memory is too small for rows", NULL, NULL);
+    }
+    if (!b->p) return d1t__error(db, D1T_ERR_NOMEM, "no memory for rows", NULL, NULL);
+    b->size = size;
+    return D1T_OK;
+}
+
+/* ---- errors of requests */
+
+/* The declared table and column that a message names as `table.column` behind `from`; both stay NULL if undeclared. */
+D1T__PRIVATE void d1t__name_column(d1t_client *db, d1t_str message, size_t from) {
+    size_t i, k;
+    for (i = 0; i < db->table_count; i++) {
+        const d1t_table *t = db->shapes[i].table;
+        size_t n = d1t__strlen(t->name), m;
+        if (message.n - from <= n || !d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(t->name)) || message.p[from + n] != '.')
+            continue;
+        db->error.table = t->name;
+        for (k = 0; k < t->column_count; k++) {
+            m = d1t__strlen(t->columns[k].name);
+            if (message.n - from - n - 1 < m || !d1t_str_equal(d1t_bytes(message.p + from + n + 1, m), d1t_cstr(t->columns[k].name)))
+                continue;
+            if (from + n + 1 + m < message.n && d1t__is_word(message.p[from + n + 1 + m])) continue;
+            db->error.column = t->columns[k].name;
+        }
+    }
+}
+
+/* What is recognised in the server's words. They may hold values, so only fixed phrases and declared names are taken over. */
+D1T__PRIVATE void d1t__say_shape(d1t_client *db, d1t_str message) {
+    static const char *const phrases[] = {"UNIQUE constraint failed: ", "NOT NULL constraint failed: ", "FOREIGN KEY constraint failed",
+        "CHECK constraint failed", "no such table", "no such column", "syntax error", "incomplete input", "not authorized",
+        "too many SQL variables", "Wrong number of parameter bindings", "statement too long", "string or blob too big",
+        "datatype mismatch", "cannot store", "too many levels of trigger recursion", "triggers nested too deep",
+        "ON CONFLICT clause does not match"};
+    size_t i, at;
+    for (i = 0; i < D1T__COUNT(phrases); i++) {
+        at = d1t__find(message, phrases[i]);
+        if (at == message.n) continue;
+        d1t__say(&db->error, ": ", phrases[i], NULL);
+        at += d1t__strlen(phrases[i]);
+        if (phrases[i][d1t__strlen(phrases[i]) - 1] != ' ') return;
+        d1t__name_column(db, message, at);
+        if (db->error.table) d1t__say(&db->error, db->error.table, db->error.column ? "." : NULL, db->error.column);
+        return;
+    }
+}
+
+/* The settled op's failure becomes the client's error. */
+D1T__PRIVATE d1t_result d1t__op_error(d1t_client *db) {
+    const d1t_op *op = &db->op;
+    d1t_error *e = &db->error;
+    if (e->code != D1T_OK) return e->code;  /* a handler has said it better */
+    d1t__fail(e, op->code, d1t_result_text(op->code), NULL, NULL);
+    e->outcome = op->outcome;
+    e->http_status = op->http_status;
+    e->d1_code = op->reply.d1_code;
+    e->transport_code = op->transport_code;
+    e->retryable = op->retryable;
+    d1t__say_shape(db, d1t_server_text(db));
+    if (op->http_status) d1t__say(e, " (HTTP ", NULL, NULL), d1t__say_number(e, (uint64_t)op->http_status);
+    if (op->reply.d1_code) d1t__say(e, ", D1 code ", NULL, NULL), d1t__say_number(e, (uint64_t)op->reply.d1_code);
+    if (op->http_status) d1t__say(e, ")", NULL, NULL);
+    if (!op->http_status && op->transport_code) d1t__say(e, " (transport code ", NULL, NULL);
+    if (!op->http_status && op->transport_code) d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code), d1t__say(e, ")", NULL, NULL);
+    if (op->outcome == D1T_UNKNOWN) d1t__say(e, "; it may have been applied", NULL, NULL);
+    return e->code;
+}
+
+D1TDEF d1t_str d1t_error_key(const d1t_client *db) {
+    return db->key;
+}
+
+D1TDEF d1t_str d1t_server_text(const d1t_client *db) {
+    return d1t_bytes(db->op.reply.text, db->op.reply.text_n);
+}
+
+/* ---- rows */
+
+D1T__PRIVATE d1t_shape *d1t__shape_of(d1t_client *db, const d1t_table *table) {
+    size_t i;
+    for (i = 0; i < db->table_count; i++)
+        if (db->shapes[i].table == table) return &db->shapes[i];
+    d1t__error(db, D1T_ERR_STATE, "table ", table && table->name ? table->name : "(NULL)", ": not declared; give it to d1t_setup first");
+    return NULL;
+}
+
+D1T__PRIVATE size_t d1t__value_count(const d1t_shape *s, d1t_write_kind kind) {
+    return kind == D1T_WRITE_DELETE ? s->keys : s->elements;
+}
+
+D1T__PRIVATE d1t_result d1t__wrong_count(d1t_client *db, const d1t_shape *s, size_t want, size_t have) {
+    d1t_error *e = &db->error;
+    d1t__fail(e, D1T_ERR_VALUE, "table ", s->table->name, ", row ");
+    d1t__say_number(e, db->batch.next_row + 1);
+    d1t__say(e, ": ", NULL, NULL);
+    d1t__say_number(e, have);
+    d1t__say(e, " values given, ", NULL, NULL);
+    d1t__say_number(e, want);
+    d1t__say(e, " wanted (one for each column that takes values; for a delete one for each key column)", NULL, NULL);
+    e->table = s->table->name;
+    e->row = db->batch.next_row + 1;
+    return e->code;
+}
+
+/* Which columns an update carries. */
+D1T__PRIVATE d1t_result d1t__update_columns(d1t_client *db, d1t__add *a) {
+    const d1t_table *t = a->desc.shape->table;
+    size_t i, n = 0, carried = 0;
+    for (i = 0; i < t->column_count; i++) {
+        if (!d1t__takes_value(&t->columns[i])) continue;
+        if (a->values[n++].kind == D1T_KIND_ABSENT || (t->columns[i].flags & D1T_KEY)) continue;
+        d1t__include(&a->desc.columns, i);
+        carried++;
+    }
+    if (carried) return D1T_OK;
+    return d1t__row_fault(&db->batch, a, NULL, D1T_ERR_VALUE, "an update with no column to set", NULL);
+}
+
+D1T__PRIVATE d1t_result d1t__take_condition(d1t_client *db, d1t__add *a, const d1t_condition *condition) {
+    const d1t_table *t = a->desc.shape->table;
+    size_t column = condition->column ? d1t_table_column(t, d1t_cstr(condition->column)) : t->column_count;
+    bool own = condition->value.kind == D1T_KIND_ABSENT;
+    if (column == t->column_count) {
+        d1t__row_fault(&db->batch, a, NULL, D1T_ERR_VALUE, "the condition names a column that the table does not have: ", NULL);
+        d1t__say(&db->error, condition->column ? condition->column : "(NULL)", NULL, NULL);
+        return D1T_ERR_VALUE;
+    }
+    a->desc.condition = (int16_t)column;
+    a->desc.equals = condition->equals;
+    a->expected = condition->value;
+    if (!own) return D1T_OK;
+    if (condition->equals || a->desc.kind == D1T_WRITE_DELETE || !d1t__takes_value(&t->columns[column]))
+        return d1t__row_fault(&db->batch, a, &t->columns[column], D1T_ERR_VALUE, "the condition needs a value to compare with", NULL);
+    a->expected = *d1t__value_of(a, column);
+    return D1T_OK;
+}
+
+/* Adds a row: D1T_OK, D1T_FULL (flush first), or the error. */
+D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t_write_kind kind, const d1t_value *values, size_t count,
+                                 const d1t_condition *condition) {
+    d1t__add a;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    D1T_MEMSET(&a, 0, sizeof a);
+    a.desc.shape = d1t__shape_of(db, table);
+    if (!a.desc.shape) return db->error.code;
+    result = d1t__need_batch(db);
+    if (result != D1T_OK) return result;
+    if (!values || count != d1t__value_count(a.desc.shape, kind))
+        return d1t__wrong_count(db, a.desc.shape, d1t__value_count(a.desc.shape, kind), count);
+    a.desc.kind = (uint8_t)kind;
+    a.desc.condition = -1;
+    a.values = values;
+    a.error = &db->error;
+    if (kind == D1T_WRITE_UPDATE) result = d1t__update_columns(db, &a);
+    if (result == D1T_OK && condition) result = d1t__take_condition(db, &a, condition);
+    return result == D1T_OK ? d1t__batch_add(&db->batch, &a, &db->stats.rows_merged) : result;
+}
+
+/* D1T_FULL: flush first. */
+D1T__PRIVATE d1t_result d1t__group_begin(d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (db->batch.mark != SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "a group is open already", NULL, NULL);
+    if (db->batch.wide.n) return D1T_FULL;      /* a wide row travels alone */
+    db->batch.mark = db->batch.n;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_group_end(d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (db->batch.mark == SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "no group is open", NULL, NULL);
+    db->batch.mark = SIZE_MAX;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
+                             const d1t_statement *epilogue, size_t epilogue_count) {
+    d1t_result result = d1t__enter(db);
+    d1t_writer w;
+    size_t i;
+    d1t_writer_counting(&w);
+    for (i = 0; i < prologue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &prologue[i], &db->error);
+    for (i = 0; i < epilogue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &epilogue[i], &db->error);
+    if (result != D1T_OK) return result;
+    db->prologue = prologue;
+    db->prologue_count = prologue_count;
+    db->epilogue = epilogue;
+    db->epilogue_count = epilogue_count;
+    return D1T_OK;
+}
+
+/* ---- requests */
+
+D1T__PRIVATE void d1t__begin_op(d1t_client *db, d1t_op_desc *desc) {
+    desc->url = db->url;
+    desc->token = d1t_bytes(db->token, db->token_size);
+    d1t_op_init(&db->op, &db->exchange, desc);
+    db->task.has_op = true;
+    db->task.announced = false;
+    db->task.started_ms = db->now_ms;
+    db->task.wait_from = 0;
+}
+
+D1T__PRIVATE void d1t__end_task(d1t_client *db) {
+    db->task.active = false;
+    db->task.has_op = false;
+    d1t__free_job(db);
+}
+
+/* ---- the flush */
+
+/* SELECT changes() follows every statement over rows: meta.changes would include triggers and cascades. */
+D1T__PRIVATE d1t_result d1t__flush_reply(void *ctx, const d1t_reply_event *e) {
+    d1t_client *db = (d1t_client *)ctx;
+    int64_t n = 0;
+    if (e->kind == D1T_REPLY_COLUMN) db->counting = d1t_str_equal(e->text, d1t_cstr("changes()"));
+    if (e->kind == D1T_REPLY_CELL && db->counting && d1t_parse_int(e->text, &n) && n > 0) db->task.changed += (uint64_t)n;
+    if (e->kind == D1T_REPLY_STATEMENT) db->counting = false;
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__flush_again(void *ctx) {
+    d1t_client *db = (d1t_client *)ctx;
+    db->task.changed = 0;
+    db->counting = false;
+}
+
+/* Sends rows [from, to) of the order; a probe sends them in a batch that aborts itself. */
+D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
+    struct d1t__send *s = &db->send;
+    d1t_op_desc desc;
+    D1T_MEMSET(s, 0, sizeof *s);
+    s->batch = &db->batch;
+    s->prologue = db->prologue;
+    s->prologue_count = db->prologue_count;
+    s->epilogue = db->epilogue;
+    s->epilogue_count = db->epilogue_count;
+    s->to = to;
+    s->park = db->park;
+    s->probe = probe;
+    db->task.changed = 0;
+    db->task.probing = probe;
+    db->counting = false;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.expect = d1t__send_count(s);
+    desc.body = d1t__send_as_body(s);
+    desc.idempotent = true;
+    desc.handler = d1t__flush_reply;
+    desc.before_retry = d1t__flush_again;
+    desc.ctx = db;
+    d1t__begin_op(db, &desc);
+}
+
+/* Removes position i from the order; the order ends where the slots begin, so what is before it moves up. */
+D1T__PRIVATE void d1t__order_remove(d1t_batch *b, uint32_t i) {
+    uint32_t *order = d1t__slots(b) - b->ordered;
+    d1t__row_kill(b, order[i]);
+    D1T_MEMMOVE(order + 1, order, i * sizeof *order);
+    b->ordered--;
+}
+
+/* The rows of an open group move to the start of the block. */
+D1T__PRIVATE void d1t__batch_compact(d1t_batch *b) {
+    size_t at = b->mark;
+    uint32_t slots = b->slots;
+    if (b->live == 0) {
+        d1t__batch_reset(b);
+        return;
+    }
+    if (at != SIZE_MAX) {
+        D1T_MEMMOVE(b->p, b->p + at, b->n - at);
+        b->n -= at;
+        b->mark = 0;
+        b->rows = b->live;
+    }
+    d1t__rehash(b, slots);
+}
+
+/* Begins to send the pending rows; false: there are none to send. */
+D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
+    d1t_batch *b = &db->batch;
+    size_t limit = b->mark < b->n ? b->mark : b->n;
+    if (b->live == 0 || (b->mark == 0 && !b->wide.n)) return false;
+    if (!b->wide.n) d1t__batch_sort(b, limit);
+    if (!b->wide.n && b->ordered == 0) d1t__batch_compact(b);
+    if (!b->wide.n && b->ordered == 0) return false;
+    db->task.total = b->wide.n ? 1 : b->ordered;
+    db->task.low = 0;
+    d1t__flush_send(db, b->ordered, false);
+    return true;
+}
+
+D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
+    d1t_stats *s = &db->stats;
+    const d1t_meta *m = &db->op.reply.total;
+    uint32_t i;
+    uint8_t kind;
+    for (i = 0; i < (db->batch.wide.n ? 1 : to); i++) {
+        kind = db->batch.wide.n ? db->batch.group[db->batch.wide_group].kind : d1t__send_group(&db->send, i)->kind;
+        s->rows_upserted += kind == D1T_WRITE_UPSERT;
+        s->rows_updated += kind == D1T_WRITE_UPDATE;
+        s->rows_deleted += kind == D1T_WRITE_DELETE;
+        s->rows_sent++;
+    }
+    s->rows_changed += db->task.changed;
+    s->rows_read += m->rows_read;
+    s->rows_written += m->rows_written;
+    s->sql_us += m->sql_duration_us ? m->sql_duration_us : m->duration_us;
+    s->flushes++;
+}
+
+/* The request is in D1. */
+D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
+    d1t_batch *b = &db->batch;
+    uint32_t to = db->send.to, i;
+    d1t_event event;
+    d1t__count_sent(db, to);
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.what = D1T_EVENT_FLUSH;
+    event.rows = b->wide.n ? 1 : to;
+    event.bytes = db->op.request.body_size;
+    event.ms = db->now_ms - db->task.started_ms;
+    d1t__emit(db, &event);
+    if (b->wide.n) {
+        d1t__batch_reset(b);
+        return;
+    }
+    for (i = 0; i < to; i++) d1t__row_kill(b, d1t__order_at(b, i));
+    b->ordered -= to;       /* what is left ends where the slots begin */
+    db->task.low = 0;
+    if (b->ordered) d1t__flush_send(db, b->ordered, false);
+    else d1t__batch_compact(b);
+}
+
+D1T__PRIVATE bool d1t__may_park(const d1t_client *db) {
+    uint32_t g;
+    for (g = 0; g < db->batch.groups; g++)
+        if (db->batch.group[g].shape->has_unique) return true;
+    return false;
+}
+
+/* A request of the flush was refused. What can be done: park, look for the row, halve; else the error stands. */
+D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
+    const d1t_op *op = &db->op;
+    struct d1t__task *task = &db->task;
+    uint32_t to = db->send.to;
+    if (op->code == D1T_ERR_CONSTRAINT) db->stats.maybe_billed++;
+    if (op->code == D1T_ERR_CONSTRAINT && !db->send.park && d1t__may_park(db) && !db->batch.wide.n &&
+        d1t__contains(d1t_server_text(db), "UNIQUE constraint failed")) {
+        db->park = true;
+        d1t__flush_send(db, to, false);
+        return;
+    }
+    if (op->shrink && to > 1 && (op->outcome == D1T_NOT_APPLIED || op->code == D1T_ERR_TOO_HEAVY)) {
+        d1t__flush_send(db, to / 2, false);
+        return;
+    }
+    (void)d1t__op_error(db);
+    if (db->error.code != D1T_ERR_CONSTRAINT) return;
+#ifndef D1T_NO_PROBE
+    task->error = db->error;
+    D1T_MEMSET(&db->error, 0, sizeof db->error);
+    task->high = to;
+    if (db->batch.wide.n) d1t__poison(db, 0);
+    else d1t__probe(db);
+#else
+    (void)task;
+#endif
+}
+
+D1T__PRIVATE void d1t__flush_settled(d1t_client *db) {
+    db->task.has_op = false;
+#ifndef D1T_NO_PROBE
+    if (db->task.probing) {
+        d1t__probe_settled(db);
+        return;
+    }
+#endif
+    if (db->op.code == D1T_OK) d1t__flush_done(db);
+    else d1t__flush_failed(db);
+}
+
+/* ---- tasks */
+
+D1T__PRIVATE d1t_result d1t__start(d1t_client *db, uint8_t kind) {
+    D1T_MEMSET(&db->task, 0, sizeof db->task);
+    db->task.kind = kind;
+    db->task.active = true;
+    db->park = false;
+    db->key = d1t_bytes(NULL, 0);
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_flush_start(d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    return result == D1T_OK ? d1t__start(db, D1T__TASK_FLUSH) : result;
+}
+
+/* Goes on with the task until it has a request or ends. */
+D1T__PRIVATE void d1t__continue(d1t_client *db) {
+    while (db->task.active && !db->task.has_op) {
+        if (db->error.code != D1T_OK || db->task.phase == D1T__PHASE_END) {
+            d1t__end_task(db);
+        } else if (db->task.phase == D1T__PHASE_FLUSH) {
+            if (!d1t__flush_begin(db)) db->task.phase = db->task.kind == D1T__TASK_FLUSH ? D1T__PHASE_END : D1T__PHASE_MAIN;
+        } else {
+            d1t__job_begin(db);
+        }
+    }
+}
+
+D1T__PRIVATE void d1t__settled(d1t_client *db) {
+    d1t_event event;
+    d1t_stats *s = &db->stats;
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.what = D1T_EVENT_REPLY;
+    event.result = db->op.code;
+    event.http_status = db->op.http_status;
+    event.attempt = db->op.attempt;
+    event.bytes = db->op.received;
+    event.ms = db->now_ms - db->task.started_ms;
+    s->bytes_received += db->op.received;
+    s->unknown += db->op.unknown;
+    d1t__emit(db, &event);
+    if (db->task.phase == D1T__PHASE_FLUSH) d1t__flush_settled(db);
+    else d1t__job_settled(db);
+}
+
+D1T__PRIVATE void d1t__announce(d1t_client *db, d1t_event_kind what, uint64_t ms) {
+    d1t_event event;
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.what = what;
+    event.attempt = db->op.attempt;
+    event.bytes = db->op.request.body_size;
+    event.http_status = db->op.http_status;
+    event.ms = ms;
+    d1t__emit(db, &event);
+}
+
+/* The op's step as the client's: counts and tells. */
+D1T__PRIVATE d1t_step d1t__op_step(d1t_client *db, d1t_step step, d1t_todo *todo) {
+    struct d1t__task *task = &db->task;
+    todo->op = &db->op;
+    if (step == D1T_SEND) {
+        todo->request = &db->op.request;
+        db->stats.requests++;
+        db->stats.retries += db->op.attempt > 1;
+        db->stats.bytes_sent += db->op.request.body_size;
+        if (task->wait_from) db->stats.waited_ms += db->now_ms - (task->wait_from - 1);
+        task->wait_from = 0;
+        task->announced = false;
+        d1t__announce(db, D1T_EVENT_SEND, 0);
+    } else if (step == D1T_CANCEL) {
+        d1t_op_on_end(&db->op, db->now_ms, D1T_ERR_TIMEOUT, 0);
+    } else if (db->op.state == D1T__OP_READY) {
+        if (!task->wait_from) task->wait_from = db->now_ms + 1;
+        if (db->op.attempt && !task->announced) d1t__announce(db, D1T_EVENT_RETRY, todo->wake_ms - db->now_ms);
+        task->announced = true;
+    }
+    return step;
+}
+
+D1TDEF d1t_step d1t_next(d1t_client *db, uint64_t now_ms, d1t_todo *todo) {
+    d1t_step step;
+    D1T_MEMSET(todo, 0, sizeof *todo);
+    if (!db || db->busy) return D1T_FAIL;
+    db->now_ms = now_ms;
+    for (;;) {
+        d1t__continue(db);
+        if (!db->task.active) return db->error.code == D1T_OK ? D1T_DONE : D1T_FAIL;
+        step = d1t_op_next(&db->op, now_ms, &todo->wake_ms);
+        if (step != D1T_DONE && step != D1T_FAIL) return d1t__op_step(db, step, todo);
+        d1t__settled(db);
+    }
+}
+
+/* ---- clear and release */
+
+D1TDEF d1t_result d1t_clear(d1t_client *db, d1t_clear_mode mode) {
+    if (!db) return D1T_ERR_ARG;
+    if (db->busy || db->task.active) return D1T_ERR_BUSY;
+    if (!db->open) return D1T_ERR_STATE;
+    D1T_MEMSET(&db->error, 0, sizeof db->error);
+    db->key = d1t_bytes(NULL, 0);
+    if (mode == D1T_DROP_ROWS) {
+        db->batch.mark = SIZE_MAX;
+        d1t__batch_reset(&db->batch);
+        db->batch.live = 0;
+    }
+    return D1T_OK;
+}
+
+/* Wipes the token and gives all memory back; error and stats stay. */
+D1T__PRIVATE void d1t__release_client(d1t_client *db) {
+    d1t_batch *b = &db->batch;
+    db->key = d1t_bytes(NULL, 0);
+    d1t__end_task(db);
+    d1t_buffer_free(&b->wide);
+    d1t__release(db->allocator, b->p, b->size);
+    d1t__release(db->allocator, db->shapes, db->table_cap * sizeof *db->shapes);
+    if (db->base) d1t_wipe(db->token, db->token_size);
+    d1t__release(db->allocator, db->base, db->base_size);
+    b->p = NULL;
+    b->live = 0;
+    db->shapes = NULL;
+    db->base = db->token = NULL;
+    db->table_count = db->table_cap = 0;
+    D1T_MEMSET(&db->op.request, 0, sizeof db->op.request);
+    db->open = false;
+}
+
+/* What a query, an exec or a plan needs while its task runs. */
+typedef struct d1t__job {
+    d1t_client          *db;
+    /* the statements sent: the caller's, or the steps of a plan */
+    const d1t_statement *statements;
+    size_t               count, at;
+    const d1t_plan_step *steps, *step;
+    d1t_statement        own;
+    d1t_buffer           sql;           /* of d1t_read */
+    /* the rows received */
+    d1t_on_row           on_row;
+    void                *row_ctx;
+    const d1t_table     *table;         /* d1t_read: the kinds of the columns */
+    bool                 handed, in_blob;
+    uint32_t             byte;
+    d1t_buffer           text, cells, out;
+    size_t               columns, names_end;
+    /* the plan */
+    const d1t_table *const *tables;
+    size_t               table_count;
+    d1t_plan            *plan, own_plan;
+    d1t_arena            arena;
+    d1t_schema           schema;
+    d1t_effect           allow;
+} d1t__job;
+
+D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e);
+D1T__PRIVATE void d1t__rows_forget(void *ctx);
+D1T__PRIVATE bool d1t__rows_untouched(void *ctx);
+
+D1T__PRIVATE d1t_result d1t__start_job(d1t_client *db, uint8_t kind, d1t__job **out) {
+    d1t__job *job = (d1t__job *)d1t__resize(db->allocator, NULL, 0, sizeof *job);
+    if (!job) return d1t__error(db, D1T_ERR_NOMEM, "no memory for the call", NULL, NULL);
+    D1T_MEMSET(job, 0, sizeof *job);
+    job->db = db;
+    d1t_buffer_init(&job->sql, db->allocator, 1u << 20);
+    d1t_buffer_init(&job->text, db->allocator, db->max_kept);
+    d1t_buffer_init(&job->cells, db->allocator, db->max_kept);
+    d1t_buffer_init(&job->out, db->allocator, db->max_kept);
+    d1t_arena_init(&job->arena, db->allocator, db->max_kept);
+    db->job = job;
+    *out = job;
+    return d1t__start(db, kind);
+}
+
+/* Newest first, so that a block of memory takes everything back. */
+D1T__PRIVATE void d1t__free_job(d1t_client *db) {
+    d1t__job *job = (d1t__job *)db->job;
+    if (!job) return;
+    d1t_arena_free(&job->own_plan.arena);
+    d1t_arena_free(&job->arena);
+    d1t_buffer_free(&job->out);
+    d1t_buffer_free(&job->cells);
+    d1t_buffer_free(&job->text);
+    d1t_buffer_free(&job->sql);
+    db->job = NULL;
+    d1t__release(db->allocator, job, sizeof *job);
+}
+
+/* ---- the body: one statement, or a batch of several */
+
+D1T__PRIVATE void d1t__job_rewind(void *ctx) {
+    d1t__job *job = (d1t__job *)ctx;
+    job->at = 0;
+    job->step = job->steps;
+}
+
+D1T__PRIVATE bool d1t__job_advance(void *ctx) {
+    d1t__job *job = (d1t__job *)ctx;
+    if (job->step) job->step = job->step->next;
+    return ++job->at < job->count;
+}
+
+D1T__PRIVATE void d1t__job_write(void *ctx, d1t_writer *w) {
+    const d1t__job *job = (const d1t__job *)ctx;
+    d1t_statement step = {NULL, NULL, 0};
+    if (job->count > 1) d1t_write_text(w, job->at ? "," : "{\"batch\":[");
+    if (job->step) step.sql = job->step->sql;
+    (void)d1t_write_statement(w, job->step ? &step : &job->statements[job->at], NULL);
+    if (job->count > 1 && job->at + 1 == job->count) d1t_write_text(w, "]}");
+}
+
+D1T__PRIVATE void d1t__job_send(d1t_client *db, d1t_reply_handler handler, bool read_only) {
+    d1t__job *job = (d1t__job *)db->job;
+    d1t_op_desc desc;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.body.write = d1t__job_write;
+    desc.body.advance = d1t__job_advance;
+    desc.body.rewind = d1t__job_rewind;
+    desc.body.ctx = job;
+    desc.expect = (uint32_t)job->count;
+    desc.read_only = read_only;
+    desc.handler = handler;
+    desc.before_retry = d1t__rows_forget;
+    desc.may_retry = d1t__rows_untouched;
+    desc.ctx = job;
+    d1t__begin_op(db, &desc);
+}
+
+/* ---- >>setup (implementation) --------------------------------------------------------------------------------- */
+
+/* Parents before children; tables of a cycle keep what the rounds gave them. */
+D1T__PRIVATE void d1t__rank_tables(d1t_client *db) {
+    size_t round, i, k, f;
+    for (round = 0; round < db->table_count && round < 250; round++) {
+        for (i = 0; i < db->table_count; i++) {
+            const d1t_table *t = db->shapes[i].table;
+            for (f = 0; f < t->foreign_key_count; f++)
+                for (k = 0; k < db->table_count; k++)
+                    if (k != i && d1t__same_name(db->shapes[k].table->name, t->foreign_keys[f].parent) &&
+                        db->shapes[i].rank <= db->shapes[k].rank && db->shapes[k].rank < 250)
+                        db->shapes[i].rank = (uint8_t)(db->shapes[k].rank + 1);
+        }
+    }
+}
+
+D1T__PRIVATE d1t_result d1t__declare_table(d1t_client *db, const d1t_table *table) {
+    size_t i;
+    for (i = 0; i < db->table_count; i++) {
+        if (db->shapes[i].table == table) return D1T_OK;
+        if (d1t__same_name(db->shapes[i].table->name, table->name))
+            return d1t__fail_table(&db->error, D1T_ERR_TABLE, table, NULL, "two different declarations have this name");
+    }
+    (void)d1t_shape_init(&db->shapes[db->table_count++], table);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tables, size_t count) {
+    d1t_result result = D1T_OK;
+    size_t i, cap = db->table_count + count;
+    void *p;
+    if (!tables || count == 0)
+        return d1t__error(db, D1T_ERR_ARG, "the list of tables is empty; give d1t_setup at least one table", NULL, NULL);
+    if (db->batch.live) return d1t__error(db, D1T_ERR_STATE, "rows are pending: flush before declaring more tables", NULL, NULL);
+    for (i = 0; i < count && result == D1T_OK; i++) result = d1t_table_check(tables[i], &db->limits, &db->error);
+    if (result != D1T_OK) return result;
+    if (cap > db->table_cap) {
+        p = d1t__resize(db->allocator, db->shapes, db->table_cap * sizeof *db->shapes, cap * sizeof *db->shapes);
+        if (!p) return d1t__error(db, db->block.p ? D1T_ERR_SPACE : D1T_ERR_NOMEM, "no memory for the tables", NULL, NULL);
+        db->shapes = (d1t_shape *)p;
+        db->table_cap = cap;
+    }
+    d1t__batch_reset(&db->batch);   /* its statements point to the shapes */
+    for (i = 0; i < count && result == D1T_OK; i++) result = d1t__declare_table(db, tables[i]);
+    d1t__rank_tables(db);
+    return result;
+}
+
+#ifdef D1T_NO_PLAN
+
+D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (db->setup != D1T_SETUP_TRUST)
+        return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN): config.setup must be D1T_SETUP_TRUST", NULL, NULL);
+    result = d1t__declare(db, tables, count);
+    return result == D1T_OK ? d1t__start(db, D1T__TASK_FLUSH) : result;
+}
+
+#else
+
+D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *plan, const d1t_table *const *tables, size_t count) {
+    d1t__job *job;
+    d1t_result result = d1t__start_job(db, kind, &job);
+    if (result != D1T_OK) return result;
+    job->tables = tables;
+    job->table_count = count;
+    job->plan = plan ? plan : &job->own_plan;
+    if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
+    d1t_arena_init(&job->plan->arena, db->allocator, db->max_kept);
+    job->plan->db = db;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count) {
+    d1t_result result = d1t__enter(db);
+    if (result == D1T_OK) result = d1t__declare(db, tables, count);
+    if (result != D1T_OK) return result;
+    if (db->setup == D1T_SETUP_TRUST) return d1t__start(db, D1T__TASK_FLUSH);
+    return d1t__plan_job(db, D1T__TASK_SETUP, NULL, tables, count);
+}
+
+D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count) {
+    d1t_result result = d1t__enter(db);
+    size_t i;
+    if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
+    if (result == D1T_OK && (!plan || !tables || count == 0))
+        result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan and at least one table", NULL, NULL);
+    for (i = 0; i < count && result == D1T_OK; i++) result = d1t_table_check(tables[i], &db->limits, &db->error);
+    return result == D1T_OK ? d1t__plan_job(db, D1T__TASK_PLAN_READ, plan, tables, count) : result;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_refused(d1t_client *db, const d1t_plan *plan, const char *why) {
+    const d1t_plan_step *step = plan->steps;
+    while (step && plan->refused && step->kind != D1T_REFUSED) step = step->next;
+    d1t__error(db, D1T_ERR_SCHEMA, why, step ? step->text : NULL, NULL);
+    if (step) db->error.table = step->table;
+    return db->error.code;
+}
+
+D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow) {
+    d1t_client *db = plan ? plan->db : NULL;
+    const d1t_plan_step *step;
+    d1t__job *job;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (plan->refused) return d1t__plan_refused(db, plan, "the plan has a step that is refused: ");
+    for (step = plan->steps; step; step = step->next)
+        if (step->effect > allow) return d1t__plan_refused(db, plan, "a step is worse than allowed: ");
+    if (plan->step_count == 0) return d1t__start(db, D1T__TASK_FLUSH);
+    result = d1t__start_job(db, D1T__TASK_PLAN_APPLY, &job);
+    if (result != D1T_OK) return result;
+    job->plan = plan;
+    db->task.phase = D1T__PHASE_APPLY;
+    return D1T_OK;
+}
+
+/* A row of the schema statement. */
+D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
+    d1t__job *job = (d1t__job *)ctx;
+    d1t_result result = D1T_ERR_PROTOCOL;
+    if (row->count == 1 && row->values[0].kind == D1T_KIND_TEXT) result = d1t_schema_add(&job->schema, row->values[0].u.s);
+    if (result == D1T_OK) return 0;
+    d1t__error(job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
+    return 1;
+}
+
+D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
+    d1t_arena_free(&job->arena);
+    job->schema.arena = &job->arena;
+    job->schema.tables = NULL;
+    job->own.sql = d1t_schema_sql();
+    job->statements = &job->own;
+    job->steps = NULL;
+    job->count = 1;
+    job->on_row = d1t__schema_row;
+    job->row_ctx = job;
+    d1t__job_send(db, d1t__rows_reply, true);
+}
+
+/* The statements are not idempotent (a second ADD COLUMN is an error): after an unknown outcome the schema is read again. */
+D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
+    job->steps = job->plan->steps;
+    job->count = job->plan->step_count;
+    d1t__job_send(db, NULL, false);
+}
+
+/* The schema has been read: what follows from the difference? */
+D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
+    d1t_plan *plan = job->plan;
+    d1t_arena_free(&plan->arena);
+    plan->steps = plan->last = NULL;
+    plan->step_count = plan->refused = 0;
+    db->task.phase = D1T__PHASE_END;
+    if (d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error) != D1T_OK) return;
+    if (db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
+    if (plan->refused) (void)d1t__plan_refused(db, plan, "the schema in D1 differs: ");
+    else if (db->setup == D1T_SETUP_VERIFY) (void)d1t__plan_refused(db, plan, "the schema in D1 differs (setup mode verify): ");
+    else db->task.phase = D1T__PHASE_APPLY;
+}
+
+D1T__PRIVATE void d1t__plan_applied(d1t_client *db, const d1t__job *job) {
+    const d1t_plan_step *step;
+    d1t_event event;
+    for (step = job->plan->steps; step; step = step->next) {
+        D1T_MEMSET(&event, 0, sizeof event);
+        event.what = D1T_EVENT_SETUP;
+        event.table = step->table;
+        d1t__emit(db, &event);
+    }
+    db->task.phase = D1T__PHASE_END;
+}
+
+#endif /* D1T_NO_PLAN */
+
+/* ---- the requests of a job */
+
+D1T__PRIVATE void d1t__job_begin(d1t_client *db) {
+    d1t__job *job = (d1t__job *)db->job;
+    if (!job) {
+        db->task.phase = D1T__PHASE_END;
+        return;
+    }
+#ifndef D1T_NO_PLAN
+    if (db->task.phase == D1T__PHASE_APPLY) {
+        d1t__plan_begin_apply(db, job);
+        return;
+    }
+    if (db->task.kind == D1T__TASK_SETUP || db->task.kind == D1T__TASK_PLAN_READ) {
+        d1t__plan_begin_read(db, job);
+        return;
+    }
+#endif
+    d1t__job_send(db, job->on_row ? d1t__rows_reply : NULL, db->task.kind == D1T__TASK_QUERY);
+}
+
+D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
+    const d1t_meta *m = &db->op.reply.total;
+    struct d1t__task *task = &db->task;
+    task->has_op = false;
+    if (db->op.code != D1T_OK) {
+        if (task->kind == D1T__TASK_SETUP && task->phase == D1T__PHASE_APPLY && db->op.outcome == D1T_UNKNOWN && task->rounds < 3) {
+            task->rounds++;
+            task->phase = D1T__PHASE_MAIN;
+        } else {
+            (void)d1t__op_error(db);
+        }
+        return;
+    }
+    db->stats.rows_read += m->rows_read;
+    db->stats.rows_written += m->rows_written;
+    db->stats.sql_us += m->sql_duration_us ? m->sql_duration_us : m->duration_us;
+#ifndef D1T_NO_PLAN
+    if (task->phase == D1T__PHASE_APPLY) {
+        d1t__plan_applied(db, (const d1t__job *)db->job);
+        return;
+    }
+    if (task->kind == D1T__TASK_SETUP || task->kind == D1T__TASK_PLAN_READ) {
+        d1t__plan_compare(db, (d1t__job *)db->job);
+        return;
+    }
+#endif
+    task->phase = D1T__PHASE_END;
+}
+
+/* ---- >>query (implementation) --------------------------------------------------------------------------------- */
+
+/* Where a name or a value of the row being read stands in the text. */
+typedef struct d1t__place {
+    size_t  at, n;
+    uint8_t json;       /* d1t_json_kind; ARRAY: a blob */
+} d1t__place;
+
+D1T__PRIVATE d1t_result d1t__rows_fault(d1t__job *job, d1t_result code, const char *what, size_t column) {
+    d1t__place *p = (d1t__place *)(void *)job->cells.p + column;
+    d1t_error *e = &job->db->error;
+    char name[40];
+    d1t__fail(e, code, "result column ", NULL, NULL);
+    d1t__copy_short(name, sizeof name, d1t_bytes(job->text.p + p->at, p->n));
+    d1t__say(e, job->table ? name : "", job->table ? "" : "number ", NULL);
+    if (!job->table) d1t__say_number(e, column + 1);
+    d1t__say(e, ": ", what, NULL);
+    return code;
+}
+
+/* Adds a piece of the text of the newest place. */
+D1T__PRIVATE d1t_result d1t__rows_piece(d1t__job *job, d1t_str piece, bool first, uint8_t json) {
+    d1t__place place, *newest;
+    d1t_result result = D1T_OK;
+    if (first) {
+        place.at = job->text.n;
+        place.n = 0;
+        place.json = json;
+        result = d1t_buffer_add(&job->cells, &place, sizeof place);
+    }
+    if (result == D1T_OK) result = d1t_buffer_add(&job->text, piece.p, piece.n);
+    if (result == D1T_ERR_TOO_BIG) d1t__error(job->db, result, "a row of the result is larger than config.max_kept", NULL, NULL);
+    if (result == D1T_ERR_NOMEM) d1t__error(job->db, result, "no memory for a row of the result", NULL, NULL);
+    if (result != D1T_OK) return result;
+    newest = (d1t__place *)(void *)(job->cells.p + job->cells.n) - 1;
+    newest->n += piece.n;
+    return D1T_OK;
+}
+
+/* A blob arrives as an array of byte numbers. */
+D1T__PRIVATE d1t_result d1t__rows_byte(d1t__job *job, const d1t_reply_event *e) {
+    char byte;
+    size_t i;
+    if (e->first) job->byte = 0;
+    for (i = 0; i < e->text.n; i++) {
+        if (!d1t__is_digit(e->text.p[i]) || job->byte > 255) return D1T_ERR_PROTOCOL;
+        job->byte = job->byte * 10 + (uint32_t)(e->text.p[i] - '0');
+    }
+    if (!e->last) return D1T_OK;
+    byte = (char)(unsigned char)(job->byte & 255u);
+    return job->byte > 255 ? D1T_ERR_PROTOCOL : d1t__rows_piece(job, d1t_bytes(&byte, 1), false, 0);
+}
+
+D1T__PRIVATE bool d1t__parse_digits(d1t_str s, size_t at, size_t n, int64_t *out) {
+    return at + n <= s.n && s.p[at] != '-' && d1t_parse_int(d1t_bytes(s.p + at, n), out);
+}
+
+/* HH:MM:SS.ffffff as microseconds. */
+D1T__PRIVATE bool d1t__parse_time(d1t_str s, int64_t *us) {
+    int64_t h, m, sec, f = 0;
+    if (s.n < 8 || s.p[2] != ':' || s.p[5] != ':' || !d1t__parse_digits(s, 0, 2, &h) || !d1t__parse_digits(s, 3, 2, &m) ||
+        !d1t__parse_digits(s, 6, 2, &sec)) return false;
+    if (s.n != 8 && (s.n != 15 || s.p[8] != '.' || !d1t__parse_digits(s, 9, 6, &f))) return false;
+    *us = ((h * 60 + m) * 60 + sec) * 1000000 + f;
+    return true;
+}
+
+/* The ISO text that this header writes, back into a value. */
+D1T__PRIVATE bool d1t__parse_temporal(d1t_str s, d1t_type type, d1t_value *v) {
+    int64_t y, m, d, us = 0, h = 0, minutes = 0;
+    size_t zone = s.n;
+    *v = d1t__value_int(type == D1T_DATE ? D1T_KIND_DATE : type == D1T_TIME ? D1T_KIND_TIME : type == D1T_TIMESTAMP ?
+                        D1T_KIND_TIMESTAMP : D1T_KIND_TIMESTAMPTZ, 0);
+    if (type == D1T_TIME) return d1t__parse_time(s, &v->u.i);
+    if (s.n < 10 || s.p[4] != '-' || s.p[7] != '-' || !d1t__parse_digits(s, 0, 4, &y) || !d1t__parse_digits(s, 5, 2, &m) ||
+        !d1t__parse_digits(s, 8, 2, &d)) return false;
+    v->u.i = d1t__days((int32_t)y, (int32_t)m, (int32_t)d);
+    if (type == D1T_DATE) return s.n == 10;
+    if (s.n < 11 || s.p[10] != 'T') return false;
+    if (type == D1T_TIMESTAMPTZ && s.p[s.n - 1] == 'Z') {
+        zone = s.n - 1;
+    } else if (type == D1T_TIMESTAMPTZ) {
+        zone = s.n - 6;
+        if (s.n < 25 || s.p[s.n - 3] != ':' || !d1t__parse_digits(s, zone + 1, 2, &h) || !d1t__parse_digits(s, zone + 4, 2, &minutes))
+            return false;
+        v->offset = (int32_t)(h * 60 + minutes) * (s.p[zone] == '-' ? -1 : 1);
+    }
+    if (!d1t__parse_time(d1t_bytes(s.p + 11, zone - 11), &us)) return false;
+    v->u.i = v->u.i * INT64_C(86400000000) + us - (int64_t)v->offset * 60000000;
+    return true;
+}
+
+/* A number as D1's JSON has it. */
+D1T__PRIVATE d1t_result d1t__value_of_number(d1t__job *job, d1t_str text, bool real, size_t column, d1t_value *v) {
+    const int64_t exact = INT64_C(9007199254740991);
+    int64_t i;
+    if (!real && d1t_parse_int(text, &i) && i >= -exact && i <= exact) {
+        *v = d1t_int(i);
+        return D1T_OK;
+    }
+    if (!real && !d1t__contains(text, ".") && !d1t__contains(text, "e") && !d1t__contains(text, "E"))
+        return d1t__rows_fault(job, D1T_ERR_INEXACT, "an integer of 2^53 or more may have been rounded by D1's JSON; select "
+                               "CAST(... AS TEXT), or use d1t_read", column);
+#ifndef D1T_NO_FLOAT
+    *v = d1t_double(0);
+    return d1t_parse_double(text, &v->u.d) ? D1T_OK : D1T_ERR_PROTOCOL;
+#else
+    return d1t__rows_fault(job, D1T_ERR_UNSUPPORTED, "this build has no doubles (D1T_NO_FLOAT)", column);
+#endif
+}
+
+/* ANY columns are read with their kind in front: i, t, or r (infinite). */
+D1T__PRIVATE bool d1t__value_of_any(d1t_str text, d1t_value *v) {
+    d1t_str rest = d1t_bytes(text.p + 1, text.n - 1);
+    if (text.n == 0) return false;
+    if (text.p[0] == 't') return *v = d1t_text_n(rest.p, rest.n), true;
+    *v = d1t_int(0);
+    if (text.p[0] == 'i') return d1t_parse_int(rest, &v->u.i);
+#ifndef D1T_NO_FLOAT
+    v->kind = D1T_KIND_DOUBLE;
+    return d1t_parse_double(d1t_cstr(rest.n && rest.p[0] == '-' ? "-9e999" : "9e999"), &v->u.d);
+#else
+    return false;
+#endif
+}
+
+/* A text of a declared table's column, by its kind. */
+D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t_value *v) {
+    char uuid[16];
+    d1t_str s = d1t_bytes(p, n);
+    switch (c->type) {
+        case D1T_INTEGER: case D1T_BOOL:
+            *v = d1t_int(0);
+            if (c->type == D1T_BOOL) v->kind = D1T_KIND_BOOL;
+            return d1t_parse_int(s, &v->u.i);
+        case D1T_ANY: return d1t__value_of_any(s, v);
+#ifndef D1T_NO_FLOAT
+        case D1T_REAL:
+            *v = d1t_double(0);
+            return d1t_parse_double(d1t_cstr(d1t__begins(s, "-") ? "-9e999" : "9e999"), &v->u.d) && d1t__contains(s, "Inf");
+#else
+        case D1T_REAL: return false;
+#endif
+        case D1T_JSON: return *v = d1t_json(p, n), true;
+        case D1T_UUID:
+            if (!d1t__parse_uuid(s, uuid)) return false;
+            D1T_MEMCPY(p, uuid, 16);
+            return *v = d1t__value_bytes(D1T_KIND_UUID, p, 16), true;
+        case D1T_DATE: case D1T_TIME: case D1T_TIMESTAMP: case D1T_TIMESTAMPTZ: return d1t__parse_temporal(s, c->type, v);
+        case D1T_TEXT: case D1T_BLOB: case D1T_VECTOR: break;
+    }
+    return *v = d1t_text_n(p, n), true;
+}
+
+/* Little-endian floats into the machine's order, in place. */
+D1T__PRIVATE void d1t__vector_in_place(char *p, size_t n) {
+    uint32_t v;
+    size_t i, k;
+    for (i = 0; i + 4 <= n; i += 4) {
+        for (v = 0, k = 4; k-- > 0; ) v = v << 8 | (unsigned char)p[i + k];
+        D1T_MEMCPY(p + i, &v, 4);
+    }
+}
+
+D1T__PRIVATE d1t_result d1t__rows_value(d1t__job *job, size_t column, const d1t__place *place, d1t_value *v) {
+    const d1t_column *c = job->table && column < job->table->column_count ? &job->table->columns[column] : NULL;
+    char *p = job->text.p + place->at;
+    switch (place->json) {
+        case D1T_JSON_NULL: *v = d1t_null(); return D1T_OK;
+        case D1T_JSON_TRUE: case D1T_JSON_FALSE: *v = d1t_bool(place->json == D1T_JSON_TRUE); return D1T_OK;
+        case D1T_JSON_NUMBER:
+            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || c->type == D1T_ANY), column, v);
+        case D1T_JSON_STRING:
+            *v = d1t_text_n(p, place->n);
+            if (!c || d1t__value_of_text(p, place->n, c, v)) return D1T_OK;
+            return d1t__rows_fault(job, D1T_ERR_VALUE, "a stored value is not of the declared kind", column);
+        default:
+            if (c && c->type == D1T_VECTOR) d1t__vector_in_place(p, place->n);
+            *v = d1t__value_bytes(c && c->type == D1T_VECTOR ? D1T_KIND_VECTOR : D1T_KIND_BLOB, p, place->n);
+            return D1T_OK;
+    }
+}
+
+/* The row is complete: names and values are made of the places, and the caller gets them. */
+D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
+    const d1t__place *places = (const d1t__place *)(const void *)job->cells.p;
+    size_t all = job->cells.n / sizeof *places, count = all - job->columns, i;
+    d1t_client *db = job->db;
+    d1t_str *names;
+    d1t_value *values;
+    d1t_row row;
+    d1t_result result;
+    int stop;
+    if (count != job->columns) return D1T_ERR_PROTOCOL;
+    job->out.n = 0;
+    result = d1t_buffer_reserve(&job->out, count * (sizeof *names + sizeof *values) + 8);
+    if (result != D1T_OK) return d1t__error(db, result, "no memory for a row of the result", NULL, NULL);
+    values = (d1t_value *)(void *)job->out.p;
+    names = (d1t_str *)(void *)(job->out.p + count * sizeof *values);
+    for (i = 0; i < count && result == D1T_OK; i++) {
+        names[i] = d1t_bytes(job->text.p + places[i].at, places[i].n);
+        result = d1t__rows_value(job, i, &places[count + i], &values[i]);
+    }
+    if (result != D1T_OK) return result;
+    row.names = names;
+    row.values = values;
+    row.count = count;
+    job->handed = true;
+    db->busy = true;
+    stop = job->on_row(job->row_ctx, &row);
+    db->busy = false;
+    job->text.n = job->names_end;
+    job->cells.n = count * sizeof *places;
+    if (stop) d1t__error(db, D1T_ERR_CANCELED, "the row callback asked to stop", NULL, NULL);
+    return stop ? db->error.code : D1T_OK;
+}
+
+/* Puts the pieces of the reply together, row by row. */
+D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
+    d1t__job *job = (d1t__job *)ctx;
+    d1t_result result;
+    if (e->statement > 0 || e->kind == D1T_REPLY_STATEMENT) return D1T_OK;
+    if (e->kind == D1T_REPLY_ROW) return d1t__rows_hand(job);
+    if (e->kind == D1T_REPLY_CELL && e->json == D1T_JSON_ARRAY_END) {
+        job->in_blob = false;
+        return D1T_OK;
+    }
+    if (job->in_blob) return d1t__rows_byte(job, e);
+    job->in_blob = e->kind == D1T_REPLY_CELL && e->json == D1T_JSON_ARRAY;
+    result = d1t__rows_piece(job, e->text, e->first, (uint8_t)e->json);
+    if (e->kind == D1T_REPLY_COLUMN && e->last) {
+        job->columns++;
+        job->names_end = job->text.n;
+    }
+    return result;
+}
+
+D1T__PRIVATE void d1t__rows_forget(void *ctx) {
+    d1t__job *job = (d1t__job *)ctx;
+    job->text.n = job->cells.n = 0;
+    job->columns = job->names_end = 0;
+    job->in_blob = false;
+}
+
+D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
+    return !((const d1t__job *)ctx)->handed;
+}
+
+#ifndef D1T_NO_QUERY
+
+/* Only reads may be sent again after an unknown outcome, and nobody but the caller knows what else a statement does. */
+D1T__PRIVATE bool d1t__reads_only(const char *sql) {
+    static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
+    static const char *const reads[] = {"SELECT", "WITH", "VALUES", "EXPLAIN", "PRAGMA"};
+    d1t_str s = d1t_cstr(sql);
+    size_t pos = 0, i, open = 0;
+    d1t_sql_token t = d1t_sql_next(s, &pos);
+    bool found = false;
+    for (i = 0; i < D1T__COUNT(reads); i++) found = found || d1t_str_equal_nocase(t.text, d1t_cstr(reads[i]));
+    if (!found || t.kind != D1T_SQL_WORD) return false;
+    if (!d1t_str_equal_nocase(t.text, d1t_cstr("WITH"))) return true;
+    for (t = d1t_sql_next(s, &pos); t.kind != D1T_SQL_END; t = d1t_sql_next(s, &pos)) {
+        if (t.kind == D1T_SQL_SYMBOL) open += t.text.p[0] == '(' ? 1u : t.text.p[0] == ')' ? (size_t)-1 : 0u;
+        for (i = 0; i < D1T__COUNT(writes) && t.kind == D1T_SQL_WORD && open == 0; i++)
+            if (d1t_str_equal_nocase(t.text, d1t_cstr(writes[i]))) return false;
+    }
+    return true;
+}
+
+/* Checks statements before anything is sent: the text with its rewritten parameters, and its length. */
+D1T__PRIVATE d1t_result d1t__check_statements(d1t_client *db, const d1t_statement *statements, size_t count) {
+    d1t_result result = D1T_OK;
+    d1t_writer w;
+    size_t i;
+    for (i = 0; i < count && result == D1T_OK; i++) {
+        if (!statements[i].sql || (statements[i].arg_count && !statements[i].args))
+            return d1t__error(db, D1T_ERR_ARG, "a statement or its arguments are NULL", NULL, NULL);
+        d1t_writer_counting(&w);
+        result = d1t_write_statement_sql(&w, &statements[i], &db->error);
+        if (result == D1T_OK && w.total > db->limits.sql) {
+            db->error.need = w.total;
+            result = d1t__error(db, D1T_ERR_LIMIT, "statement: its text is longer than D1 allows (limit sql)", NULL, NULL);
+        }
+    }
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__rows_job(d1t_client *db, d1t_on_row on_row, void *ctx, d1t__job **job) {
+    d1t_result result = d1t__start_job(db, D1T__TASK_QUERY, job);
+    if (result != D1T_OK) return result;
+    (*job)->on_row = on_row;
+    (*job)->row_ctx = ctx;
+    (*job)->statements = &(*job)->own;
+    (*job)->count = 1;
+    return D1T_OK;
+}
+
+/* Ends a task that was begun but cannot go on. */
+D1T__PRIVATE d1t_result d1t__give_up(d1t_client *db, d1t_result result) {
+    d1t__end_task(db);
+    return result;
+}
+
+D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
+                                  void *ctx) {
+    d1t_statement s;
+    d1t__job *job;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    s.sql = sql;
+    s.args = args;
+    s.arg_count = count;
+    if (!on_row) return d1t__error(db, D1T_ERR_ARG, "d1t_query needs a row callback", NULL, NULL);
+    result = d1t__check_statements(db, &s, 1);
+    if (result != D1T_OK) return result;
+    if (!d1t__reads_only(sql))
+        return d1t__error(db, D1T_ERR_SQL, "statement: d1t_query only reads; give a statement that writes to d1t_exec", NULL, NULL);
+    result = d1t__rows_job(db, on_row, ctx, &job);
+    if (result == D1T_OK) job->own = s;
+    return result;
+}
+
+/* A column so that its JSON is exact: integers as text, infinities by name, ANY with its kind. */
+D1T__PRIVATE void d1t__write_read_column(d1t_writer *w, const d1t_column *c) {
+    static const char *const real[] = {"CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'Inf','-Inf') ELSE ", " END"};
+    static const char *const any[] = {"CASE typeof(", ") WHEN 'integer' THEN 'i'||", " WHEN 'text' THEN 't'||",
+                                      " WHEN 'real' THEN CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'r+','r-') ELSE ",
+                                      " END ELSE ", " END"};
+    const char *const *parts = c->type == D1T_REAL ? real : any;
+    size_t count = c->type == D1T_REAL ? D1T__COUNT(real) : D1T__COUNT(any), i;
+    bool integer = c->type == D1T_INTEGER || c->type == D1T_BOOL;
+    if (integer) d1t_write_text(w, "CAST(");
+    if (c->type != D1T_REAL && c->type != D1T_ANY) d1t_write_name(w, c->name);
+    if (integer) d1t_write_text(w, " AS TEXT)");
+    for (i = 0; i < count && (c->type == D1T_REAL || c->type == D1T_ANY); i++) {
+        d1t_write_text(w, parts[i]);
+        if (i + 1 < count) d1t_write_name(w, c->name);
+    }
+    d1t_write_text(w, " AS ");
+    d1t_write_name(w, c->name);
+}
+
+D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char *where_sql) {
+    size_t i, keys = 0;
+    for (i = 0; i < t->column_count; i++) {
+        d1t_write_text(w, i ? "," : "SELECT ");
+        d1t__write_read_column(w, &t->columns[i]);
+    }
+    d1t_write_text(w, " FROM ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " AS d1t_t");
+    if (where_sql) d1t_write_text(w, " WHERE (");
+    if (where_sql) d1t_write_text(w, where_sql);
+    if (where_sql) d1t_write_text(w, ")");
+    d1t_write_text(w, " ORDER BY ");
+    for (i = 0; i < t->column_count; i++) {
+        if (!(t->columns[i].flags & D1T_KEY)) continue;
+        d1t_write_text(w, keys++ ? ",d1t_t." : "d1t_t.");   /* the column, not the text that is selected under its name */
+        d1t_write_name(w, t->columns[i].name);
+    }
+}
+
+D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
+                                 size_t count, d1t_on_row on_row, void *ctx) {
+    d1t__job *job;
+    d1t_writer w;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (!on_row) return d1t__error(db, D1T_ERR_ARG, "d1t_read needs a row callback", NULL, NULL);
+    if (!d1t__shape_of(db, table)) return db->error.code;
+    if (where_sql && !d1t__is_whole(where_sql, true))
+        return d1t__error(db, D1T_ERR_SQL, "statement: the condition is not one whole expression", NULL, NULL);
+    result = d1t__rows_job(db, on_row, ctx, &job);
+    if (result != D1T_OK) return result;
+    job->table = table;
+    d1t_writer_growing(&w, &job->sql);
+    d1t__write_read(&w, table, where_sql);
+    if (w.error == D1T_OK) w.error = d1t_buffer_add(&job->sql, "", 1);
+    if (w.error != D1T_OK) return d1t__give_up(db, d1t__error(db, w.error, "no memory for the statement", NULL, NULL));
+    job->own.sql = job->sql.p;
+    job->own.args = args;
+    job->own.arg_count = count;
+    result = d1t__check_statements(db, &job->own, 1);
+    return result == D1T_OK ? D1T_OK : d1t__give_up(db, result);
+}
+
+D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements, size_t count) {
+    d1t__job *job;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (!statements || count == 0 || count > UINT32_MAX) return d1t__error(db, D1T_ERR_ARG, "d1t_exec needs at least one statement", NULL, NULL);
+    result = d1t__check_statements(db, statements, count);
+    if (result == D1T_OK) result = d1t__start_job(db, D1T__TASK_EXEC, &job);
+    if (result != D1T_OK) return result;
+    job->statements = statements;
+    job->count = count;
+    return D1T_OK;
+}
+
+#endif /* D1T_NO_QUERY */
+
+/* ---- >>probe (implementation) --------------------------------------------------------------------------------- */
+
+/* The refused row has been found (position i of the order): it leaves the batch. Default: the error stands and nothing of
+   the batch is in D1. Isolate: the callback is told and the others are sent. */
+D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
+    d1t_batch *b = &db->batch;
+    size_t at = b->wide.n ? 0 : d1t__order_at(b, i);
+    d1t__row row = {0, 0, 0, 0, 0};
+    const d1t_table *t;
+    d1t_event event;
+    uint64_t number = b->next_row;
+    if (!b->wide.n) row = d1t__row_at(b, at);
+    if (!b->wide.n) number = d1t__row_number(b, &row);
+    t = b->group[b->wide.n ? b->wide_group : row.group].shape->table;
+    db->error = db->task.error;
+    db->error.table = t->name;
+    db->error.row = number;
+    d1t__say(&db->error, "; table ", t->name, ", row ");
+    d1t__say_number(&db->error, number);
+    if (b->wide.n) {
+        db->key = d1t_bytes(NULL, 0);
+        d1t__batch_reset(b);
+    } else {
+        d1t__order_remove(b, i);
+        db->key = d1t__row_key_json(b, at);
+    }
+    db->stats.rows_poisoned++;
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.what = D1T_EVENT_POISON;
+    event.table = t->name;
+    event.row = number;
+    event.result = db->error.code;
+    d1t__emit(db, &event);
+    if (!db->isolate) {
+        if (b->live == 0) d1t__batch_reset(b);
+        else if (b->ordered == 0) d1t__rehash(b, b->slots);
+        return;
+    }
+    db->busy = true;
+    if (db->on_poison) db->on_poison(db->ctx, &db->error, db->key);
+    db->busy = false;
+    D1T_MEMSET(&db->error, 0, sizeof db->error);
+    db->task.low = i;       /* the rows before it pass */
+    if (b->ordered) d1t__flush_send(db, b->ordered, false);
+    else if (b->p && !b->wide.n) d1t__batch_compact(b);
+}
+
+#ifndef D1T_NO_PROBE
+/* Looks for the shortest prefix that D1 refuses, all statements before a row included: two rows that clash only together
+   pass when they are tried apart. */
+D1T__PRIVATE void d1t__probe(d1t_client *db) {
+    struct d1t__task *task = &db->task;
+    if (task->high - task->low > 1) d1t__flush_send(db, task->low + (task->high - task->low) / 2, true);
+    else d1t__poison(db, task->low);
+}
+
+D1T__PRIVATE void d1t__probe_settled(d1t_client *db) {
+    bool passed = db->op.code == D1T_ERR_PRECONDITION && d1t__contains(d1t_server_text(db), "'d1t probe'");
+    if (!passed && db->op.code != D1T_ERR_CONSTRAINT) {
+        (void)d1t__op_error(db);    /* something else is wrong by now */
+        return;
+    }
+    if (passed) db->task.low = db->send.to;
+    else db->task.high = db->send.to;
+    db->stats.maybe_billed++;
+    d1t__probe(db);
+}
+#endif
+
+/* ================================================================================================================
+   ROOM drivers (implementation)
+   ============================================================================================================= */
+
+/* ---- >>run (implementation) ----------------------------------------------------------------------------------- */
+
+#ifndef D1T_NO_ENV
+#include <stdlib.h>
+#endif
+#ifndef D1T_NO_STDIO
+#include <stdio.h>
+#endif
+
+D1TDEF d1t_config d1t_config_from_env(void) {
+    d1t_config c;
+    D1T_MEMSET(&c, 0, sizeof c);
+#ifndef D1T_NO_ENV
+    c.account = getenv("CLOUDFLARE_ACCOUNT_ID");
+    c.database = getenv("CLOUDFLARE_DATABASE_ID");
+    c.token = getenv("CLOUDFLARE_API_TOKEN");
+    c.base_url = getenv("CLOUDFLARE_API_BASE_URL");
+    if (c.base_url && !c.base_url[0]) c.base_url = NULL;
+    if (c.base_url && d1t__contains(d1t_cstr(c.base_url), "/d1/database/")) {
+        c.database_url = c.base_url;
+        c.base_url = NULL;
+    }
+#endif
+    return c;
+}
+
+/* The transport to run over: the one given, the client's, or libcurl's made now. */
+D1T__PRIVATE d1t_result d1t__transport_of(d1t_client *db, const d1t_transport *given, d1t_transport *out) {
+    *out = given ? *given : db->transport;
+    if (out->perform) return D1T_OK;
+#ifndef D1T_NO_CURL
+    db->transport = *out = d1t_curl_transport(NULL);
+    return out->perform ? D1T_OK : d1t__error(db, D1T_ERR_NOMEM, "libcurl gave no handle", NULL, NULL);
+#else
+    return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no libcurl (D1T_NO_CURL): set config.transport", NULL, NULL);
+#endif
+}
+
+D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport) {
+    d1t_transport t;
+    d1t_todo todo;
+    d1t_step step;
+    uint64_t now;
+    d1t_result result;
+    if (!db) return D1T_ERR_ARG;
+    if (db->busy) return D1T_ERR_BUSY;
+    if (!db->task.active) return db->error.code;
+    result = d1t__transport_of(db, transport, &t);
+    if (result != D1T_OK) {
+        d1t__end_task(db);
+        return result;
+    }
+    for (;;) {
+        now = t.now_ms(t.ctx);
+        step = d1t_next(db, now, &todo);
+        if (step == D1T_DONE || step == D1T_FAIL) return db->error.code;
+        db->busy = true;
+        if (step == D1T_SEND) result = t.perform(t.ctx, todo.request, todo.op);
+        if (step == D1T_WAIT && todo.wake_ms > now) t.sleep_ms(t.ctx, todo.wake_ms - now);
+        db->busy = false;
+        if (step == D1T_SEND) d1t_op_on_end(todo.op, t.now_ms(t.ctx), result, 0);
+    }
+}
+
+/* The task that was started, run to its end. */
+D1T__PRIVATE d1t_result d1t__blocking(d1t_client *db, d1t_result started) {
+    return started == D1T_OK ? d1t_run(db, NULL) : started;
+}
+
+D1TDEF d1t_result d1t_flush(d1t_client *db) {
+    return d1t__blocking(db, d1t_flush_start(db));
+}
+
+D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count) {
+    if (db && db->open && db->batch.live) (void)d1t_flush(db);
+    return d1t__blocking(db, d1t_setup_start(db, tables, count));
+}
+
+#ifndef D1T_NO_PLAN
+D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count) {
+    return d1t__blocking(db, d1t_plan_read_start(plan, db, tables, count));
+}
+
+D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow) {
+    return d1t__blocking(plan ? plan->db : NULL, d1t_plan_apply_start(plan, allow));
+}
+#endif
+
+#ifndef D1T_NO_QUERY
+D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row, void *ctx) {
+    return d1t__blocking(db, d1t_query_start(db, sql, args, count, on_row, ctx));
+}
+
+D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args, size_t count,
+                           d1t_on_row on_row, void *ctx) {
+    return d1t__blocking(db, d1t_read_start(db, table, where_sql, args, count, on_row, ctx));
+}
+
+D1TDEF d1t_result d1t_exec(d1t_client *db, const d1t_statement *statements, size_t count) {
+    return d1t__blocking(db, d1t_exec_start(db, statements, count));
+}
+#endif
+
+/* Offers the row until it is taken; a full batch is flushed in between, unless the program drives the client itself. */
+D1T__PRIVATE d1t_result d1t__offer(d1t_client *db, const d1t_table *table, d1t_write_kind kind, const d1t_value *values,
+                                   size_t count, const d1t_condition *condition) {
+    d1t_result result = d1t__add_row(db, table, kind, values, count, condition);
+    while (result == D1T_FULL && !db->driven) {
+        result = d1t_flush(db);
+        if (result == D1T_OK) result = d1t__add_row(db, table, kind, values, count, condition);
+    }
+    return result;
+}
+
+D1TDEF d1t_result d1t_upsert(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count) {
+    return d1t__offer(db, table, D1T_WRITE_UPSERT, values, count, NULL);
+}
+
+D1TDEF d1t_result d1t_update(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count) {
+    return d1t__offer(db, table, D1T_WRITE_UPDATE, values, count, NULL);
+}
+
+D1TDEF d1t_result d1t_delete(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count) {
+    return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, NULL);
+}
+
+D1TDEF d1t_result d1t_upsert_where(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count,
+                                   const d1t_condition *condition) {
+    return d1t__offer(db, table, D1T_WRITE_UPSERT, values, count, condition);
+}
+
+D1TDEF d1t_result d1t_delete_where(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count,
+                                   const d1t_condition *condition) {
+    return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, condition);
+}
+
+D1TDEF d1t_result d1t_group_begin(d1t_client *db) {
+    d1t_result result = d1t__group_begin(db);
+    if (result != D1T_FULL || db->driven) return result;
+    result = d1t_flush(db);
+    return result == D1T_OK ? d1t__group_begin(db) : result;
+}
+
+D1TDEF d1t_result d1t_close(d1t_client *db) {
+    d1t_batch *b;
+    if (!db) return D1T_ERR_ARG;
+    if (db->busy) return D1T_ERR_BUSY;
+    b = &db->batch;
+    if (db->open && db->error.code == D1T_OK && !db->task.active) {
+        if (b->mark != SIZE_MAX) (void)d1t__error(db, D1T_ERR_STATE, "closed with an open group: end it first", NULL, NULL);
+        else if (b->live && db->driven)
+            (void)d1t__error(db, D1T_ERR_STATE, "closed with pending rows: run d1t_flush_start to its end first", NULL, NULL);
+        else if (b->live) (void)d1t_flush(db);
+    }
+    if (db->open && db->transport.close) db->transport.close(db->transport.ctx);
+    d1t__release_client(db);
+    return db->error.code;
+}
+
+#ifndef D1T_NO_STDIO
+D1TDEF void d1t_put_line(void *file, const char *line) {
+    fputs(line, (FILE *)file);
+    fputc('\n', (FILE *)file);
+}
+#endif
+
+/* ---- >>curl (implementation) ---------------------------------------------------------------------------------- */
+
+#ifndef D1T_NO_CURL
+#if defined(__has_include)
+#if !__has_include(<curl/curl.h>)
+#error "libcurl's headers are missing (Debian: libcurl4-openssl-dev); or define D1T_NO_CURL and set config.transport"
+#endif
+#endif
+#include <curl/curl.h>
+#include <time.h>
+#ifndef _WIN32
+#include <sys/select.h>
+#include <sys/time.h>
+#endif
+
+#define D1T__URL_MAX 2048
+#define D1T__TOKEN_MAX 4096
+
+/* Monotonic where the platform shows it; strict -std=c99 without _POSIX_C_SOURCE hides it, then it is wall time. */
+D1T__PRIVATE uint64_t d1t__curl_now(void *ctx) {
+    (void)ctx;
+#if defined(_WIN32)
+    return (uint64_t)GetTickCount64();
+#elif defined(CLOCK_MONOTONIC)
+    {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+    }
+#else
+    {
+        struct timeval t;
+        gettimeofday(&t, NULL);
+        return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_usec / 1000u;
+    }
+#endif
+}
+
+D1T__PRIVATE void d1t__curl_sleep(void *ctx, uint64_t ms) {
+    (void)ctx;
+#if defined(_WIN32)
+    Sleep((DWORD)ms);
+#else
+    {
+        struct timeval t;
+        t.tv_sec = (time_t)(ms / 1000u);
+        t.tv_usec = (suseconds_t)(ms % 1000u * 1000u);
+        (void)select(0, NULL, NULL, NULL, &t);     /* woken early by a signal: d1t_run asks again */
+    }
+#endif
+}
+
+D1T__PRIVATE void d1t__curl_close(void *ctx) {
+    curl_easy_cleanup((CURL *)ctx);
+}
+
+D1T__PRIVATE size_t d1t__curl_read(char *out, size_t size, size_t count, void *ctx) {
+    return d1t_request_read((d1t_request *)ctx, out, size * count);
+}
+
+/* libcurl sends a body again when a kept connection turns out to be dead. */
+D1T__PRIVATE int d1t__curl_seek(void *ctx, curl_off_t offset, int origin) {
+    if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+    d1t_request_rewind((d1t_request *)ctx);
+    return CURL_SEEKFUNC_OK;
+}
+
+D1T__PRIVATE size_t d1t__curl_write(char *data, size_t size, size_t count, void *ctx) {
+    return d1t_op_on_body((d1t_op *)ctx, data, size * count) == D1T_OK ? size * count : 0;
+}
+
+/* "HTTP/1.1 200 OK" and "name: value": the status comes before the body, so that a cut answer is known as one. */
+D1T__PRIVATE size_t d1t__curl_header(char *data, size_t size, size_t count, void *ctx) {
+    d1t_op *op = (d1t_op *)ctx;
+    size_t n = size * count, colon, end = n;
+    char name[32], value[96];
+    int64_t status;
+    d1t_str line = d1t_bytes(data, n), code;
+    if (d1t__begins(line, "HTTP/")) {
+        colon = d1t__find(line, " ");
+        code = d1t_bytes(data + colon + 1, n - colon > 4 ? 3 : 0);
+        if (d1t_parse_int(code, &status)) d1t_op_on_status(op, (int32_t)status);
+        return n;
+    }
+    colon = d1t__find(line, ":");
+    while (end > colon && d1t__is_space(data[end - 1])) end--;
+    if (colon >= end || colon >= sizeof name) return n;
+    d1t__copy_short(name, sizeof name, d1t_bytes(data, colon));
+    for (colon++; colon < end && d1t__is_space(data[colon]); colon++) {}
+    d1t__copy_short(value, sizeof value, d1t_bytes(data + colon, end - colon));
+    d1t_op_on_header(op, name, value);
+    return n;
+}
+
+/* What is surely not applied, what is a matter of trust, and what is unknown. */
+D1T__PRIVATE d1t_result d1t__curl_result(CURL *easy, CURLcode code) {
+    curl_off_t sent = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    switch (code) {
+        case CURLE_OK: return D1T_OK;
+        case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_URL_MALFORMAT: case CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: case CURLE_SSL_CONNECT_ERROR: case CURLE_PROXY:
+            return D1T_ERR_CONNECT;
+        case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CERTPROBLEM: case CURLE_SSL_CIPHER:
+        case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR: case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+            return D1T_ERR_TLS;
+        case CURLE_OPERATION_TIMEDOUT: return sent ? D1T_ERR_TIMEOUT : D1T_ERR_CONNECT;
+        default: return sent ? D1T_ERR_TRANSPORT : D1T_ERR_CONNECT;
+    }
+}
+
+/* What is the same for every request. */
+D1T__PRIVATE void d1t__curl_fixed(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);            /* custom headers would go along */
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);       /* double-frees without memory in 7.88.1 */
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "d1target/" D1T_VERSION);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 131072L);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, d1t__curl_read);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, d1t__curl_seek);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, d1t__curl_write);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, d1t__curl_header);
+}
+
+D1T__PRIVATE void d1t__curl_request(CURL *easy, const char *url, d1t_request *req, d1t_op *op) {
+    uint64_t now = d1t__curl_now(NULL), left = req->deadline_ms > now ? req->deadline_ms - now : 1;
+    bool plain = !d1t__begins(req->url, "https:");
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, plain ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
+#endif
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left > 600000u ? 600000L : (long)left);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_size);
+    curl_easy_setopt(easy, CURLOPT_READDATA, req);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, req);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, op);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, op);
+    /* On a kept connection libcurl may send a request twice; what is not idempotent gets a connection of its own. */
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, op->idempotent || op->read_only ? 0L : 1L);
+}
+
+/* The headers are a list on the stack: libcurl's own list would leave the token in freed memory. */
+D1T__PRIVATE d1t_result d1t__curl_perform(void *ctx, d1t_request *req, d1t_op *op) {
+    static const char bearer[] = "Authorization: Bearer ";
+    char url[D1T__URL_MAX], token[sizeof bearer + D1T__TOKEN_MAX], type[] = "Content-Type: application/json", expect[] = "Expect:";
+    struct curl_slist list[3];
+    CURL *easy = (CURL *)ctx;
+    CURLcode code;
+    if (req->url.n >= sizeof url || req->token.n > D1T__TOKEN_MAX || d1t__url_fault(req->url)) return D1T_ERR_CONNECT;
+    d1t__copy_short(url, sizeof url, req->url);
+    D1T_MEMCPY(token, bearer, sizeof bearer - 1);
+    d1t__copy_short(token + sizeof bearer - 1, D1T__TOKEN_MAX + 1, req->token);
+    list[0].data = token;
+    list[0].next = &list[1];
+    list[1].data = type;
+    list[1].next = &list[2];
+    list[2].data = expect;
+    list[2].next = NULL;
+    d1t__curl_request(easy, url, req, op);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+    code = curl_easy_perform(easy);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    d1t_wipe(token, sizeof token);
+    d1t_op_set_transport_code(op, (int32_t)code);
+    return d1t__curl_result(easy, code);
+}
+
+D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
+    d1t_transport t;
+    CURL *easy = curl_easy_init();
+    D1T_MEMSET(&t, 0, sizeof t);
+    if (!easy) return t;
+    d1t__curl_fixed(easy);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options && options->connect_ms ? (long)options->connect_ms : 10000L);
+    if (options && options->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy);
+    if (options && options->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    t.version = D1T_TRANSPORT_VERSION;
+    t.ctx = easy;
+    t.perform = d1t__curl_perform;
+    t.now_ms = d1t__curl_now;
+    t.sleep_ms = d1t__curl_sleep;
+    t.close = d1t__curl_close;
+    return t;
+}
+
+#else
+D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
+    d1t_transport t;
+    (void)options;
+    D1T_MEMSET(&t, 0, sizeof t);
+    return t;
+}
+#endif /* D1T_NO_CURL */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* D1TARGET_IMPLEMENTATION_INCLUDED */
+#endif /* D1TARGET_IMPLEMENTATION */
+
+/*
+CHANGELOG
+
+0.1.0   The first version: tables, batches of upserts, updates and deletes, queries, libcurl.
+
+LICENCE
+
+MIT License
+
+Copyright (c) 2026 the d1target.h authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/

@@ -1,0 +1,83 @@
+// D1's public REST shape (/query and /raw) over real D1 bindings, one binding per database id.
+//
+// env[id].query({ queries }) is D1's own batch call (compatibility flag d1_binding_jsrpc): one transaction, and per
+// statement the columns and rows as arrays beside the meta. batch() would do the same but answers objects, which
+// lose duplicate column names; prepare().raw() keeps them but can neither be batched nor tell the meta.
+
+const answer = (status, fields) =>
+  Response.json({ success: false, errors: [], messages: [], result: [], ...fields }, { status });
+const refuse = (status, code, message) => answer(status, { errors: [{ code, message }] });
+const succeed = (result) => answer(200, { success: true, result });
+
+// Every other failure is the statement's own fault (400).
+const NOT_THE_SQL = /^(Durable Object was reset|internal error|Network connection lost)|caused object to be reset|and was reset\.$|because its code was updated/i;
+
+function refuseError(error) {
+  const message = String(error?.message ?? error).replace(/^D1_ERROR: /, "");
+  if (/^D1 DB is overloaded/.test(message)) return refuse(429, 7500, message);
+  return refuse(NOT_THE_SQL.test(message) ? 500 : 400, 7500, message);
+}
+
+// What production is known to bind: strings, numbers, null and byte arrays. Nothing more, so that a client cannot
+// come to rely on more.
+const isByte = (v) => Number.isInteger(v) && v >= 0 && v <= 255;
+const isParam = (v) => v === null || ["string", "number"].includes(typeof v) || (Array.isArray(v) && v.every(isByte));
+const isQuery = (q) => typeof q?.sql === "string" && (q.params == null || (Array.isArray(q.params) && q.params.every(isParam)));
+
+// {sql, params} or {batch: [{sql, params}, …]} as a list, or null
+function readQueries(text) {
+  try {
+    const body = JSON.parse(text);
+    const queries = body.batch ?? [body];
+    if (Array.isArray(queries) && queries.every(isQuery)) return queries.map(({ sql, params }) => ({ sql, params }));
+  } catch {}
+  return null;
+}
+
+const shape = {
+  raw: ({ columns, rows }) => ({ columns, rows }),
+  query: ({ columns, rows }) => rows.map((row) => Object.fromEntries(row.map((cell, i) => [columns[i], cell]))),
+};
+
+// Drops everything and undoes the PRAGMAs that outlive a request. RESTRICT makes the order matter: repeat until
+// nothing more gives way.
+async function reset(db) {
+  const run = async (...sql) => (await db.query({ queries: sql.map((sql) => ({ sql })) })).results.at(-1).data.rows;
+  const list = `SELECT upper(replace(type,'virtual','table')) || ' "' || replace(name,'"','""') || '"' FROM pragma_table_list
+    WHERE schema='main' AND type IN ('view','table','virtual') AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`;
+  await run("PRAGMA ignore_check_constraints=off", "PRAGMA legacy_alter_table=off", "PRAGMA recursive_triggers=off",
+    "PRAGMA reverse_unordered_selects=off", "PRAGMA case_sensitive_like=off");
+  let left, before, error;
+  do {
+    before = left?.length;
+    for (const [what] of await run(list))
+      await run("PRAGMA defer_foreign_keys=on", `DROP ${what}`).catch((e) => (error = e));
+    left = await run(list);
+  } while (left.length && left.length !== before);
+  if (left.length) throw error;
+}
+
+export default {
+  async fetch(request, env) {
+    const token = /^Bearer (\S+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (!token) return refuse(401, 10000, "Authentication error");
+    if (env.TOKEN && token !== env.TOKEN) return refuse(403, 10000, "Authentication error");
+
+    const path = new URL(request.url).pathname;
+    const [, id, call] = /^\/client\/v4\/accounts\/[^/]+\/d1\/database\/([^/]+)\/(query|raw|reset)$/.exec(path) ?? [];
+    if (!id || request.method !== "POST")
+      return refuse(404, 7003, `Could not route to ${path}, perhaps your object identifier is invalid?`);
+    const db = env.DATABASES.includes(id) && env[id];
+    if (!db) return refuse(404, 7404, `The database ${id} could not be found`);
+
+    try {
+      if (call === "reset") return await reset(db), succeed([]); // not part of D1
+      const queries = readQueries(await request.text());
+      if (!queries) return refuse(400, 7400, "Invalid request body");
+      const { results } = await db.query({ queries });
+      return succeed(results.map(({ data, meta }) => ({ success: true, results: shape[call](data), meta })));
+    } catch (error) {
+      return refuseError(error);
+    }
+  },
+};
