@@ -1523,10 +1523,8 @@ static d1t_result ld1_feed(const local_d1 *d, const local_d1_answer *answer, d1t
 
     if (answer->status == 0)
         return D1T_OK;
-    result = d1t_op_on_status(op, answer->status);
-    if (!result && answer->content_type)
-        d1t_op_on_header(op, "Content-Type", answer->content_type);
-    if (!result && answer->retry_after[0])
+    d1t_op_on_status(op, answer->status);
+    if (answer->retry_after[0])
         d1t_op_on_header(op, "Retry-After", answer->retry_after);
     for (at = 0; !result && at < answer->size; at += n) {
         n = answer->size - at < piece ? answer->size - at : piece;
