@@ -535,19 +535,20 @@ typedef enum d1t_policy {
 /* What a column holds. The SQL type follows from it: only INTEGER, REAL, TEXT, BLOB, and ANY in STRICT tables (in other
    tables the type is left out, because ANY has NUMERIC affinity there and '007' would become 7). */
 typedef enum d1t_type {
-    D1T_INTEGER = 1,    /* INTEGER: int64, bool */
-    D1T_REAL,           /* REAL: double, and integers up to 2^53 */
-    D1T_TEXT,           /* TEXT */
-    D1T_BLOB,           /* BLOB */
-    D1T_ANY,            /* any of the above, kept as it is */
-    D1T_BOOL,           /* INTEGER 0 or 1 */
-    D1T_JSON,           /* TEXT, checked to be one JSON text */
-    D1T_UUID,           /* TEXT, lower case 8-4-4-4-12 */
-    D1T_DATE,           /* TEXT YYYY-MM-DD (ISO 8601) */
-    D1T_TIME,           /* TEXT HH:MM:SS.ffffff */
-    D1T_TIMESTAMP,      /* TEXT YYYY-MM-DDTHH:MM:SS.ffffff */
-    D1T_TIMESTAMPTZ,    /* TEXT the same with +HH:MM or Z (RFC 3339); as a key always in UTC, so that equal times are equal */
-    D1T_VECTOR          /* BLOB of little-endian 32-bit floats */
+    D1T_INTEGER = 1, /* INTEGER: int64, bool */
+    D1T_REAL,        /* REAL: double, and integers up to 2^53 */
+    D1T_TEXT,        /* TEXT */
+    D1T_BLOB,        /* BLOB */
+    D1T_ANY,         /* any of the above, kept as it is */
+    D1T_BOOL,        /* INTEGER 0 or 1 */
+    D1T_JSON,        /* TEXT, checked to be one JSON text */
+    D1T_UUID,        /* TEXT, lower case 8-4-4-4-12 */
+    D1T_DATE,        /* TEXT YYYY-MM-DD (ISO 8601) */
+    D1T_TIME,        /* TEXT HH:MM:SS.ffffff */
+    D1T_TIMESTAMP,   /* TEXT YYYY-MM-DDTHH:MM:SS.ffffff */
+    D1T_TIMESTAMPTZ,    /* TEXT the same with +HH:MM or Z (RFC 3339); as a key always in UTC, so that equal times
+                           are equal */
+    D1T_VECTOR       /* BLOB of little-endian 32-bit floats */
 } d1t_type;
 
 enum {
@@ -635,9 +636,10 @@ typedef struct d1t_limits {
 } d1t_limits;
 D1TDEF d1t_limits d1t_limits_default(void);
 
-/* Checks a declaration: names, at least one key column, no name twice (ASCII case ignored, as SQLite does), BINARY keys,
-   indexes and foreign keys over declared columns, at most limits->columns columns, expressions without ';' outside
-   strings. D1T_OK, D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_UTF8, D1T_ERR_LIMIT; *error (may be NULL) names what and where. */
+/* Checks a declaration: names, at least one key column, no name twice (ASCII case ignored, as SQLite does), BINARY
+   keys, indexes and foreign keys over declared columns, at most limits->columns columns, expressions without ';'
+   outside strings. D1T_OK, D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_UTF8, D1T_ERR_LIMIT; *error (may be NULL) names what
+   and where. */
 D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error);
 
 /* The column's number, or table->column_count. */
@@ -651,9 +653,10 @@ D1TDEF void d1t_write_column(d1t_writer *w, const d1t_table *table, const d1t_co
 /* "INTEGER", "REAL", "TEXT", "BLOB", "ANY" or "" (none). */
 D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column);
 
-/* Canonical JSON: the same table always gives the same bytes; members that have their default are left out; "version":1
-   comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it: call
-   d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it), D1T_ERR_NOMEM. */
+/* Canonical JSON: the same table always gives the same bytes; members that have their default are left out;
+   "version":1 comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it:
+   call d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it),
+   D1T_ERR_NOMEM. */
 D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
 
@@ -731,7 +734,7 @@ typedef struct d1t_reply_event {
     uint32_t       statement, column;
     d1t_json_kind  json;        /* CELL: STRING, NUMBER, TRUE, FALSE, NULL, or ARRAY: one number of a blob */
     d1t_str        text;
-    bool           first, last; /* CELL, COLUMN: pieces of one text; a blob is ARRAY (first), NUMBERs, ARRAY_END (last) */
+    bool first, last; /* CELL, COLUMN: pieces of one text; a blob is ARRAY (first), NUMBERs, ARRAY_END (last) */
     const d1t_meta *meta;       /* STATEMENT */
 } d1t_reply_event;
 
@@ -774,8 +777,8 @@ D1TDEF d1t_result d1t_reply_end(d1t_reply *r);
 /* ---- >>limiter ------------------------------------------------------------------------------------------------ */
 
 /* Cloudflare allows 1,200 API requests in 5 minutes per account token and then blocks everything for 5 minutes. The
-   limiter counts in 31 slots of 10 s (one more than the window holds, so that it never allows too much). Share one among
-   the clients of an account; it belongs to one thread. A zeroed struct is ready to use. */
+   limiter counts in 31 slots of 10 s (one more than the window holds, so that it never allows too much). Share one
+   among the clients of an account; it belongs to one thread. A zeroed struct is ready to use. */
 typedef struct d1t_limiter {
     uint32_t requests;      /* per 5 minutes; 0 = 1,200 */
     uint16_t used[31];
@@ -861,8 +864,9 @@ D1TDEF void       d1t_op_init(d1t_op *op, d1t_exchange *exchange, const d1t_op_d
 /* SEND: op->request is to be performed. WAIT: until *wake_ms. CANCEL: past the deadline. DONE, FAIL: settled. */
 D1TDEF d1t_step   d1t_op_next(d1t_op *op, uint64_t now_ms, uint64_t *wake_ms);
 
-/* A driver feeds what arrives, in this order, and ends with d1t_op_on_end (d1t_run calls that one itself with the result
-   of perform). Header names are matched with ASCII case ignored; only retry-after and ratelimit are looked at. */
+/* A driver feeds what arrives, in this order, and ends with d1t_op_on_end (d1t_run calls that one itself with the
+   result of perform). Header names are matched with ASCII case ignored; only retry-after and ratelimit are looked at.
+   */
 D1TDEF void       d1t_op_on_status(d1t_op *op, int32_t status);
 D1TDEF void       d1t_op_on_header(d1t_op *op, const char *name, const char *value);
 /* D1T_OK, or a reason to stop reading (the cap, a callback that stops). */
@@ -910,7 +914,8 @@ typedef struct d1t_columns {
     uint64_t bits[2];
 } d1t_columns;
 
-/* A table made ready for writing: the order in which a row's elements travel (keys first) and what a batch must know. */
+/* A table made ready for writing: the order in which a row's elements travel (keys first) and what a batch must know.
+   */
 typedef struct d1t_shape {
     const d1t_table *table;
     uint8_t  order[128];    /* element -> column number */
@@ -1031,6 +1036,7 @@ typedef struct d1t_plan_step {
     d1t_effect    effect;
     const char   *table;
     const char   *text;     /* "+ column symbols.kind TEXT", or why it is refused and the cure */
+    const char   *line;     /* text and effect, as d1t_plan_print shows it */
     const char   *sql;      /* NULL: refused */
     struct d1t_plan_step *next;
 } d1t_plan_step;
@@ -1060,12 +1066,13 @@ D1TDEF void d1t_plan_free(d1t_plan *plan);
 
 #define D1T_TRANSPORT_VERSION 1u
 
-/* How requests are performed. Needed by the blocking verbs only; a program that drives d1t_next itself leaves it zero. */
+/* How requests are performed. Needed by the blocking verbs only; a program that drives d1t_next itself leaves it zero.
+   */
 typedef struct d1t_transport {
     uint32_t   version;     /* D1T_TRANSPORT_VERSION */
     void      *ctx;
-    /* Performs one request and feeds op; see docs/transports.md. D1T_OK, D1T_ERR_CONNECT and D1T_ERR_TLS (surely nothing
-       arrived), D1T_ERR_TRANSPORT, D1T_ERR_TIMEOUT. */
+    /* Performs one request and feeds op; see docs/transports.md. D1T_OK, D1T_ERR_CONNECT and D1T_ERR_TLS (surely
+       nothing arrived), D1T_ERR_TRANSPORT, D1T_ERR_TIMEOUT. */
     d1t_result (*perform)(void *ctx, d1t_request *req, d1t_op *op);
     uint64_t   (*now_ms)(void *ctx);            /* monotonic */
     void       (*sleep_ms)(void *ctx, uint64_t ms);
@@ -1101,7 +1108,7 @@ typedef struct d1t_event {
 typedef struct d1t_stats {
     uint64_t rows_sent;         /* rows in requests that D1 applied */
     uint64_t rows_upserted, rows_updated, rows_deleted;     /* of these, by verb */
-    uint64_t rows_changed;      /* rows that D1 says it wrote directly (a retry after an unknown outcome may count less) */
+    uint64_t rows_changed; /* rows that D1 says it wrote directly (a retry after an unknown outcome may count less) */
     uint64_t rows_merged;       /* rows that were replaced by a later one before they were sent */
     uint64_t rows_poisoned;
     uint64_t rows_read, rows_written;   /* as billed by D1 */
@@ -1138,7 +1145,7 @@ typedef struct d1t_config {
     uint64_t       seed;                /* of jitter; 0: from the client's address */
     d1t_policy     nan_policy;          /* D1T_REFUSE or D1T_MAKE_NULL */
     d1t_policy     nul_policy;          /* D1T_REFUSE or D1T_STRIP */
-    bool           driven;              /* the program drives d1t_next itself: nothing blocks, a full batch is D1T_FULL */
+    bool driven; /* the program drives d1t_next itself: nothing blocks, a full batch is D1T_FULL */
     bool           isolate;             /* a refused batch: write every row but the refused ones */
     void         (*on_event)(void *ctx, const d1t_event *event);
     void         (*on_poison)(void *ctx, const d1t_error *error, d1t_str key);  /* key: JSON array of the row's key */
@@ -1194,8 +1201,8 @@ typedef struct d1t_client {
     d1t_op        op;
 } d1t_client;
 
-/* Opens: checks and copies the configuration, takes the memory, no I/O. Errors also stay in db->error.
-   D1T_OK, D1T_ERR_CONFIG, D1T_ERR_NOMEM, D1T_ERR_SPACE (error.need bytes would do), D1T_ERR_VERSION, D1T_ERR_UNSUPPORTED. */
+/* Opens: checks and copies the configuration, takes the memory, no I/O. Errors also stay in db->error. D1T_OK,
+   D1T_ERR_CONFIG, D1T_ERR_NOMEM, D1T_ERR_SPACE (error.need bytes would do), D1T_ERR_VERSION, D1T_ERR_UNSUPPORTED. */
 #define d1t_open(db, config) d1t_open_((db), (config), D1T_VERSION_NUM, sizeof(d1t_client))
 D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t version, size_t size);
 
@@ -1204,8 +1211,8 @@ D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t v
 typedef enum d1t_clear_mode { D1T_KEEP_ROWS = 1, D1T_DROP_ROWS = 2 } d1t_clear_mode;
 D1TDEF d1t_result d1t_clear(d1t_client *db, d1t_clear_mode mode);
 
-/* The key of the row that db->error names, as a JSON array; none if unknown. Contains values: do not log it where they do
-   not belong. Valid until the next call. */
+/* The key of the row that db->error names, as a JSON array; none if unknown. Contains values: do not log it where they
+   do not belong. Valid until the next call. */
 D1TDEF d1t_str d1t_error_key(const d1t_client *db);
 /* The server's own words about the last refused request; may contain values. Valid until the next request. */
 D1TDEF d1t_str d1t_server_text(const d1t_client *db);
@@ -1217,9 +1224,9 @@ D1TDEF d1t_str d1t_server_text(const d1t_client *db);
 D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
                              const d1t_statement *epilogue, size_t epilogue_count);
 
-/* Driven form. Each verb that needs the network is a task that its _start begins: D1T_OK, D1T_ERR_BUSY (a task is active),
-   or the standing error. Then call d1t_next until D1T_DONE or D1T_FAIL (db->error). The blocking verbs of >>run are
-   _start and d1t_run. */
+/* Driven form. Each verb that needs the network is a task that its _start begins: D1T_OK, D1T_ERR_BUSY (a task is
+   active), or the standing error. Then call d1t_next until D1T_DONE or D1T_FAIL (db->error). The blocking verbs of
+   >>run are _start and d1t_run. */
 typedef struct d1t_todo {
     d1t_op      *op;        /* SEND, CANCEL */
     d1t_request *request;   /* SEND */
@@ -1250,8 +1257,8 @@ typedef struct d1t_row {
 typedef int (*d1t_on_row)(void *ctx, const d1t_row *row);
 
 /* The tasks of d1t_query, d1t_read and d1t_exec. */
-D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
-                                  void *ctx);
+D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count,
+                                  d1t_on_row on_row, void *ctx);
 D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
                                  size_t count, d1t_on_row on_row, void *ctx);
 D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements, size_t count);
@@ -1271,9 +1278,9 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
 
 /* The blocking verbs. Each is its task run to the end, so that the two forms cannot differ. */
 
-/* Declares the tables that rows are for and, by config.setup, makes D1 have them. May be called again with more tables.
-   D1T_OK, D1T_ERR_ARG (empty list), D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_SCHEMA (db->error.text says what differs and the
-   cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
+/* Declares the tables that rows are for and, by config.setup, makes D1 have them. May be called again with more
+   tables. D1T_OK, D1T_ERR_ARG (empty list), D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_SCHEMA (db->error.text says what
+   differs and the cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
 D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
 
 /* Reads D1 and plans, writing nothing; then applies what was planned if no step is worse than `allow` (else
@@ -1281,13 +1288,12 @@ D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
 
-/* Rows. `values` are one for each column that takes values (not generated, not on-write), in declared order; `keys` one
-   for each key column, in declared order. They are read before the call returns. A later row of the same key replaces or
-   completes a pending one. A full batch is flushed first; with config.driven the answer is D1T_FULL and the row is
-   not taken.
-   D1T_OK, D1T_FULL, D1T_ERR_VALUE, D1T_ERR_UTF8, D1T_ERR_JSON, D1T_ERR_LIMIT (a row or value over a limit),
-   D1T_ERR_STATE (a table that d1t_setup was not given), D1T_ERR_BUSY, D1T_ERR_NOMEM, D1T_ERR_SPACE, and what a flush
-   returns. */
+/* Rows. `values` are one for each column that takes values (not generated, not on-write), in declared order; `keys`
+   one for each key column, in declared order. They are read before the call returns. A later row of the same key
+   replaces or completes a pending one. A full batch is flushed first; with config.driven the answer is D1T_FULL and
+   the row is not taken. D1T_OK, D1T_FULL, D1T_ERR_VALUE, D1T_ERR_UTF8, D1T_ERR_JSON, D1T_ERR_LIMIT (a row or value
+   over a limit), D1T_ERR_STATE (a table that d1t_setup was not given), D1T_ERR_BUSY, D1T_ERR_NOMEM, D1T_ERR_SPACE, and
+   what a flush returns. */
 D1TDEF d1t_result d1t_upsert(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
 /* Only the columns that are not d1t_absent(). A row that does not exist stays missing. */
 D1TDEF d1t_result d1t_update(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
@@ -1311,15 +1317,17 @@ D1TDEF d1t_result d1t_flush(d1t_client *db);
    rounded on D1's side and is D1T_ERR_INEXACT: select CAST(x AS TEXT), or use d1t_read.
    It is retried only before its first row. A statement that writes belongs into d1t_exec.
    D1T_OK, D1T_ERR_SQL, D1T_ERR_VALUE, D1T_ERR_INEXACT, D1T_ERR_CANCELED, D1T_ERR_TOO_BIG, and request errors. */
-D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row, void *ctx);
+D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
+                            void *ctx);
 
 /* Rows of a declared table, every value exact and of its declared kind; all columns in declared order, ordered by key.
    where_sql: NULL, or a condition with parameters; quote names in it with backticks. */
-D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args, size_t count,
-                           d1t_on_row on_row, void *ctx);
+D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
+                           size_t count, d1t_on_row on_row, void *ctx);
 
-/* Your own statements as one atomic batch; pending rows are flushed first. Not idempotent as far as the header knows: it
-   is sent again only if surely nothing of it was applied; else the error's outcome is D1T_UNKNOWN and you have to look. */
+/* Your own statements as one atomic batch; pending rows are flushed first. Not idempotent as far as the header knows:
+   it is sent again only if surely nothing of it was applied; else the error's outcome is D1T_UNKNOWN and you have to
+   look. */
 D1TDEF d1t_result d1t_exec(d1t_client *db, const d1t_statement *statements, size_t count);
 
 /* Flushes (if no error stands), wipes the token, releases everything; error and stats stay readable. Returns the first
@@ -1373,6 +1381,16 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options);
 #define D1T_ASSERT(condition) ((void)0)
 #endif
 #define D1T__PRIVATE static D1T__UNUSED
+/* For functions whose frames would add up in their caller's. */
+#ifndef D1T__NOINLINE
+#if defined(__GNUC__)
+#define D1T__NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define D1T__NOINLINE __declspec(noinline)
+#else
+#define D1T__NOINLINE
+#endif
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -1606,6 +1624,17 @@ D1TDEF void *d1t_arena_take(d1t_arena *a, size_t n) {
 D1TDEF char *d1t_arena_text(d1t_arena *a, d1t_str s) {
     char *p = (char *)d1t_arena_take(a, s.n + 1);
     if (p && s.n) D1T_MEMCPY(p, s.p, s.n);
+    return p;
+}
+
+/* Space for one more element behind `count`, doubling at powers of two. NULL: no memory. */
+D1T__PRIVATE void *d1t__grow(d1t_arena *arena, const void *old, size_t count, size_t size) {
+    void *p;
+    union { const void *in; void *out; } same; /* the list is ours: it was made here */
+    same.in = old;
+    if (count & (count - 1) || (count == 0 && old)) return same.out;
+    p = d1t_arena_take(arena, (count ? count * 2 : 1) * size);
+    if (p && count) D1T_MEMCPY(p, old, count * size);
     return p;
 }
 
@@ -2227,15 +2256,6 @@ static int d1t__compare_fraction(const d1t__decimal *s, const char *p, int64_t z
 }
 
 /* Keeps the big number of d1t__compare out of the stack while d1t__scale10 has its own. */
-#ifndef D1T__NOINLINE
-#if defined(__GNUC__)
-#define D1T__NOINLINE __attribute__((noinline))
-#elif defined(_MSC_VER)
-#define D1T__NOINLINE __declspec(noinline)
-#else
-#define D1T__NOINLINE
-#endif
-#endif
 
 /* Compares s, whose integer part has at most 310 digits, with m * 2^e: below 0, 0 or above 0. */
 D1T__NOINLINE static int d1t__compare(const d1t__decimal *s, uint64_t m, int32_t e)
@@ -2398,7 +2418,8 @@ D1T__PRIVATE void d1t__write_escaped(d1t_writer *w, unsigned char c, uint32_t le
 }
 
 /* Bytes from i that need no escape. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of
-   "determine if a word has a byte less than n / equal to n"); text is mostly plain, so this is most of the time of a row. */
+   "determine if a word has a byte less than n / equal to n"); text is mostly plain, so this is most of the time of a
+   row. */
 D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
     size_t i = 0;
@@ -2968,8 +2989,8 @@ D1T__PRIVATE bool d1t__is_word(char c) {
            (unsigned char)c >= 0x80;
 }
 
-/* The end of white space and comments from i; SIZE_MAX: a comment without an end. (SQLite lets the end of the text close a
-   block comment; D1 refuses a statement that ends in one.) */
+/* The end of white space and comments from i; SIZE_MAX: a comment without an end. (SQLite lets the end of the text
+   close a block comment; D1 refuses a statement that ends in one.) */
 D1T__PRIVATE size_t d1t__sql_skip(d1t_str s, size_t i) {
     for (;;) {
         while (i < s.n && d1t__is_space(s.p[i])) i++;
@@ -3195,8 +3216,8 @@ D1TDEF d1t_value d1t_date(int32_t year, int32_t month, int32_t day) {
 }
 
 D1TDEF d1t_value d1t_time(int32_t hour, int32_t minute, int32_t second, int32_t microsecond) {
-    bool good = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60 && microsecond >= 0 &&
-                microsecond < 1000000;
+    bool good = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60 &&
+                microsecond >= 0 && microsecond < 1000000;
     int64_t seconds = ((int64_t)hour * 60 + minute) * 60 + second;
     return d1t__value_int(D1T_KIND_TIME, good ? seconds * 1000000 + microsecond : D1T__BAD_TIME);
 }
@@ -3393,8 +3414,13 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
         case D1T_REAL: return "REAL";
         case D1T_BLOB: case D1T_VECTOR: return "BLOB";
         case D1T_ANY: return table->flags & D1T_STRICT ? "ANY" : "";
-        case D1T_TEXT: case D1T_JSON: case D1T_UUID: case D1T_DATE: case D1T_TIME: case D1T_TIMESTAMP: case D1T_TIMESTAMPTZ:
-            break;
+        case D1T_TEXT:
+        case D1T_JSON:
+        case D1T_UUID:
+        case D1T_DATE:
+        case D1T_TIME:
+        case D1T_TIMESTAMP:
+        case D1T_TIMESTAMPTZ: break;
     }
     return "TEXT";
 }
@@ -3441,7 +3467,8 @@ D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column 
         (c->generated_sql && !d1t__is_expression(c->generated_sql)) ||
         (c->on_write_sql && !d1t__is_expression(c->on_write_sql)))
         return "an SQL expression is not one whole expression (balanced, no ';', no parameter)";
-    if (c->generated_sql && (c->default_sql || c->on_write_sql)) return "a generated column has no default and no on-write SQL";
+    if (c->generated_sql && (c->default_sql || c->on_write_sql))
+        return "a generated column has no default and no on-write SQL";
     if (c->collation && !d1t__same_name(c->collation, "BINARY") && !d1t__same_name(c->collation, "NOCASE") &&
         !d1t__same_name(c->collation, "RTRIM"))
         return "the collation is not BINARY, NOCASE or RTRIM";
@@ -3478,7 +3505,8 @@ D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits 
         if (fault) return d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, fault);
         keys += (c->flags & D1T_KEY) != 0;
     }
-    if (keys == 0) return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no key column: mark at least one with D1T_KEY");
+    if (keys == 0)
+        return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no key column: mark at least one with D1T_KEY");
     return D1T_OK;
 }
 
@@ -3497,7 +3525,8 @@ D1T__PRIVATE d1t_result d1t__check_list(const d1t_table *t, const char *what, co
 }
 
 D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
-    const char *name_cure = "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_";
+    const char *name_cure =
+        "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_";
     d1t_result result;
     size_t i;
     for (i = 0; i < t->index_count; i++) {
@@ -3527,7 +3556,8 @@ D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limi
     d1t_limits defaults = d1t_limits_default();
     d1t_result result;
     if (!table) return d1t__fail(error, D1T_ERR_ARG, "the table is NULL", NULL, NULL);
-    result = d1t__check_name(error, table, table->name ? table->name : "", "a table name must be 1 to 128 bytes without control "
+    result = d1t__check_name(error, table, table->name ? table->name : "",
+                             "a table name must be 1 to 128 bytes without control "
                              "characters and not start with sqlite_, _cf_ or _d1t_");
     if (result == D1T_OK) result = d1t__check_columns(table, limits ? limits : &defaults, error);
     if (result == D1T_OK) result = d1t__check_rest(table, error);
@@ -3630,8 +3660,8 @@ D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const 
 #ifndef D1T_NO_TABLE_JSON
 
 D1T__PRIVATE const char *d1t__type_word(size_t type) {
-    static const char *const words[] = {"", "integer", "real", "text", "blob", "any", "bool", "json", "uuid", "date", "time",
-                                        "timestamp", "timestamptz", "vector"};
+    static const char *const words[] = {"",     "integer", "real", "text", "blob",      "any",         "bool",
+                                        "json", "uuid",    "date", "time", "timestamp", "timestamptz", "vector"};
     return type < D1T__COUNT(words) ? words[type] : NULL;
 }
 
@@ -3746,17 +3776,6 @@ typedef struct d1t__table_reader {
     size_t       version;
 } d1t__table_reader;
 
-/* Space for one more element behind `count`, doubling at powers of two. NULL: no memory. */
-D1T__PRIVATE void *d1t__grow(d1t_arena *arena, const void *old, size_t count, size_t size) {
-    void *p;
-    union { const void *in; void *out; } same; /* the list is ours: it was made here */
-    same.in = old;
-    if (count & (count - 1) || (count == 0 && old)) return same.out;
-    p = d1t_arena_take(arena, (count ? count * 2 : 1) * size);
-    if (p && count) D1T_MEMCPY(p, old, count * size);
-    return p;
-}
-
 D1T__PRIVATE d1t_result d1t__table_word(d1t__table_reader *r, const char *what, d1t_str word) {
     char copy[32];
     size_t n = word.n < sizeof copy - 1 ? word.n : sizeof copy - 1;
@@ -3779,7 +3798,8 @@ D1T__PRIVATE d1t_result d1t__table_element(d1t__table_reader *r) {
         t->indexes = r->indexes;
         D1T_MEMSET(&r->indexes[t->index_count++], 0, sizeof *r->indexes);
     } else if (d1t__same(r->list, "foreign_keys")) {
-        r->foreign_keys = (d1t_foreign_key *)d1t__grow(r->arena, r->foreign_keys, t->foreign_key_count, sizeof *r->foreign_keys);
+        r->foreign_keys =
+            (d1t_foreign_key *)d1t__grow(r->arena, r->foreign_keys, t->foreign_key_count, sizeof *r->foreign_keys);
         if (!r->foreign_keys) return D1T_ERR_NOMEM;
         t->foreign_keys = r->foreign_keys;
         D1T_MEMSET(&r->foreign_keys[t->foreign_key_count++], 0, sizeof *r->foreign_keys);
@@ -3822,7 +3842,8 @@ D1T__PRIVATE d1t_result d1t__table_text_member(d1t__table_reader *r, const char 
     d1t_table *t = r->table;
     if (d1t__same(r->list, "columns")) return d1t__table_column_member(r, &r->columns[t->column_count - 1], value);
     if (d1t__same(r->list, "indexes") && d1t__same(r->member, "name")) r->indexes[t->index_count - 1].name = value;
-    else if (d1t__same(r->list, "indexes") && d1t__same(r->member, "where")) r->indexes[t->index_count - 1].where_sql = value;
+    else if (d1t__same(r->list, "indexes") && d1t__same(r->member, "where"))
+        r->indexes[t->index_count - 1].where_sql = value;
     else if (d1t__same(r->list, "checks") && d1t__same(r->member, "name")) r->checks[t->check_count - 1].name = value;
     else if (d1t__same(r->list, "checks") && d1t__same(r->member, "sql")) r->checks[t->check_count - 1].sql = value;
     else if (d1t__same(r->list, "foreign_keys")) {
@@ -3988,8 +4009,8 @@ D1TDEF void d1t_request_set_body(d1t_request *req, d1t_body body) {
 
 /* The type name of a value in errors. */
 D1T__PRIVATE const char *d1t__kind_name(d1t_kind kind) {
-    static const char *const names[] = {"absent", "NULL", "bool", "int", "double", "text", "blob", "json", "uuid", "date",
-                                        "time", "timestamp", "timestamptz", "vector"};
+    static const char *const names[] = {"absent", "NULL", "bool", "int",  "double",    "text",        "blob",
+                                        "json",   "uuid", "date", "time", "timestamp", "timestamptz", "vector"};
     return (size_t)kind < D1T__COUNT(names) ? names[kind] : "(no kind)";
 }
 
@@ -4015,7 +4036,11 @@ D1T__PRIVATE const char *d1t__arg_fault(const d1t_value *v) {
         case D1T_KIND_UUID: return v->u.s.n == 16 ? NULL : "a UUID has 16 bytes";
         case D1T_KIND_DATE: case D1T_KIND_TIME: case D1T_KIND_TIMESTAMP: case D1T_KIND_TIMESTAMPTZ:
             return d1t__format_temporal(text, v, false) ? NULL : "it is out of the range of years 0 to 9999";
-        case D1T_KIND_NULL: case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_BLOB: case D1T_KIND_VECTOR: return NULL;
+        case D1T_KIND_NULL:
+        case D1T_KIND_BOOL:
+        case D1T_KIND_INT:
+        case D1T_KIND_BLOB:
+        case D1T_KIND_VECTOR: return NULL;
     }
     return "its kind is not one of d1t_kind";
 }
@@ -4121,7 +4146,8 @@ D1TDEF d1t_result d1t_write_statement_sql(d1t_writer *w, const d1t_statement *s,
     if (!any) return d1t__sql_fault(error, "it is empty");
     if (from < end) d1t_write(w, d1t_bytes(sql.p + from, end - from));
     for (i = 0; i < s->arg_count; i++)
-        if (!(used[i / 64] >> (i % 64) & 1)) return d1t__sql_fault(error, "an argument is never used; D1 would refuse the count");
+        if (!(used[i / 64] >> (i % 64) & 1))
+            return d1t__sql_fault(error, "an argument is never used; D1 would refuse the count");
     return D1T_OK;
 }
 
@@ -4148,7 +4174,8 @@ D1TDEF d1t_result d1t_write_statement(d1t_writer *w, const d1t_statement *s, d1t
 /* ---- >>reply (implementation) --------------------------------------------------------------------------------- */
 
 /* What a level of nesting is. /raw answers
-     {"success":true,"errors":[{"code":1,"message":""}],"result":[{"success":true,"meta":{},"results":{"columns":[],"rows":[[]]}}]} */
+     {"success":true,"errors":[{"code":1,"message":""}],
+      "result":[{"success":true,"meta":{},"results":{"columns":[],"rows":[[]]}}]} */
 enum {
     D1T__AT_OTHER = 0, D1T__AT_ROOT, D1T__AT_ERRORS, D1T__AT_ERROR, D1T__AT_RESULT, D1T__AT_STATEMENT, D1T__AT_META,
     D1T__AT_RESULTS, D1T__AT_COLUMNS, D1T__AT_ROWS, D1T__AT_ROW, D1T__AT_BLOB, D1T__AT_TIMINGS
@@ -4156,18 +4183,59 @@ enum {
 
 /* The member names that matter, by where they stand. */
 enum {
-    D1T__KEY_OTHER = 0, D1T__KEY_SUCCESS, D1T__KEY_ERRORS, D1T__KEY_RESULT, D1T__KEY_CODE, D1T__KEY_MESSAGE, D1T__KEY_META,
-    D1T__KEY_RESULTS, D1T__KEY_COLUMNS, D1T__KEY_ROWS, D1T__KEY_DURATION, D1T__KEY_TIMINGS, D1T__KEY_SQL_DURATION,
-    D1T__KEY_CHANGES, D1T__KEY_LAST_ROW_ID, D1T__KEY_CHANGED_DB, D1T__KEY_SIZE_AFTER, D1T__KEY_ROWS_READ,
-    D1T__KEY_ROWS_WRITTEN, D1T__KEY_SERVED_BY, D1T__KEY_REGION, D1T__KEY_COLO, D1T__KEY_PRIMARY, D1T__KEY_ATTEMPTS,
+    D1T__KEY_OTHER = 0,
+    D1T__KEY_SUCCESS,
+    D1T__KEY_ERRORS,
+    D1T__KEY_RESULT,
+    D1T__KEY_CODE,
+    D1T__KEY_MESSAGE,
+    D1T__KEY_META,
+    D1T__KEY_RESULTS,
+    D1T__KEY_COLUMNS,
+    D1T__KEY_ROWS,
+    D1T__KEY_DURATION,
+    D1T__KEY_TIMINGS,
+    D1T__KEY_SQL_DURATION,
+    D1T__KEY_CHANGES,
+    D1T__KEY_LAST_ROW_ID,
+    D1T__KEY_CHANGED_DB,
+    D1T__KEY_SIZE_AFTER,
+    D1T__KEY_ROWS_READ,
+    D1T__KEY_ROWS_WRITTEN,
+    D1T__KEY_SERVED_BY,
+    D1T__KEY_REGION,
+    D1T__KEY_COLO,
+    D1T__KEY_PRIMARY,
+    D1T__KEY_ATTEMPTS,
     D1T__KEY_ERROR
 };
 
 D1T__PRIVATE uint8_t d1t__reply_key(const char *text) {
-    static const char *const names[] = {"", "success", "errors", "result", "code", "message", "meta", "results", "columns",
-                                        "rows", "duration", "timings", "sql_duration_ms", "changes", "last_row_id",
-                                        "changed_db", "size_after", "rows_read", "rows_written", "served_by",
-                                        "served_by_region", "served_by_colo", "served_by_primary", "total_attempts", "error"};
+    static const char *const names[] = {"",
+                                        "success",
+                                        "errors",
+                                        "result",
+                                        "code",
+                                        "message",
+                                        "meta",
+                                        "results",
+                                        "columns",
+                                        "rows",
+                                        "duration",
+                                        "timings",
+                                        "sql_duration_ms",
+                                        "changes",
+                                        "last_row_id",
+                                        "changed_db",
+                                        "size_after",
+                                        "rows_read",
+                                        "rows_written",
+                                        "served_by",
+                                        "served_by_region",
+                                        "served_by_colo",
+                                        "served_by_primary",
+                                        "total_attempts",
+                                        "error"};
     size_t i;
     for (i = 1; i < D1T__COUNT(names); i++)
         if (d1t__same(names[i], text)) return (uint8_t)i;
@@ -4190,7 +4258,8 @@ D1T__PRIVATE uint8_t d1t__reply_place(uint8_t place, uint8_t key, bool object) {
     return D1T__AT_OTHER;
 }
 
-D1T__PRIVATE d1t_result d1t__reply_emit(d1t_reply *r, d1t_reply_kind kind, d1t_json_kind json, const d1t_json_event *e) {
+D1T__PRIVATE d1t_result d1t__reply_emit(d1t_reply *r, d1t_reply_kind kind, d1t_json_kind json,
+                                        const d1t_json_event *e) {
     d1t_reply_event event;
     D1T_MEMSET(&event, 0, sizeof event);
     event.kind = kind;
@@ -4276,8 +4345,11 @@ D1T__PRIVATE void d1t__reply_sum(d1t_reply *r) {
 
 D1T__PRIVATE d1t_result d1t__reply_begin(d1t_reply *r, const d1t_json_event *e) {
     bool object = e->kind == D1T_JSON_OBJECT;
-    uint8_t parent = e->depth ? (e->depth <= 8 ? r->place[e->depth - 1] : (uint8_t)D1T__AT_OTHER) : (uint8_t)D1T__AT_OTHER;
-    uint8_t place = e->depth ? d1t__reply_place(parent, r->key, object) : object ? (uint8_t)D1T__AT_ROOT : (uint8_t)D1T__AT_OTHER;
+    uint8_t parent =
+        e->depth ? (e->depth <= 8 ? r->place[e->depth - 1] : (uint8_t)D1T__AT_OTHER) : (uint8_t)D1T__AT_OTHER;
+    uint8_t place = e->depth ? d1t__reply_place(parent, r->key, object)
+                    : object ? (uint8_t)D1T__AT_ROOT
+                             : (uint8_t)D1T__AT_OTHER;
     if (e->depth < 8) r->place[e->depth] = place;
     r->key = D1T__KEY_OTHER;
     if (place == D1T__AT_STATEMENT) D1T_MEMSET(&r->meta, 0, sizeof r->meta);
@@ -4470,7 +4542,8 @@ static const d1t__rule d1t__rules[] = {
     {"is overloaded", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
     {"exceeded its memory limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
     {"exceeded its CPU time limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
-    {"exceeded timeout which caused object to be reset", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__RETRY | D1T__SHRINK},
+    {"exceeded timeout which caused object to be reset", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN,
+     D1T__RETRY | D1T__SHRINK},
     {"long-running export", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
     {"Network connection lost", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
     {"client disconnected", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
@@ -4493,8 +4566,7 @@ static const d1t__rule d1t__rules[] = {
     {"", 10001, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY},
     {"", 0, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}, /* a gateway: D1 may still be at work */
     {"", 0, 200, 299, D1T_ERR_PROTOCOL, D1T_UNKNOWN, D1T__RETRY},
-    {"", 0, 0, 0, D1T_ERR_HTTP, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}
-};
+    {"", 0, 0, 0, D1T_ERR_HTTP, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}};
 
 /* How the connection ended, where that decides. */
 static const d1t__rule d1t__transport_rules[] = {
@@ -4518,7 +4590,8 @@ D1TDEF d1t_verdict d1t_classify(d1t_result transport, int32_t http_status, int32
     const size_t count = D1T__COUNT(d1t__rules), transports = D1T__COUNT(d1t__transport_rules);
     size_t i;
     for (i = 0; transport != D1T_OK && i < transports; i++)
-        if (d1t__transport_rules[i].code == transport || i + 1 == transports) return d1t__verdict(&d1t__transport_rules[i]);
+        if (d1t__transport_rules[i].code == transport || i + 1 == transports)
+            return d1t__verdict(&d1t__transport_rules[i]);
     for (i = 0; i + 1 < count; i++) {
         const d1t__rule *r = &d1t__rules[i];
         if (r->message[0] && !d1t__contains(message, r->message)) continue;
@@ -4607,9 +4680,11 @@ D1TDEF void d1t_op_on_header(d1t_op *op, const char *name, const char *value) {
     if (d1t_str_equal_nocase(n, d1t_cstr("retry-after"))) {
         seconds = d1t__header_number(v, "");    /* a date instead of seconds counts as none: then backoff decides */
         if (seconds > 0) op->retry_after_s = seconds > INT32_MAX ? (uint32_t)INT32_MAX : (uint32_t)seconds;
-    } else if (d1t_str_equal_nocase(n, d1t_cstr("ratelimit")) && d1t__header_number(v, ";r=") == 0 && op->exchange->limiter) {
+    } else if (d1t_str_equal_nocase(n, d1t_cstr("ratelimit")) && d1t__header_number(v, ";r=") == 0 &&
+               op->exchange->limiter) {
         seconds = d1t__header_number(v, ";t=");
-        if (seconds > 0 && seconds <= 300) op->exchange->limiter->blocked_until = op->sent_ms + (uint64_t)seconds * 1000u;
+        if (seconds > 0 && seconds <= 300)
+            op->exchange->limiter->blocked_until = op->sent_ms + (uint64_t)seconds * 1000u;
     }
 }
 
@@ -4690,7 +4765,8 @@ D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_
     if (v.lands_late && !op->read_only && op->sent_ms + x->retry.deadline_ms > x->quiet_until)
         x->quiet_until = op->sent_ms + x->retry.deadline_ms;
     if (v.outcome == D1T_UNKNOWN && !op->read_only) op->unknown = true;
-    again = v.retryable && op->attempt < x->retry.attempts && (v.outcome != D1T_UNKNOWN || op->idempotent || op->read_only) &&
+    again = v.retryable && op->attempt < x->retry.attempts &&
+            (v.outcome != D1T_UNKNOWN || op->idempotent || op->read_only) &&
             (!op->may_retry || op->may_retry(op->ctx)) && d1t__op_pay(op, v.code == D1T_ERR_TIMEOUT);
     if (again) {
         op->wake_ms = now_ms + d1t__op_backoff(op);
@@ -4735,7 +4811,8 @@ D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table) {
         if (table->columns[i].flags & D1T_KEY) s->order[s->keys++] = (uint8_t)i;
     s->elements = s->keys;
     for (i = 0; i < table->column_count; i++)
-        if (!(table->columns[i].flags & D1T_KEY) && d1t__takes_value(&table->columns[i])) s->order[s->elements++] = (uint8_t)i;
+        if (!(table->columns[i].flags & D1T_KEY) && d1t__takes_value(&table->columns[i]))
+            s->order[s->elements++] = (uint8_t)i;
     for (i = 0; i < table->index_count; i++)
         if (table->indexes[i].flags & D1T_UNIQUE) s->has_unique = true;
     return D1T_OK;
@@ -4797,8 +4874,8 @@ D1T__PRIVATE void d1t__write_big(d1t_writer *w, const d1t_column *c, uint32_t *n
     d1t_write_text(w, ") AS BLOB)");
 }
 
-/* A column of the guard. The comparison of IS NOT uses the column's collation and numeric equality: a change of case, of
-   trailing blanks or of type would be missed. */
+/* A column of the guard. The comparison of IS NOT uses the column's collation and numeric equality: a change of case,
+   of trailing blanks or of type would be missed. */
 D1T__PRIVATE void d1t__write_guarded(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *prefix) {
     bool collated = c->collation && !d1t__same_name(c->collation, "BINARY");
     d1t_write_text(w, prefix);
@@ -4937,8 +5014,8 @@ D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_
     d1t__write_guard(w, d, "excluded.");
 }
 
-/* An INSERT ... ON CONFLICT of some columns would trip over NOT NULL and CHECK of those left out. The new values are named
-   in a second CTE, so that SET and the guard can both refer to them. */
+/* An INSERT ... ON CONFLICT of some columns would trip over NOT NULL and CHECK of those left out. The new values are
+   named in a second CTE, so that SET and the guard can both refer to them. */
 D1T__PRIVATE void d1t__write_update(d1t_writer *w, const d1t_write_desc *d, d1t_columns big) {
     const d1t_shape *s = d->shape;
     const d1t_table *t = s->table;
@@ -5003,7 +5080,8 @@ D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns
     else d1t__write_delete(w, desc);
 }
 
-/* The column of a unique index that can be given a value out of the way: nullable, or of a type that has a random one. */
+/* The column of a unique index that can be given a value out of the way: nullable, or of a type that has a random one.
+   */
 D1T__PRIVATE const d1t_column *d1t__park_column(const d1t_table *t, const d1t_index *index) {
     const d1t_column *found = NULL;
     size_t i;
@@ -5072,7 +5150,8 @@ D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t
 
 /* ---- >>batch (implementation) --------------------------------------------------------------------------------- */
 
-/* Before each row's text. The text is a JSON array, keys first, escaped for its place inside a JSON string of the body. */
+/* Before each row's text. The text is a JSON array, keys first, escaped for its place inside a JSON string of the
+   body. */
 typedef struct d1t__row {
     uint32_t size;      /* of the text */
     uint32_t key;       /* bytes of the text up to the end of the last key element */
@@ -5230,7 +5309,8 @@ D1T__PRIVATE void d1t__encode_double(const d1t_batch *b, d1t_writer *w, double d
 #endif
 }
 
-D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v, d1t__cell *cell) {
+D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v,
+                                     d1t__cell *cell) {
     int64_t i = v->u.i;
     bool integer = v->kind == D1T_KIND_INT || v->kind == D1T_KIND_BOOL;
 #ifndef D1T_NO_FLOAT
@@ -5242,7 +5322,9 @@ D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1
     }
     if (v->kind == D1T_KIND_DOUBLE && (c->type == D1T_INTEGER || c->type == D1T_BOOL)) {
         integer = d1t__integral(v->u.d, &i);
-        if (!integer) d1t__cell_fault(cell, D1T_ERR_VALUE, "the double has no integer value; declare the column REAL or round it");
+        if (!integer)
+            d1t__cell_fault(cell, D1T_ERR_VALUE,
+                            "the double has no integer value; declare the column REAL or round it");
         if (!integer) return;
     }
 #endif
@@ -5321,7 +5403,8 @@ D1T__PRIVATE d1t__cell d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_
         return cell;
     }
     if (v->kind == D1T_KIND_ABSENT) {
-        d1t__cell_fault(&cell, D1T_ERR_VALUE, "the value is absent; only d1t_update may leave columns out, and never a key");
+        d1t__cell_fault(&cell, D1T_ERR_VALUE,
+                        "the value is absent; only d1t_update may leave columns out, and never a key");
         return cell;
     }
     if ((uint32_t)v->kind > 31 || !(d1t__kinds_of(c->type) >> (uint32_t)v->kind & 1u)) {
@@ -5421,8 +5504,8 @@ D1T__PRIVATE int d1t__key_char(const char **p) {
     return (*p = s + 3), values[i];
 }
 
-/* Orders two string elements as SQLite's BINARY does. Equal bytes are skipped first; an escape that may have been cut by
-   that is read again from the start of the strings. */
+/* Orders two string elements as SQLite's BINARY does. Equal bytes are skipped first; an escape that may have been cut
+   by that is read again from the start of the strings. */
 D1T__PRIVATE int d1t__compare_text(const char **a, const char **b, const char *end_a, const char *end_b) {
     const char *p = *a + 2, *q = *b + 2, *from = p;
     size_t n = 0, room = (size_t)(end_a - p) < (size_t)(end_b - q) ? (size_t)(end_a - p) : (size_t)(end_b - q), back;
@@ -5475,7 +5558,8 @@ D1T__PRIVATE int d1t__compare_rows(const d1t_batch *b, uint32_t x, uint32_t y) {
         d1t_type type = s->table->columns[s->order[e]].type;
         p++;    /* '[' or ',' */
         q++;
-        c = type == D1T_INTEGER || type == D1T_BOOL ? d1t__compare_int(&p, &q) : d1t__compare_text(&p, &q, end_p, end_q);
+        c = type == D1T_INTEGER || type == D1T_BOOL ? d1t__compare_int(&p, &q)
+                                                    : d1t__compare_text(&p, &q, end_p, end_q);
     }
     return c;
 }
@@ -5494,7 +5578,8 @@ D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scrat
             middle = d1t__run_end(b, from, i, n);
             end = middle < n ? d1t__run_end(b, from, middle, n) : n;
             for (j = middle; i < middle || j < end; )
-                to[k++] = j == end || (i < middle && d1t__compare_rows(b, from[i], from[j]) <= 0) ? from[i++] : from[j++];
+                to[k++] =
+                    j == end || (i < middle && d1t__compare_rows(b, from[i], from[j]) <= 0) ? from[i++] : from[j++];
         }
         swap = from;
         from = to;
@@ -5523,7 +5608,7 @@ D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
     for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
         if (!d1t__row_at(b, at).dead) order[n++] = (uint32_t)at;
     if (n) d1t__sort(b, order, d1t__slots(b), n);
-    if (n < b->live && n) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order);  /* ends where the slots begin */
+    if (n < b->live && n) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order); /* ends where the slots begin */
     b->ordered = n;
 }
 
@@ -5535,13 +5620,14 @@ D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
 #define D1T__ROWS_CLOSE "]\"]},{\"sql\":\"SELECT changes()\"}"
 
 /* The group of a statement; max_groups: no room for another one. */
-D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_desc *d) {
+D1T__NOINLINE D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_desc *d) {
     d1t_writer w;
     uint32_t g;
     for (g = 0; g < b->groups; g++) {
         const d1t_write_desc *have = &b->group[g];
-        if (have->shape == d->shape && have->kind == d->kind && have->condition == d->condition && have->equals == d->equals &&
-            have->columns.bits[0] == d->columns.bits[0] && have->columns.bits[1] == d->columns.bits[1])
+        if (have->shape == d->shape && have->kind == d->kind && have->condition == d->condition &&
+            have->equals == d->equals && have->columns.bits[0] == d->columns.bits[0] &&
+            have->columns.bits[1] == d->columns.bits[1])
             return g;
     }
     if (b->groups == b->max_groups) return b->max_groups;
@@ -5586,7 +5672,8 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
 }
 
 /* Writes a whole row; *key gets the bytes up to the end of the key. Columns in `big` become null: they travel apart. */
-D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a, d1t_columns big, uint32_t *key) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a, d1t_columns big,
+                                        uint32_t *key) {
     const d1t_shape *s = a->desc.shape;
     d1t_value null = d1t_null();
     uint64_t stored = 2;
@@ -5601,7 +5688,8 @@ D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const
             continue;
         }
         cell = d1t__encode(b, w, &s->table->columns[column], d1t__value_of(a, column));
-        if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, d1t__value_of(a, column));
+        if (cell.fault)
+            return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, d1t__value_of(a, column));
         stored += cell.stored;
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
@@ -5700,7 +5788,7 @@ D1T__PRIVATE int d1t__meets(const d1t_write_desc *pending, const d1t_write_desc 
 }
 
 /* Puts the merged row behind the newer one's text and moves it into its place. D1T_FULL: no room. */
-D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *row, size_t pending) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *row, size_t pending) {
     char *text = b->p + b->n + sizeof *row;
     d1t__row old = d1t__row_at(b, pending);
     d1t_write_desc merged = b->group[old.group];
@@ -5722,7 +5810,7 @@ D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *row, size_t pend
 }
 
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
-D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
     d1t__row row = {0, 0, 0, 0, 0};
     d1t_writer w;
     size_t used = b->n + sizeof row + d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), pending = 0;
@@ -5751,7 +5839,8 @@ D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t
     return D1T_OK;
 }
 
-/* ---- a row too wide for the block or for one parameter: it travels alone, its big values as parameters of their own */
+/* ---- a row too wide for the block or for one parameter: it travels alone, its big values as parameters of their own
+   */
 
 #define D1T__BIG_VALUE 20000u   /* encoded; smaller ones stay in the row: at most 100 of them, 2,000,000 bytes */
 
@@ -5793,7 +5882,9 @@ D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d
         const d1t_value *v;
         if (!d1t__carries(&a->desc, e) || c->type == D1T_ANY) continue;
         v = d1t__value_of(a, s->order[e]);
-        if (v->kind != D1T_KIND_TEXT && v->kind != D1T_KIND_JSON && v->kind != D1T_KIND_BLOB && v->kind != D1T_KIND_VECTOR) continue;
+        if (v->kind != D1T_KIND_TEXT && v->kind != D1T_KIND_JSON && v->kind != D1T_KIND_BLOB &&
+            v->kind != D1T_KIND_VECTOR)
+            continue;
         d1t_writer_counting(&w);
         (void)d1t__encode(b, &w, c, v);
         if (w.total <= D1T__BIG_VALUE) continue;
@@ -5804,7 +5895,7 @@ D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d
 }
 
 /* The parameters of the wide row, as they stand in the body: "[[...]]","...","..." */
-D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
     d1t_writer w, check;
     d1t_columns big = d1t__no_columns();
     uint32_t key = 0, parameters = d1t__wide_columns(b, a, &big), group = d1t__group_of(b, &a->desc);
@@ -5815,7 +5906,8 @@ D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
     result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key);    /* every value is checked, and the row's size */
     if (result != D1T_OK) return result;
     if (parameters > b->limits->parameters)
-        return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its long values need more parameters than D1 allows (limit parameters)", NULL);
+        return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
+                              "its long values need more parameters than D1 allows (limit parameters)", NULL);
     d1t_buffer_init(&b->wide, b->allocator, SIZE_MAX / 4);
     result = d1t_buffer_reserve(&b->wide, (size_t)check.total + 16u * parameters + 64);
     d1t_writer_growing(&w, &b->wide);
@@ -5827,7 +5919,8 @@ D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
         d1t_write_text(&w, "]\"");
     }
     if (result == D1T_OK && w.total > b->limits->parameter)
-        result = d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its shorter values do not fit one parameter (limit parameter)", NULL);
+        result = d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
+                                "its shorter values do not fit one parameter (limit parameter)", NULL);
     for (column = 0; column < a->desc.shape->table->column_count && result == D1T_OK; column++)
         if (d1t__has(big, column)) result = d1t__wide_value(b, &w, a, column);
     if (result == D1T_OK) result = w.error;
@@ -5941,7 +6034,8 @@ D1T__PRIVATE void d1t__send_body(struct d1t__send *s) {
 /* Skips stages that have nothing to write. */
 D1T__PRIVATE void d1t__send_settle(struct d1t__send *s) {
     if (s->stage == D1T__PART_PROLOGUE && s->index == s->prologue_count) d1t__send_body(s);
-    if (s->stage == D1T__PART_EPILOGUE && s->index == s->epilogue_count) s->stage = s->probe ? D1T__PART_PROBE : D1T__PART_CLOSE;
+    if (s->stage == D1T__PART_EPILOGUE && s->index == s->epilogue_count)
+        s->stage = s->probe ? D1T__PART_PROBE : D1T__PART_CLOSE;
 }
 
 D1T__PRIVATE void d1t__send_rewind(void *ctx) {
@@ -6029,7 +6123,8 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
         case D1T__PART_EPILOGUE: d1t__send_statement(s, w, &s->epilogue[s->index]); break;
         case D1T__PART_PARK:
             d1t__send_head(s, w);
-            (void)d1t_write_park_sql(w, d1t__send_group(s, s->run), &d1t__send_group(s, s->run)->shape->table->indexes[s->index]);
+            (void)d1t_write_park_sql(w, d1t__send_group(s, s->run),
+                                     &d1t__send_group(s, s->run)->shape->table->indexes[s->index]);
             w->level = 0;
             d1t_write_text(w, D1T__ROWS_OPEN);
             break;
@@ -6105,7 +6200,8 @@ D1TDEF const char *d1t_schema_sql(void) {
            "FROM pragma_table_xinfo(m.name) c)),"
            "'indexes',json((SELECT json_group_array(json_array(i.name,i.`unique`,i.partial,"
            "(SELECT s.sql FROM sqlite_schema s WHERE s.type='index' AND s.name=i.name),"
-           "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) FROM pragma_index_list(m.name) i)),"
+           "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) "
+           "FROM pragma_index_list(m.name) i)),"
            "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) AS t "
            "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' AND l.type='table' "
            "WHERE m.type='table' AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
@@ -6238,22 +6334,6 @@ D1TDEF const d1t_schema_table *d1t_schema_find(const d1t_schema *schema, const c
 
 /* ---- >>plan (implementation) ---------------------------------------------------------------------------------- */
 
-D1T__PRIVATE d1t_plan_step *d1t__plan_add(d1t_plan *plan, d1t_step_kind kind, const char *table, const char *text,
-                                          const char *sql) {
-    d1t_plan_step *step = (d1t_plan_step *)d1t_arena_take(&plan->arena, sizeof *step);
-    if (!step || !text || (kind != D1T_REFUSED && !sql)) return NULL;
-    step->kind = kind;
-    step->table = table;
-    step->text = text;
-    step->sql = sql;
-    if (plan->last) plan->last->next = step;
-    else plan->steps = step;
-    plan->last = step;
-    plan->step_count++;
-    plan->refused += kind == D1T_REFUSED;
-    return step;
-}
-
 /* A text put together in the arena. */
 D1T__PRIVATE const char *d1t__plan_text(d1t_plan *plan, const char *const *parts, size_t count) {
     size_t i, n = 0, at = 0, k;
@@ -6266,6 +6346,32 @@ D1T__PRIVATE const char *d1t__plan_text(d1t_plan *plan, const char *const *parts
         at += k;
     }
     return text;
+}
+
+/* Adds a step; NULL: no memory. A refused one has no SQL. */
+D1T__PRIVATE d1t_plan_step *d1t__plan_add(d1t_plan *plan, d1t_step_kind kind, const char *table, const char *text,
+                                          const char *sql) {
+    static const char blanks[] = "                                                ";
+    d1t_plan_step *step = (d1t_plan_step *)d1t_arena_take(&plan->arena, sizeof *step);
+    const char *parts[3];
+    size_t n;
+    if (!step || !text || (kind != D1T_REFUSED && !sql)) return NULL;
+    n = d1t__strlen(text);
+    parts[0] = text;
+    parts[1] = blanks + (n < sizeof blanks - 1 ? n : sizeof blanks - 1);
+    parts[2] = "  none";
+    step->kind = kind;
+    step->table = table;
+    step->text = text;
+    step->sql = sql;
+    step->line = kind == D1T_REFUSED ? text : d1t__plan_text(plan, parts, 3);
+    if (!step->line) return NULL;
+    if (plan->last) plan->last->next = step;
+    else plan->steps = step;
+    plan->last = step;
+    plan->step_count++;
+    plan->refused += kind == D1T_REFUSED;
+    return step;
 }
 
 /* What d1t__plan_sql writes. */
@@ -6288,7 +6394,8 @@ D1T__PRIVATE void d1t__write_ddl(d1t_writer *w, const d1t__ddl *ddl) {
     }
 }
 
-D1T__PRIVATE const char *d1t__plan_sql(d1t_plan *plan, const d1t_table *table, const d1t_column *column, const d1t_index *index) {
+D1T__PRIVATE const char *d1t__plan_sql(d1t_plan *plan, const d1t_table *table, const d1t_column *column,
+                                       const d1t_index *index) {
     d1t__ddl ddl;
     d1t_writer w;
     char *text;
@@ -6312,7 +6419,8 @@ D1T__PRIVATE d1t_result d1t__plan_refuse(d1t_plan *plan, const d1t_table *t, con
     parts[2] = name;
     parts[3] = ": ";
     parts[4] = difference;
-    parts[5] = "; this version only creates tables and indexes and adds columns: change it by hand, or declare what is there";
+    parts[5] =
+        "; this version only creates tables and indexes and adds columns: change it by hand, or declare what is there";
     return d1t__plan_add(plan, D1T_REFUSED, t->name, d1t__plan_text(plan, parts, 6), NULL) ? D1T_OK : D1T_ERR_NOMEM;
 }
 
@@ -6322,8 +6430,10 @@ D1T__PRIVATE d1t_result d1t__plan_create_index(d1t_plan *plan, const d1t_table *
     parts[1] = x->name;
     parts[2] = " on ";
     parts[3] = t->name;
-    return d1t__plan_add(plan, D1T_CREATE_INDEX, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, NULL, x)) ?
-        D1T_OK : D1T_ERR_NOMEM;
+    return d1t__plan_add(plan, D1T_CREATE_INDEX, t->name, d1t__plan_text(plan, parts, 4),
+                         d1t__plan_sql(plan, t, NULL, x))
+               ? D1T_OK
+               : D1T_ERR_NOMEM;
 }
 
 D1T__PRIVATE d1t_result d1t__plan_create(d1t_plan *plan, const d1t_table *t) {
@@ -6332,7 +6442,8 @@ D1T__PRIVATE d1t_result d1t__plan_create(d1t_plan *plan, const d1t_table *t) {
     size_t i;
     parts[0] = "+ table ";
     parts[1] = t->name;
-    if (!d1t__plan_add(plan, D1T_CREATE_TABLE, t->name, d1t__plan_text(plan, parts, 2), d1t__plan_sql(plan, t, NULL, NULL)))
+    if (!d1t__plan_add(plan, D1T_CREATE_TABLE, t->name, d1t__plan_text(plan, parts, 2),
+                       d1t__plan_sql(plan, t, NULL, NULL)))
         return D1T_ERR_NOMEM;
     for (i = 0; i < t->index_count && result == D1T_OK; i++) result = d1t__plan_create_index(plan, t, &t->indexes[i]);
     return result;
@@ -6344,28 +6455,35 @@ D1T__PRIVATE bool d1t__is_literal(const char *sql) {
     size_t pos = 0;
     d1t_sql_token t = d1t_sql_next(s, &pos);
     if (t.kind == D1T_SQL_SYMBOL && (t.text.p[0] == '-' || t.text.p[0] == '+')) t = d1t_sql_next(s, &pos);
-    if (t.kind == D1T_SQL_WORD && !d1t__begins(t.text, "current_") && t.text.n <= 5) t.kind = D1T_SQL_NUMBER; /* NULL, TRUE */
+    if (t.kind == D1T_SQL_WORD && !d1t__begins(t.text, "current_") && t.text.n <= 5)
+        t.kind = D1T_SQL_NUMBER; /* NULL, TRUE */
     if (t.kind != D1T_SQL_NUMBER && t.kind != D1T_SQL_STRING) return false;
     return d1t_sql_next(s, &pos).kind == D1T_SQL_END;
 }
 
-D1T__PRIVATE d1t_result d1t__plan_add_column(d1t_plan *plan, const d1t_table *t, const d1t_column *c, const char *full) {
+D1T__PRIVATE d1t_result d1t__plan_add_column(d1t_plan *plan, const d1t_table *t, const d1t_column *c,
+                                             const char *full) {
     const char *parts[4], *why = NULL;
     if (c->flags & D1T_KEY) why = "it is missing in D1 and part of the key";
-    else if (c->generated_sql && (c->flags & D1T_STORED)) why = "it is missing in D1, and a STORED column cannot be added";
-    else if (c->default_sql && !d1t__is_literal(c->default_sql)) why = "it is missing in D1, and its default is not a literal";
-    else if (d1t__not_null(c) && !c->default_sql && !c->generated_sql) why = "it is missing in D1 and NOT NULL without a default";
+    else if (c->generated_sql && (c->flags & D1T_STORED))
+        why = "it is missing in D1, and a STORED column cannot be added";
+    else if (c->default_sql && !d1t__is_literal(c->default_sql))
+        why = "it is missing in D1, and its default is not a literal";
+    else if (d1t__not_null(c) && !c->default_sql && !c->generated_sql)
+        why = "it is missing in D1 and NOT NULL without a default";
     if (why) return d1t__plan_refuse(plan, t, "column ", full, why);
     parts[0] = "+ column ";
     parts[1] = full;
     parts[2] = " ";
     parts[3] = d1t_sql_type(t, c);
-    return d1t__plan_add(plan, D1T_ADD_COLUMN, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, c, NULL)) ?
-        D1T_OK : D1T_ERR_NOMEM;
+    return d1t__plan_add(plan, D1T_ADD_COLUMN, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, c, NULL))
+               ? D1T_OK
+               : D1T_ERR_NOMEM;
 }
 
 /* What differs between a declared column and the real one; NULL: nothing. `key` is its position in the declared key. */
-D1T__PRIVATE const char *d1t__column_differs(const d1t_table *t, const d1t_column *c, const d1t_schema_column *have, uint32_t key) {
+D1T__PRIVATE const char *d1t__column_differs(const d1t_table *t, const d1t_column *c, const d1t_schema_column *have,
+                                             uint32_t key) {
     bool had = have->default_sql != NULL, wants = c->default_sql != NULL;
     if (!d1t__same_name(have->type ? have->type : "", d1t_sql_type(t, c))) return "its type in D1 differs";
     if (have->key != key) return "its place in the primary key differs";
@@ -6408,9 +6526,11 @@ D1T__PRIVATE d1t_result d1t__plan_columns(d1t_plan *plan, const d1t_table *t, co
         parts[2] = real->name;
         full = d1t__plan_text(plan, parts, 3);
         if (!full) return D1T_ERR_NOMEM;
-        if (real->key) result = d1t__plan_refuse(plan, t, "column ", full, "it is part of the key in D1 and not declared");
+        if (real->key)
+            result = d1t__plan_refuse(plan, t, "column ", full, "it is part of the key in D1 and not declared");
         else if (real->not_null && !real->default_sql)
-            result = d1t__plan_refuse(plan, t, "column ", full, "it is NOT NULL without a default in D1 and not declared");
+            result =
+                d1t__plan_refuse(plan, t, "column ", full, "it is NOT NULL without a default in D1 and not declared");
     }
     return result;
 }
@@ -6481,22 +6601,8 @@ D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const 
 }
 
 D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx) {
-    static const char *const effects[] = {"none", "lossy", "destructive"};
-    char line[D1T_ERROR_TEXT];
     const d1t_plan_step *step;
-    d1t_writer w;
-    size_t n, room;
-    for (step = plan->steps; step; step = step->next) {
-        d1t_writer_fixed(&w, line, sizeof line - 1);
-        room = sizeof line - 16;
-        n = d1t__strlen(step->text);
-        d1t_write(&w, d1t_bytes(step->text, n < room ? n : room));
-        while (step->kind != D1T_REFUSED && w.n < 50) d1t_write_text(&w, " ");
-        if (step->kind != D1T_REFUSED) d1t_write_text(&w, "  ");
-        if (step->kind != D1T_REFUSED) d1t_write_text(&w, effects[step->effect]);
-        line[w.n] = 0;
-        put_line(ctx, line);
-    }
+    for (step = plan->steps; step; step = step->next) put_line(ctx, step->line);
 }
 
 D1TDEF void d1t_plan_free(d1t_plan *plan) {
@@ -6525,8 +6631,10 @@ D1T__PRIVATE void d1t__free_job(d1t_client *db);
 D1T__PRIVATE void d1t__job_begin(d1t_client *db);
 D1T__PRIVATE void d1t__job_settled(d1t_client *db);
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i);
+#ifndef D1T_NO_PROBE
 D1T__PRIVATE void d1t__probe(d1t_client *db);
 D1T__PRIVATE void d1t__probe_settled(d1t_client *db);
+#endif
 
 D1T__PRIVATE d1t_result d1t__error(d1t_client *db, d1t_result code, const char *a, const char *b, const char *c) {
     return d1t__fail(&db->error, code, a, b, c);
@@ -6551,8 +6659,8 @@ D1T__PRIVATE void d1t__emit(d1t_client *db, const d1t_event *event) {
 /* ---- opening */
 
 D1T__PRIVATE bool d1t__url_char(char c) {
-    return d1t__is_word(c) ? (unsigned char)c < 0x80 && c != '$' : c == '-' || c == '.' || c == ':' || c == '/' || c == '[' ||
-           c == ']' || c == '~';
+    return d1t__is_word(c) ? (unsigned char)c < 0x80 && c != '$'
+                           : c == '-' || c == '.' || c == ':' || c == '/' || c == '[' || c == ']' || c == '~';
 }
 
 D1T__PRIVATE bool d1t__is_loopback(d1t_str host) {
@@ -6568,7 +6676,8 @@ D1T__PRIVATE const char *d1t__url_fault(d1t_str url) {
     host = d1t__begins(url, "https://") ? 8 : d1t__begins(url, "http://") ? 7 : 0;
     if (!host) return "it must begin with https:// (or http:// to this machine)";
     if (url.n == host || url.p[host] == '/' || url.p[host] == ':') return "it has no host";
-    if (host == 7 && !d1t__is_loopback(d1t_bytes(url.p + host, url.n - host))) return "http:// is only for this machine; use https://";
+    if (host == 7 && !d1t__is_loopback(d1t_bytes(url.p + host, url.n - host)))
+        return "http:// is only for this machine; use https://";
     return NULL;
 }
 
@@ -6581,7 +6690,9 @@ D1T__PRIVATE bool d1t__id_good(const char *id) {
 }
 
 D1T__PRIVATE void d1t__write_url(d1t_writer *w, const d1t_config *c) {
-    d1t_str base = d1t_cstr(c->database_url ? c->database_url : c->base_url ? c->base_url : "https://api.cloudflare.com/client/v4");
+    d1t_str base = d1t_cstr(c->database_url ? c->database_url
+                            : c->base_url   ? c->base_url
+                                            : "https://api.cloudflare.com/client/v4");
     while (base.n && base.p[base.n - 1] == '/') base.n--;
     d1t_write(w, base);
     if (!c->database_url) {
@@ -6598,18 +6709,26 @@ D1T__PRIVATE d1t_result d1t__check_config(d1t_client *db, const d1t_config *c) {
     const char *fault;
     size_t i;
     if (!c->database_url && (!c->account || !c->account[0] || !c->database || !c->database[0]))
-        return d1t__error(db, D1T_ERR_CONFIG, "configuration: account or database is missing; set CLOUDFLARE_ACCOUNT_ID and "
-                          "CLOUDFLARE_DATABASE_ID, or config.account and config.database", NULL, NULL);
-    if (!c->database_url && (!d1t__id_good(c->account) || !d1t__id_good(c->database)))
-        return d1t__error(db, D1T_ERR_CONFIG, "configuration: account or database has a character that does not belong into an id",
+        return d1t__error(db, D1T_ERR_CONFIG,
+                          "configuration: account or database is missing; set CLOUDFLARE_ACCOUNT_ID and "
+                          "CLOUDFLARE_DATABASE_ID, or config.account and config.database",
                           NULL, NULL);
-    fault = d1t__url_fault(d1t_cstr(c->database_url ? c->database_url : c->base_url ? c->base_url : "https://api.cloudflare.com"));
+    if (!c->database_url && (!d1t__id_good(c->account) || !d1t__id_good(c->database)))
+        return d1t__error(db, D1T_ERR_CONFIG,
+                          "configuration: account or database has a character that does not belong into an id", NULL,
+                          NULL);
+    fault = d1t__url_fault(d1t_cstr(c->database_url ? c->database_url
+                                    : c->base_url   ? c->base_url
+                                                    : "https://api.cloudflare.com"));
     if (fault) return d1t__error(db, D1T_ERR_CONFIG, "configuration: the base URL is malformed: ", fault, NULL);
     if (token.n == 0)
-        return d1t__error(db, D1T_ERR_CONFIG, "configuration: the API token is missing; set CLOUDFLARE_API_TOKEN or config.token", NULL, NULL);
+        return d1t__error(db, D1T_ERR_CONFIG,
+                          "configuration: the API token is missing; set CLOUDFLARE_API_TOKEN or config.token", NULL,
+                          NULL);
     for (i = 0; i < token.n; i++)
         if (token.p[i] < 0x21 || token.p[i] > 0x7E)
-            return d1t__error(db, D1T_ERR_CONFIG, "configuration: the API token has a blank or a control character in it", NULL, NULL);
+            return d1t__error(db, D1T_ERR_CONFIG,
+                              "configuration: the API token has a blank or a control character in it", NULL, NULL);
     return D1T_OK;
 }
 
@@ -6649,7 +6768,10 @@ D1T__PRIVATE void d1t__take_exchange(d1t_client *db, const d1t_config *c) {
 
 /* The one piece that holds strings and groups. */
 D1T__PRIVATE d1t_result d1t__take_base(d1t_client *db, const d1t_config *c) {
-    size_t groups = c->max_groups ? c->max_groups : c->memory && c->memory_size < 65536 ? 4 : 32, at, token = d1t__strlen(c->token);
+    size_t groups = c->max_groups                         ? c->max_groups
+                    : c->memory && c->memory_size < 65536 ? 4
+                                                          : 32,
+           at, token = d1t__strlen(c->token);
     d1t_writer w;
     d1t_writer_counting(&w);
     d1t__write_url(&w, c);
@@ -6743,12 +6865,14 @@ D1T__PRIVATE void d1t__name_column(d1t_client *db, d1t_str message, size_t from)
     for (i = 0; i < db->table_count; i++) {
         const d1t_table *t = db->shapes[i].table;
         size_t n = d1t__strlen(t->name), m;
-        if (message.n - from <= n || !d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(t->name)) || message.p[from + n] != '.')
+        if (message.n - from <= n || !d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(t->name)) ||
+            message.p[from + n] != '.')
             continue;
         db->error.table = t->name;
         for (k = 0; k < t->column_count; k++) {
             m = d1t__strlen(t->columns[k].name);
-            if (message.n - from - n - 1 < m || !d1t_str_equal(d1t_bytes(message.p + from + n + 1, m), d1t_cstr(t->columns[k].name)))
+            if (message.n - from - n - 1 < m ||
+                !d1t_str_equal(d1t_bytes(message.p + from + n + 1, m), d1t_cstr(t->columns[k].name)))
                 continue;
             if (from + n + 1 + m < message.n && d1t__is_word(message.p[from + n + 1 + m])) continue;
             db->error.column = t->columns[k].name;
@@ -6756,13 +6880,27 @@ D1T__PRIVATE void d1t__name_column(d1t_client *db, d1t_str message, size_t from)
     }
 }
 
-/* What is recognised in the server's words. They may hold values, so only fixed phrases and declared names are taken over. */
+/* What is recognised in the server's words. They may hold values, so only fixed phrases and declared names are taken
+   over. */
 D1T__PRIVATE void d1t__say_shape(d1t_client *db, d1t_str message) {
-    static const char *const phrases[] = {"UNIQUE constraint failed: ", "NOT NULL constraint failed: ", "FOREIGN KEY constraint failed",
-        "CHECK constraint failed", "no such table", "no such column", "syntax error", "incomplete input", "not authorized",
-        "too many SQL variables", "Wrong number of parameter bindings", "statement too long", "string or blob too big",
-        "datatype mismatch", "cannot store", "too many levels of trigger recursion", "triggers nested too deep",
-        "ON CONFLICT clause does not match"};
+    static const char *const phrases[] = {"UNIQUE constraint failed: ",
+                                          "NOT NULL constraint failed: ",
+                                          "FOREIGN KEY constraint failed",
+                                          "CHECK constraint failed",
+                                          "no such table",
+                                          "no such column",
+                                          "syntax error",
+                                          "incomplete input",
+                                          "not authorized",
+                                          "too many SQL variables",
+                                          "Wrong number of parameter bindings",
+                                          "statement too long",
+                                          "string or blob too big",
+                                          "datatype mismatch",
+                                          "cannot store",
+                                          "too many levels of trigger recursion",
+                                          "triggers nested too deep",
+                                          "ON CONFLICT clause does not match"};
     size_t i, at;
     for (i = 0; i < D1T__COUNT(phrases); i++) {
         at = d1t__find(message, phrases[i]);
@@ -6792,7 +6930,8 @@ D1T__PRIVATE d1t_result d1t__op_error(d1t_client *db) {
     if (op->reply.d1_code) d1t__say(e, ", D1 code ", NULL, NULL), d1t__say_number(e, (uint64_t)op->reply.d1_code);
     if (op->http_status) d1t__say(e, ")", NULL, NULL);
     if (!op->http_status && op->transport_code) d1t__say(e, " (transport code ", NULL, NULL);
-    if (!op->http_status && op->transport_code) d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code), d1t__say(e, ")", NULL, NULL);
+    if (!op->http_status && op->transport_code)
+        d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code), d1t__say(e, ")", NULL, NULL);
     if (op->outcome == D1T_UNKNOWN) d1t__say(e, "; it may have been applied", NULL, NULL);
     return e->code;
 }
@@ -6811,7 +6950,8 @@ D1T__PRIVATE d1t_shape *d1t__shape_of(d1t_client *db, const d1t_table *table) {
     size_t i;
     for (i = 0; i < db->table_count; i++)
         if (db->shapes[i].table == table) return &db->shapes[i];
-    d1t__error(db, D1T_ERR_STATE, "table ", table && table->name ? table->name : "(NULL)", ": not declared; give it to d1t_setup first");
+    d1t__error(db, D1T_ERR_STATE, "table ", table && table->name ? table->name : "(NULL)",
+               ": not declared; give it to d1t_setup first");
     return NULL;
 }
 
@@ -6852,7 +6992,8 @@ D1T__PRIVATE d1t_result d1t__take_condition(d1t_client *db, d1t__add *a, const d
     size_t column = condition->column ? d1t_table_column(t, d1t_cstr(condition->column)) : t->column_count;
     bool own = condition->value.kind == D1T_KIND_ABSENT;
     if (column == t->column_count) {
-        d1t__row_fault(&db->batch, a, NULL, D1T_ERR_VALUE, "the condition names a column that the table does not have: ", NULL);
+        d1t__row_fault(&db->batch, a, NULL, D1T_ERR_VALUE,
+                       "the condition names a column that the table does not have: ", NULL);
         d1t__say(&db->error, condition->column ? condition->column : "(NULL)", NULL, NULL);
         return D1T_ERR_VALUE;
     }
@@ -6861,14 +7002,15 @@ D1T__PRIVATE d1t_result d1t__take_condition(d1t_client *db, d1t__add *a, const d
     a->expected = condition->value;
     if (!own) return D1T_OK;
     if (condition->equals || a->desc.kind == D1T_WRITE_DELETE || !d1t__takes_value(&t->columns[column]))
-        return d1t__row_fault(&db->batch, a, &t->columns[column], D1T_ERR_VALUE, "the condition needs a value to compare with", NULL);
+        return d1t__row_fault(&db->batch, a, &t->columns[column], D1T_ERR_VALUE,
+                              "the condition needs a value to compare with", NULL);
     a->expected = *d1t__value_of(a, column);
     return D1T_OK;
 }
 
 /* Adds a row: D1T_OK, D1T_FULL (flush first), or the error. */
-D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t_write_kind kind, const d1t_value *values, size_t count,
-                                 const d1t_condition *condition) {
+D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t_write_kind kind,
+                                     const d1t_value *values, size_t count, const d1t_condition *condition) {
     d1t__add a;
     d1t_result result = d1t__enter(db);
     if (result != D1T_OK) return result;
@@ -6947,7 +7089,8 @@ D1T__PRIVATE d1t_result d1t__flush_reply(void *ctx, const d1t_reply_event *e) {
     d1t_client *db = (d1t_client *)ctx;
     int64_t n = 0;
     if (e->kind == D1T_REPLY_COLUMN) db->counting = d1t_str_equal(e->text, d1t_cstr("changes()"));
-    if (e->kind == D1T_REPLY_CELL && db->counting && d1t_parse_int(e->text, &n) && n > 0) db->task.changed += (uint64_t)n;
+    if (e->kind == D1T_REPLY_CELL && db->counting && d1t_parse_int(e->text, &n) && n > 0)
+        db->task.changed += (uint64_t)n;
     if (e->kind == D1T_REPLY_STATEMENT) db->counting = false;
     return D1T_OK;
 }
@@ -7135,7 +7278,8 @@ D1T__PRIVATE void d1t__continue(d1t_client *db) {
         if (db->error.code != D1T_OK || db->task.phase == D1T__PHASE_END) {
             d1t__end_task(db);
         } else if (db->task.phase == D1T__PHASE_FLUSH) {
-            if (!d1t__flush_begin(db)) db->task.phase = db->task.kind == D1T__TASK_FLUSH ? D1T__PHASE_END : D1T__PHASE_MAIN;
+            if (!d1t__flush_begin(db))
+                db->task.phase = db->task.kind == D1T__TASK_FLUSH ? D1T__PHASE_END : D1T__PHASE_MAIN;
         } else {
             d1t__job_begin(db);
         }
@@ -7374,13 +7518,16 @@ D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tab
     size_t i, cap = db->table_count + count;
     void *p;
     if (!tables || count == 0)
-        return d1t__error(db, D1T_ERR_ARG, "the list of tables is empty; give d1t_setup at least one table", NULL, NULL);
-    if (db->batch.live) return d1t__error(db, D1T_ERR_STATE, "rows are pending: flush before declaring more tables", NULL, NULL);
+        return d1t__error(db, D1T_ERR_ARG, "the list of tables is empty; give d1t_setup at least one table", NULL,
+                          NULL);
+    if (db->batch.live)
+        return d1t__error(db, D1T_ERR_STATE, "rows are pending: flush before declaring more tables", NULL, NULL);
     for (i = 0; i < count && result == D1T_OK; i++) result = d1t_table_check(tables[i], &db->limits, &db->error);
     if (result != D1T_OK) return result;
     if (cap > db->table_cap) {
         p = d1t__resize(db->allocator, db->shapes, db->table_cap * sizeof *db->shapes, cap * sizeof *db->shapes);
-        if (!p) return d1t__error(db, db->block.p ? D1T_ERR_SPACE : D1T_ERR_NOMEM, "no memory for the tables", NULL, NULL);
+        if (!p)
+            return d1t__error(db, db->block.p ? D1T_ERR_SPACE : D1T_ERR_NOMEM, "no memory for the tables", NULL, NULL);
         db->shapes = (d1t_shape *)p;
         db->table_cap = cap;
     }
@@ -7396,14 +7543,16 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
     d1t_result result = d1t__enter(db);
     if (result != D1T_OK) return result;
     if (db->setup != D1T_SETUP_TRUST)
-        return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN): config.setup must be D1T_SETUP_TRUST", NULL, NULL);
+        return d1t__error(db, D1T_ERR_UNSUPPORTED,
+                          "this build has no plans (D1T_NO_PLAN): config.setup must be D1T_SETUP_TRUST", NULL, NULL);
     result = d1t__declare(db, tables, count);
     return result == D1T_OK ? d1t__start(db, D1T__TASK_FLUSH) : result;
 }
 
 #else
 
-D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *plan, const d1t_table *const *tables, size_t count) {
+D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *plan, const d1t_table *const *tables,
+                                      size_t count) {
     d1t__job *job;
     d1t_result result = d1t__start_job(db, kind, &job);
     if (result != D1T_OK) return result;
@@ -7463,7 +7612,8 @@ D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow) {
 D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
     d1t__job *job = (d1t__job *)ctx;
     d1t_result result = D1T_ERR_PROTOCOL;
-    if (row->count == 1 && row->values[0].kind == D1T_KIND_TEXT) result = d1t_schema_add(&job->schema, row->values[0].u.s);
+    if (row->count == 1 && row->values[0].kind == D1T_KIND_TEXT)
+        result = d1t_schema_add(&job->schema, row->values[0].u.s);
     if (result == D1T_OK) return 0;
     d1t__error(job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
     return 1;
@@ -7482,7 +7632,8 @@ D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
     d1t__job_send(db, d1t__rows_reply, true);
 }
 
-/* The statements are not idempotent (a second ADD COLUMN is an error): after an unknown outcome the schema is read again. */
+/* The statements are not idempotent (a second ADD COLUMN is an error): after an unknown outcome the schema is read
+   again. */
 D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
     job->steps = job->plan->steps;
     job->count = job->plan->step_count;
@@ -7499,7 +7650,8 @@ D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     if (d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error) != D1T_OK) return;
     if (db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
     if (plan->refused) (void)d1t__plan_refused(db, plan, "the schema in D1 differs: ");
-    else if (db->setup == D1T_SETUP_VERIFY) (void)d1t__plan_refused(db, plan, "the schema in D1 differs (setup mode verify): ");
+    else if (db->setup == D1T_SETUP_VERIFY)
+        (void)d1t__plan_refused(db, plan, "the schema in D1 differs (setup mode verify): ");
     else db->task.phase = D1T__PHASE_APPLY;
 }
 
@@ -7543,7 +7695,8 @@ D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
     struct d1t__task *task = &db->task;
     task->has_op = false;
     if (db->op.code != D1T_OK) {
-        if (task->kind == D1T__TASK_SETUP && task->phase == D1T__PHASE_APPLY && db->op.outcome == D1T_UNKNOWN && task->rounds < 3) {
+        if (task->kind == D1T__TASK_SETUP && task->phase == D1T__PHASE_APPLY && db->op.outcome == D1T_UNKNOWN &&
+            task->rounds < 3) {
             task->rounds++;
             task->phase = D1T__PHASE_MAIN;
         } else {
@@ -7598,7 +7751,8 @@ D1T__PRIVATE d1t_result d1t__rows_piece(d1t__job *job, d1t_str piece, bool first
         result = d1t_buffer_add(&job->cells, &place, sizeof place);
     }
     if (result == D1T_OK) result = d1t_buffer_add(&job->text, piece.p, piece.n);
-    if (result == D1T_ERR_TOO_BIG) d1t__error(job->db, result, "a row of the result is larger than config.max_kept", NULL, NULL);
+    if (result == D1T_ERR_TOO_BIG)
+        d1t__error(job->db, result, "a row of the result is larger than config.max_kept", NULL, NULL);
     if (result == D1T_ERR_NOMEM) d1t__error(job->db, result, "no memory for a row of the result", NULL, NULL);
     if (result != D1T_OK) return result;
     newest = (d1t__place *)(void *)(job->cells.p + job->cells.n) - 1;
@@ -7627,8 +7781,9 @@ D1T__PRIVATE bool d1t__parse_digits(d1t_str s, size_t at, size_t n, int64_t *out
 /* HH:MM:SS.ffffff as microseconds. */
 D1T__PRIVATE bool d1t__parse_time(d1t_str s, int64_t *us) {
     int64_t h, m, sec, f = 0;
-    if (s.n < 8 || s.p[2] != ':' || s.p[5] != ':' || !d1t__parse_digits(s, 0, 2, &h) || !d1t__parse_digits(s, 3, 2, &m) ||
-        !d1t__parse_digits(s, 6, 2, &sec)) return false;
+    if (s.n < 8 || s.p[2] != ':' || s.p[5] != ':' || !d1t__parse_digits(s, 0, 2, &h) ||
+        !d1t__parse_digits(s, 3, 2, &m) || !d1t__parse_digits(s, 6, 2, &sec))
+        return false;
     if (s.n != 8 && (s.n != 15 || s.p[8] != '.' || !d1t__parse_digits(s, 9, 6, &f))) return false;
     *us = ((h * 60 + m) * 60 + sec) * 1000000 + f;
     return true;
@@ -7641,8 +7796,9 @@ D1T__PRIVATE bool d1t__parse_temporal(d1t_str s, d1t_type type, d1t_value *v) {
     *v = d1t__value_int(type == D1T_DATE ? D1T_KIND_DATE : type == D1T_TIME ? D1T_KIND_TIME : type == D1T_TIMESTAMP ?
                         D1T_KIND_TIMESTAMP : D1T_KIND_TIMESTAMPTZ, 0);
     if (type == D1T_TIME) return d1t__parse_time(s, &v->u.i);
-    if (s.n < 10 || s.p[4] != '-' || s.p[7] != '-' || !d1t__parse_digits(s, 0, 4, &y) || !d1t__parse_digits(s, 5, 2, &m) ||
-        !d1t__parse_digits(s, 8, 2, &d)) return false;
+    if (s.n < 10 || s.p[4] != '-' || s.p[7] != '-' || !d1t__parse_digits(s, 0, 4, &y) ||
+        !d1t__parse_digits(s, 5, 2, &m) || !d1t__parse_digits(s, 8, 2, &d))
+        return false;
     v->u.i = d1t__days((int32_t)y, (int32_t)m, (int32_t)d);
     if (type == D1T_DATE) return s.n == 10;
     if (s.n < 11 || s.p[10] != 'T') return false;
@@ -7650,7 +7806,8 @@ D1T__PRIVATE bool d1t__parse_temporal(d1t_str s, d1t_type type, d1t_value *v) {
         zone = s.n - 1;
     } else if (type == D1T_TIMESTAMPTZ) {
         zone = s.n - 6;
-        if (s.n < 25 || s.p[s.n - 3] != ':' || !d1t__parse_digits(s, zone + 1, 2, &h) || !d1t__parse_digits(s, zone + 4, 2, &minutes))
+        if (s.n < 25 || s.p[s.n - 3] != ':' || !d1t__parse_digits(s, zone + 1, 2, &h) ||
+            !d1t__parse_digits(s, zone + 4, 2, &minutes))
             return false;
         v->offset = (int32_t)(h * 60 + minutes) * (s.p[zone] == '-' ? -1 : 1);
     }
@@ -7668,8 +7825,10 @@ D1T__PRIVATE d1t_result d1t__value_of_number(d1t__job *job, d1t_str text, bool r
         return D1T_OK;
     }
     if (!real && !d1t__contains(text, ".") && !d1t__contains(text, "e") && !d1t__contains(text, "E"))
-        return d1t__rows_fault(job, D1T_ERR_INEXACT, "an integer of 2^53 or more may have been rounded by D1's JSON; select "
-                               "CAST(... AS TEXT), or use d1t_read", column);
+        return d1t__rows_fault(job, D1T_ERR_INEXACT,
+                               "an integer of 2^53 or more may have been rounded by D1's JSON; select "
+                               "CAST(... AS TEXT), or use d1t_read",
+                               column);
 #ifndef D1T_NO_FLOAT
     *v = d1t_double(0);
     return d1t_parse_double(text, &v->u.d) ? D1T_OK : D1T_ERR_PROTOCOL;
@@ -7706,7 +7865,8 @@ D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t
 #ifndef D1T_NO_FLOAT
         case D1T_REAL:
             *v = d1t_double(0);
-            return d1t_parse_double(d1t_cstr(d1t__begins(s, "-") ? "-9e999" : "9e999"), &v->u.d) && d1t__contains(s, "Inf");
+            return d1t_parse_double(d1t_cstr(d1t__begins(s, "-") ? "-9e999" : "9e999"), &v->u.d) &&
+                   d1t__contains(s, "Inf");
 #else
         case D1T_REAL: return false;
 #endif
@@ -7715,7 +7875,10 @@ D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t
             if (!d1t__parse_uuid(s, uuid)) return false;
             D1T_MEMCPY(p, uuid, 16);
             return *v = d1t__value_bytes(D1T_KIND_UUID, p, 16), true;
-        case D1T_DATE: case D1T_TIME: case D1T_TIMESTAMP: case D1T_TIMESTAMPTZ: return d1t__parse_temporal(s, c->type, v);
+        case D1T_DATE:
+        case D1T_TIME:
+        case D1T_TIMESTAMP:
+        case D1T_TIMESTAMPTZ: return d1t__parse_temporal(s, c->type, v);
         case D1T_TEXT: case D1T_BLOB: case D1T_VECTOR: break;
     }
     return *v = d1t_text_n(p, n), true;
@@ -7738,7 +7901,8 @@ D1T__PRIVATE d1t_result d1t__rows_value(d1t__job *job, size_t column, const d1t_
         case D1T_JSON_NULL: *v = d1t_null(); return D1T_OK;
         case D1T_JSON_TRUE: case D1T_JSON_FALSE: *v = d1t_bool(place->json == D1T_JSON_TRUE); return D1T_OK;
         case D1T_JSON_NUMBER:
-            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || c->type == D1T_ANY), column, v);
+            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || c->type == D1T_ANY),
+                                        column, v);
         case D1T_JSON_STRING:
             *v = d1t_text_n(p, place->n);
             if (!c || d1t__value_of_text(p, place->n, c, v)) return D1T_OK;
@@ -7848,7 +8012,8 @@ D1T__PRIVATE d1t_result d1t__check_statements(d1t_client *db, const d1t_statemen
         result = d1t_write_statement_sql(&w, &statements[i], &db->error);
         if (result == D1T_OK && w.total > db->limits.sql) {
             db->error.need = w.total;
-            result = d1t__error(db, D1T_ERR_LIMIT, "statement: its text is longer than D1 allows (limit sql)", NULL, NULL);
+            result =
+                d1t__error(db, D1T_ERR_LIMIT, "statement: its text is longer than D1 allows (limit sql)", NULL, NULL);
         }
     }
     return result;
@@ -7870,8 +8035,8 @@ D1T__PRIVATE d1t_result d1t__give_up(d1t_client *db, d1t_result result) {
     return result;
 }
 
-D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
-                                  void *ctx) {
+D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_value *args, size_t count,
+                                  d1t_on_row on_row, void *ctx) {
     d1t_statement s;
     d1t__job *job;
     d1t_result result = d1t__enter(db);
@@ -7883,7 +8048,8 @@ D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_val
     result = d1t__check_statements(db, &s, 1);
     if (result != D1T_OK) return result;
     if (!d1t__reads_only(sql))
-        return d1t__error(db, D1T_ERR_SQL, "statement: d1t_query only reads; give a statement that writes to d1t_exec", NULL, NULL);
+        return d1t__error(db, D1T_ERR_SQL, "statement: d1t_query only reads; give a statement that writes to d1t_exec",
+                          NULL, NULL);
     result = d1t__rows_job(db, on_row, ctx, &job);
     if (result == D1T_OK) job->own = s;
     return result;
@@ -7892,9 +8058,14 @@ D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_val
 /* A column so that its JSON is exact: integers as text, infinities by name, ANY with its kind. */
 D1T__PRIVATE void d1t__write_read_column(d1t_writer *w, const d1t_column *c) {
     static const char *const real[] = {"CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'Inf','-Inf') ELSE ", " END"};
-    static const char *const any[] = {"CASE typeof(", ") WHEN 'integer' THEN 'i'||", " WHEN 'text' THEN 't'||",
-                                      " WHEN 'real' THEN CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'r+','r-') ELSE ",
-                                      " END ELSE ", " END"};
+    static const char *const any[] = {"CASE typeof(",
+                                      ") WHEN 'integer' THEN 'i'||",
+                                      " WHEN 'text' THEN 't'||",
+                                      " WHEN 'real' THEN CASE WHEN ",
+                                      " IN (9e999,-9e999) THEN iif(",
+                                      ">0,'r+','r-') ELSE ",
+                                      " END ELSE ",
+                                      " END"};
     const char *const *parts = c->type == D1T_REAL ? real : any;
     size_t count = c->type == D1T_REAL ? D1T__COUNT(real) : D1T__COUNT(any), i;
     bool integer = c->type == D1T_INTEGER || c->type == D1T_BOOL;
@@ -7924,7 +8095,7 @@ D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char 
     d1t_write_text(w, " ORDER BY ");
     for (i = 0; i < t->column_count; i++) {
         if (!(t->columns[i].flags & D1T_KEY)) continue;
-        d1t_write_text(w, keys++ ? ",d1t_t." : "d1t_t.");   /* the column, not the text that is selected under its name */
+        d1t_write_text(w, keys++ ? ",d1t_t." : "d1t_t."); /* the column, not the text that is selected under its name */
         d1t_write_name(w, t->columns[i].name);
     }
 }
@@ -7957,7 +8128,8 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
     d1t__job *job;
     d1t_result result = d1t__enter(db);
     if (result != D1T_OK) return result;
-    if (!statements || count == 0 || count > UINT32_MAX) return d1t__error(db, D1T_ERR_ARG, "d1t_exec needs at least one statement", NULL, NULL);
+    if (!statements || count == 0 || count > UINT32_MAX)
+        return d1t__error(db, D1T_ERR_ARG, "d1t_exec needs at least one statement", NULL, NULL);
     result = d1t__check_statements(db, statements, count);
     if (result == D1T_OK) result = d1t__start_job(db, D1T__TASK_EXEC, &job);
     if (result != D1T_OK) return result;
@@ -7970,8 +8142,8 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
 
 /* ---- >>probe (implementation) --------------------------------------------------------------------------------- */
 
-/* The refused row has been found (position i of the order): it leaves the batch. Default: the error stands and nothing of
-   the batch is in D1. Isolate: the callback is told and the others are sent. */
+/* The refused row has been found (position i of the order): it leaves the batch. Default: the error stands and nothing
+   of the batch is in D1. Isolate: the callback is told and the others are sent. */
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t_batch *b = &db->batch;
     size_t at = b->wide.n ? 0 : d1t__order_at(b, i);
@@ -8016,8 +8188,8 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
 }
 
 #ifndef D1T_NO_PROBE
-/* Looks for the shortest prefix that D1 refuses, all statements before a row included: two rows that clash only together
-   pass when they are tried apart. */
+/* Looks for the shortest prefix that D1 refuses, all statements before a row included: two rows that clash only
+   together pass when they are tried apart. */
 D1T__PRIVATE void d1t__probe(d1t_client *db) {
     struct d1t__task *task = &db->task;
     if (task->high - task->low > 1) d1t__flush_send(db, task->low + (task->high - task->low) / 2, true);
@@ -8075,7 +8247,8 @@ D1T__PRIVATE d1t_result d1t__transport_of(d1t_client *db, const d1t_transport *g
     db->transport = *out = d1t_curl_transport(NULL);
     return out->perform ? D1T_OK : d1t__error(db, D1T_ERR_NOMEM, "libcurl gave no handle", NULL, NULL);
 #else
-    return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no libcurl (D1T_NO_CURL): set config.transport", NULL, NULL);
+    return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no libcurl (D1T_NO_CURL): set config.transport", NULL,
+                      NULL);
 #endif
 }
 
@@ -8130,12 +8303,13 @@ D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow) {
 #endif
 
 #ifndef D1T_NO_QUERY
-D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row, void *ctx) {
+D1TDEF d1t_result d1t_query(d1t_client *db, const char *sql, const d1t_value *args, size_t count, d1t_on_row on_row,
+                            void *ctx) {
     return d1t__blocking(db, d1t_query_start(db, sql, args, count, on_row, ctx));
 }
 
-D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args, size_t count,
-                           d1t_on_row on_row, void *ctx) {
+D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
+                           size_t count, d1t_on_row on_row, void *ctx) {
     return d1t__blocking(db, d1t_read_start(db, table, where_sql, args, count, on_row, ctx));
 }
 
@@ -8190,9 +8364,11 @@ D1TDEF d1t_result d1t_close(d1t_client *db) {
     if (db->busy) return D1T_ERR_BUSY;
     b = &db->batch;
     if (db->open && db->error.code == D1T_OK && !db->task.active) {
-        if (b->mark != SIZE_MAX) (void)d1t__error(db, D1T_ERR_STATE, "closed with an open group: end it first", NULL, NULL);
+        if (b->mark != SIZE_MAX)
+            (void)d1t__error(db, D1T_ERR_STATE, "closed with an open group: end it first", NULL, NULL);
         else if (b->live && db->driven)
-            (void)d1t__error(db, D1T_ERR_STATE, "closed with pending rows: run d1t_flush_start to its end first", NULL, NULL);
+            (void)d1t__error(db, D1T_ERR_STATE, "closed with pending rows: run d1t_flush_start to its end first", NULL,
+                             NULL);
         else if (b->live) (void)d1t_flush(db);
     }
     if (db->open && db->transport.close) db->transport.close(db->transport.ctx);
@@ -8358,7 +8534,8 @@ D1T__PRIVATE void d1t__curl_request(CURL *easy, const char *url, d1t_request *re
 /* The headers are a list on the stack: libcurl's own list would leave the token in freed memory. */
 D1T__PRIVATE d1t_result d1t__curl_perform(void *ctx, d1t_request *req, d1t_op *op) {
     static const char bearer[] = "Authorization: Bearer ";
-    char url[D1T__URL_MAX], token[sizeof bearer + D1T__TOKEN_MAX], type[] = "Content-Type: application/json", expect[] = "Expect:";
+    char url[D1T__URL_MAX], token[sizeof bearer + D1T__TOKEN_MAX], type[] = "Content-Type: application/json",
+                                                                   expect[] = "Expect:";
     struct curl_slist list[3];
     CURL *easy = (CURL *)ctx;
     CURLcode code;
@@ -8387,7 +8564,8 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
     D1T_MEMSET(&t, 0, sizeof t);
     if (!easy) return t;
     d1t__curl_fixed(easy);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options && options->connect_ms ? (long)options->connect_ms : 10000L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     options && options->connect_ms ? (long)options->connect_ms : 10000L);
     if (options && options->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy);
     if (options && options->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
     t.version = D1T_TRANSPORT_VERSION;
