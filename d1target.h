@@ -41,7 +41,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     base      >>results  >>text  >>memory  >>numbers  >>json_writer  >>json_reader  >>sql  >>hash  >>values
     model     >>table
     wire      >>request  >>reply
-    exchange  >>op  >>limiter
+    exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>plan
     client    >>client  >>setup  >>query  >>probe
     drivers   >>run  >>curl
@@ -76,16 +76,24 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1TDEF                 all    your own decoration of public functions (default: extern)
     D1T_ASSERT(c)          impl   programmer errors, besides the D1T_ERR_ARG that is returned (default: nothing)
     D1T_MEMCPY/MEMMOVE/MEMSET/MEMCMP  impl  all four or none (default: <string.h>)
+    D1T_REALLOC/D1T_FREE   impl   (ctx, p, old, size) and (ctx, p, size), both or neither (default: <stdlib.h>)
+    D1T_NO_FAST_FLOAT      impl   doubles are converted with integers only (slower; no need unless rounding modes change)
     D1T_NO_MALLOC          impl   no default allocator: config.memory or config.allocator is required
     D1T_NO_STDIO           impl   no <stdio.h>: d1t_put_line goes
     D1T_NO_ENV             impl   no getenv: d1t_config_from_env returns an empty configuration
     D1T_NO_CURL            impl   no libcurl: config.transport is required
     D1T_NO_FLOAT           impl   no doubles: a D1T_KIND_DOUBLE value is D1T_ERR_VALUE
-    D1T_NO_ERRSTR          impl   d1t_result_text returns the name of the code
+    D1T_NO_ERRSTR          impl   no texts of errors: codes, table, column and row stay
     D1T_NO_PLAN            impl   no schema reading and no plans: setup mode must be D1T_SETUP_TRUST
     D1T_NO_QUERY           impl   no d1t_query, d1t_read and d1t_exec
     D1T_NO_PROBE           impl   a refused batch names no row
     D1T_NO_TABLE_JSON      impl   no d1t_table_to_json and d1t_table_from_json
+    D1T_NO_CHECK           impl   declarations are not checked: check them with a build that does
+    D1T_NO_TIME            impl   no dates and times: their kinds are D1T_ERR_VALUE
+    D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
+    D1T_NO_PARK            impl   unique values cannot move between rows of one batch
+    D1T_NO_AROUND          impl   no d1t_around
+    D1T_NO_META            impl   rows read and written, times and sizes are not taken from replies
 
     None of them changes the layout of a public struct.
 
@@ -1517,6 +1525,9 @@ D1TDEF size_t d1t_utf8_valid(d1t_str s) {
 /* ---- >>memory (implementation) -------------------------------------------------------------------------------- */
 
 #ifndef D1T_NO_MALLOC
+#if defined(D1T_REALLOC) != defined(D1T_FREE)
+#error "define both D1T_REALLOC and D1T_FREE, or neither"
+#endif
 #ifndef D1T_REALLOC
 #define D1T_REALLOC(ctx, p, old, size) realloc(p, size)
 #define D1T_FREE(ctx, p, size) free(p)
@@ -3230,6 +3241,8 @@ D1TDEF d1t_value d1t_timestamptz(int64_t microseconds, int32_t offset_minutes) {
     return v;
 }
 
+#ifndef D1T_NO_TIME
+
 /* `digits` decimal digits of v, and a separator behind them (0: none). */
 D1T__PRIVATE size_t d1t__pad(char *out, int64_t v, size_t digits, char separator) {
     size_t i;
@@ -3279,6 +3292,15 @@ D1T__PRIVATE size_t d1t__format_temporal(char *out, const d1t_value *v, bool utc
     n += d1t__pad(out + n, offset / 60, 2, ':');
     return n + d1t__pad(out + n, offset % 60, 2, 0);
 }
+
+#else
+
+D1T__PRIVATE size_t d1t__format_temporal(char *out, const d1t_value *v, bool utc) {
+    (void)out, (void)v, (void)utc;
+    return 0;
+}
+
+#endif /* D1T_NO_TIME */
 
 /* Lower-case 8-4-4-4-12 into out[36]. */
 D1T__PRIVATE void d1t__format_uuid(char *out, const char *bytes) {
@@ -3342,22 +3364,18 @@ D1T__PRIVATE bool d1t__is_json(d1t_str s) {
     return d1t_json_reader_feed(&r, s.p, s.n) == D1T_OK && d1t_json_reader_end(&r) == D1T_OK;
 }
 
-/* The error object: composed once, the first one stays. */
-D1T__PRIVATE d1t_result d1t__fail(d1t_error *e, d1t_result code, const char *a, const char *b, const char *c) {
-    d1t_writer w;
-    if (!e || e->code != D1T_OK) return code;
-    e->code = code;
-    e->outcome = D1T_NOT_APPLIED;
-    d1t_writer_fixed(&w, e->text, sizeof e->text - 1);
-    if (a) d1t_write_text(&w, a);
-    if (b) d1t_write_text(&w, b);
-    if (c) d1t_write_text(&w, c);
-    e->text[w.n] = 0;
-    return code;
-}
+/* A reason that is looked at only for being there, where texts are left out. */
+#ifdef D1T_NO_ERRSTR
+#define D1T__WHY(text) "?"
+#else
+#define D1T__WHY(text) text
+#endif
 
 /* Appends to an error's text; what does not fit is left out as a whole piece. */
 D1T__PRIVATE void d1t__say(d1t_error *e, const char *a, const char *b, const char *c) {
+#ifdef D1T_NO_ERRSTR
+    (void)e, (void)a, (void)b, (void)c;
+#else
     size_t used = e ? d1t__strlen(e->text) : 0;
     d1t_writer w;
     if (!e) return;
@@ -3366,12 +3384,27 @@ D1T__PRIVATE void d1t__say(d1t_error *e, const char *a, const char *b, const cha
     if (b) d1t_write_text(&w, b);
     if (c) d1t_write_text(&w, c);
     e->text[used + w.n] = 0;
+#endif
 }
 
 D1T__PRIVATE void d1t__say_number(d1t_error *e, uint64_t v) {
+#ifdef D1T_NO_ERRSTR
+    (void)e, (void)v;
+#else
     char digits[24];
     digits[d1t_format_uint(digits, v)] = 0;
     d1t__say(e, digits, NULL, NULL);
+#endif
+}
+
+/* The error object: composed once, the first one stays. */
+D1T__PRIVATE d1t_result d1t__fail(d1t_error *e, d1t_result code, const char *a, const char *b, const char *c) {
+    if (!e || e->code != D1T_OK) return code;
+    e->code = code;
+    e->outcome = D1T_NOT_APPLIED;
+    e->text[0] = 0;
+    d1t__say(e, a, b, c);
+    return code;
 }
 
 /* ================================================================================================================
@@ -3434,13 +3467,6 @@ D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t
     return code;
 }
 
-D1T__PRIVATE d1t_result d1t__check_name(d1t_error *e, const d1t_table *t, const char *name, const char *cure) {
-    d1t_result result = d1t_check_name(name);
-    if (result == D1T_OK) return D1T_OK;
-    return d1t__fail_table(e, result, t, result == D1T_ERR_UTF8 ? NULL : name, result == D1T_ERR_UTF8 ?
-                           "a name is not valid UTF-8" : cure);
-}
-
 /* An expression is pasted into a statement: it must be whole, with nothing behind it. */
 D1T__PRIVATE bool d1t__is_whole(const char *sql, bool parameters) {
     d1t_str s = d1t_cstr(sql);
@@ -3459,6 +3485,15 @@ D1T__PRIVATE bool d1t__is_whole(const char *sql, bool parameters) {
 
 D1T__PRIVATE bool d1t__is_expression(const char *sql) {
     return d1t__is_whole(sql, false);
+}
+
+#ifndef D1T_NO_CHECK
+
+D1T__PRIVATE d1t_result d1t__check_name(d1t_error *e, const d1t_table *t, const char *name, const char *cure) {
+    d1t_result result = d1t_check_name(name);
+    if (result == D1T_OK) return D1T_OK;
+    return d1t__fail_table(e, result, t, result == D1T_ERR_UTF8 ? NULL : name, result == D1T_ERR_UTF8 ?
+                           "a name is not valid UTF-8" : cure);
 }
 
 D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column *c) {
@@ -3563,6 +3598,15 @@ D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limi
     if (result == D1T_OK) result = d1t__check_rest(table, error);
     return result;
 }
+
+#else
+
+D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error) {
+    (void)limits;
+    return table ? D1T_OK : d1t__fail(error, D1T_ERR_ARG, "the table is NULL", NULL, NULL);
+}
+
+#endif /* D1T_NO_CHECK */
 
 D1T__PRIVATE void d1t__write_names(d1t_writer *w, const char *const *names, size_t count) {
     size_t i;
@@ -4097,7 +4141,8 @@ D1T__PRIVATE d1t_result d1t__check_args(const d1t_statement *s, d1t_error *e) {
         if (!fault) continue;
         d1t__fail(e, D1T_ERR_VALUE, "argument ", NULL, NULL);
         d1t__say_number(e, i + 1);
-        return d1t__say(e, ": ", fault, NULL), D1T_ERR_VALUE;
+        d1t__say(e, ": ", fault, NULL);
+        return D1T_ERR_VALUE;
     }
     return D1T_OK;
 }
@@ -4276,6 +4321,8 @@ D1T__PRIVATE d1t_result d1t__reply_emit(d1t_reply *r, d1t_reply_kind kind, d1t_j
     return r->handler ? r->handler(r->ctx, &event) : D1T_OK;
 }
 
+#ifndef D1T_NO_META
+
 /* A JSON number of milliseconds as microseconds, without floating point; what is smaller is cut off. */
 D1T__PRIVATE uint64_t d1t__milli_to_micro(d1t_str s) {
     uint64_t v = 0;
@@ -4323,12 +4370,15 @@ D1T__PRIVATE void d1t__reply_number(d1t_reply *r, d1t_str s) {
     }
 }
 
+#endif /* D1T_NO_META */
+
 D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
     size_t n = s.n < cap - 1 ? s.n : cap - 1;
     D1T_MEMCPY(out, s.p, n);
     out[n] = 0;
 }
 
+#ifndef D1T_NO_META
 /* Adds a statement's figures to the sums. */
 D1T__PRIVATE void d1t__reply_sum(d1t_reply *r) {
     const d1t_meta *m = &r->meta;
@@ -4342,6 +4392,7 @@ D1T__PRIVATE void d1t__reply_sum(d1t_reply *r) {
     t->total_attempts += sum.total_attempts;
     t->changed_db = t->changed_db || sum.changed_db;
 }
+#endif
 
 D1T__PRIVATE d1t_result d1t__reply_begin(d1t_reply *r, const d1t_json_event *e) {
     bool object = e->kind == D1T_JSON_OBJECT;
@@ -4368,7 +4419,9 @@ D1T__PRIVATE d1t_result d1t__reply_finish(d1t_reply *r, const d1t_json_event *e)
         r->column++;
     }
     if (place == D1T__AT_STATEMENT) {
+#ifndef D1T_NO_META
         d1t__reply_sum(r);
+#endif
         result = d1t__reply_emit(r, D1T_REPLY_STATEMENT, D1T_JSON_OBJECT_END, NULL);
         r->statement++;
         r->statements++;
@@ -4379,8 +4432,10 @@ D1T__PRIVATE d1t_result d1t__reply_finish(d1t_reply *r, const d1t_json_event *e)
 D1T__PRIVATE void d1t__reply_bool(d1t_reply *r, uint8_t place, bool v) {
     if (place == D1T__AT_ROOT && r->key == D1T__KEY_SUCCESS) r->success = v ? 1 : 2;
     if (place == D1T__AT_STATEMENT && r->key == D1T__KEY_SUCCESS && !v) r->failed_statement = true;
+#ifndef D1T_NO_META
     if (place == D1T__AT_META && r->key == D1T__KEY_CHANGED_DB) r->meta.changed_db = v;
     if (place == D1T__AT_META && r->key == D1T__KEY_PRIMARY) r->meta.served_by_primary = v;
+#endif
 }
 
 /* A piece of a text outside the rows: the first error's message, or a short name. */
@@ -4393,10 +4448,12 @@ D1T__PRIVATE void d1t__reply_words(d1t_reply *r, uint8_t place, const d1t_json_e
         r->text_n = (uint16_t)(r->text_n + n);
         r->text[r->text_n] = 0;
     }
+#ifndef D1T_NO_META
     if (place != D1T__AT_META || !e->first) return;
     if (r->key == D1T__KEY_SERVED_BY) d1t__copy_short(r->meta.served_by, sizeof r->meta.served_by, e->text);
     if (r->key == D1T__KEY_REGION) d1t__copy_short(r->meta.region, sizeof r->meta.region, e->text);
     if (r->key == D1T__KEY_COLO) d1t__copy_short(r->meta.colo, sizeof r->meta.colo, e->text);
+#endif
 }
 
 /* Keys and numbers are short; they are put together here, so that everything after sees them whole. */
@@ -4424,7 +4481,9 @@ D1T__PRIVATE d1t_result d1t__reply_scalar(d1t_reply *r, const d1t_json_event *e)
     if (e->kind != D1T_JSON_NUMBER) return D1T_OK;
     d1t__reply_collect(r->number, sizeof r->number, &r->number_n, e);
     if (!e->last) return D1T_OK;
+#ifndef D1T_NO_META
     if (place == D1T__AT_META || place == D1T__AT_TIMINGS) d1t__reply_number(r, d1t_bytes(r->number, r->number_n));
+#endif
     if (place == D1T__AT_ERROR && r->key == D1T__KEY_CODE && !r->saw_error &&
         d1t_parse_int(d1t_bytes(r->number, r->number_n), &code) && code > 0 && code <= INT32_MAX)
         r->d1_code = (int32_t)code;
@@ -5080,6 +5139,8 @@ D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns
     else d1t__write_delete(w, desc);
 }
 
+#ifndef D1T_NO_PARK
+
 /* The column of a unique index that can be given a value out of the way: nullable, or of a type that has a random one.
    */
 D1T__PRIVATE const d1t_column *d1t__park_column(const d1t_table *t, const d1t_index *index) {
@@ -5147,6 +5208,15 @@ D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t
     d1t_write_text(w, " IN (SELECT * FROM d1t_m)");
     return true;
 }
+
+#else
+
+D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t_index *index) {
+    (void)w, (void)d, (void)index;
+    return false;
+}
+
+#endif /* D1T_NO_PARK */
 
 /* ---- >>batch (implementation) --------------------------------------------------------------------------------- */
 
@@ -5225,7 +5295,10 @@ D1T__PRIVATE uint64_t d1t__stored_bytes(size_t n) {
 
 D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *fault) {
     cell->code = code;
-    cell->fault = fault;
+#ifdef D1T_NO_ERRSTR
+    (void)fault;
+#endif
+    cell->fault = D1T__WHY(fault);
 }
 
 /* Why a text cannot be stored; eight bytes at a time while they are ASCII without NUL. */
@@ -5243,8 +5316,9 @@ D1T__PRIVATE const char *d1t__text_fault(d1t_str s, bool nul_allowed, d1t_result
         }
         step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
         *code = step ? D1T_ERR_VALUE : D1T_ERR_UTF8;
-        if (!step) return "the text is not valid UTF-8";
-        if (!s.p[i] && !nul_allowed) return "the text contains a NUL character; remove it or set nul_policy";
+        if (!step) return D1T__WHY("the text is not valid UTF-8");
+        if (!s.p[i] && !nul_allowed)
+            return D1T__WHY("the text contains a NUL character; remove it or set nul_policy");
         i += step;
     }
     return NULL;
@@ -5496,18 +5570,19 @@ D1T__PRIVATE int d1t__key_char(const char **p) {
     static const char letters[] = "btnfr", values[] = "\b\t\n\f\r";
     const char *s = *p;
     size_t i;
-    if (s[0] != '\\') return (*p = s + 1), (unsigned char)s[0];
-    if (s[1] == '"') return -1;
-    if (s[2] == '\\') return (*p = s + 4), (unsigned char)s[3];
-    if (s[2] == 'u') return (*p = s + 7), d1t__hex_digit(s[5]) * 16 + d1t__hex_digit(s[6]);
-    for (i = 0; i < 5 && letters[i] != s[2]; i++) {}
-    return (*p = s + 3), values[i];
+    if (s[0] == '\\' && s[1] == '"') return -1;
+    *p = s + (s[0] != '\\' ? 1 : s[2] == '\\' ? 4 : s[2] == 'u' ? 7 : 3);
+    if (s[0] != '\\') return (unsigned char)s[0];
+    if (s[2] == '\\') return (unsigned char)s[3];
+    if (s[2] == 'u') return d1t__hex_digit(s[5]) * 16 + d1t__hex_digit(s[6]);
+    for (i = 0; i < 4 && letters[i] != s[2]; i++) {}
+    return values[i];
 }
 
 /* Orders two string elements as SQLite's BINARY does. Equal bytes are skipped first; an escape that may have been cut
    by that is read again from the start of the strings. */
 D1T__PRIVATE int d1t__compare_text(const char **a, const char **b, const char *end_a, const char *end_b) {
-    const char *p = *a + 2, *q = *b + 2, *from = p;
+    const char *p = *a + 2, *q = *b + 2;
     size_t n = 0, room = (size_t)(end_a - p) < (size_t)(end_b - q) ? (size_t)(end_a - p) : (size_t)(end_b - q), back;
     uint64_t v, u;
     int c, d;
@@ -5526,7 +5601,6 @@ D1T__PRIVATE int d1t__compare_text(const char **a, const char **b, const char *e
         c = d1t__key_char(&p);
         d = d1t__key_char(&q);
     } while (c == d && c >= 0);
-    (void)from;
     *a = p + 2;
     *b = q + 2;
     return c < d ? -1 : c > d;
@@ -5664,7 +5738,11 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
     d1t__say(e, ", row ", NULL, NULL);
     d1t__say_number(e, b->next_row + 1);
     d1t__say(e, ": ", fault, NULL);
+#ifndef D1T_NO_ERRSTR
     if (v && fault[d1t__strlen(fault) - 1] == ' ') d1t__say(e, d1t__kind_name(v->kind), NULL, NULL);
+#else
+    (void)v;
+#endif
     e->table = a->desc.shape->table->name;
     e->column = c ? c->name : NULL;
     e->row = b->next_row + 1;
@@ -5839,6 +5917,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__ad
     return D1T_OK;
 }
 
+#ifndef D1T_NO_WIDE
+
 /* ---- a row too wide for the block or for one parameter: it travels alone, its big values as parameters of their own
    */
 
@@ -5937,6 +6017,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
     return D1T_OK;
 }
 
+#endif /* D1T_NO_WIDE */
+
 /* Adds a row. D1T_FULL: flush first, the row was not taken. */
 D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t *merged) {
     uint64_t need = 0;
@@ -5947,8 +6029,10 @@ D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t
     d1t__batch_reset(b);        /* dead rows only */
     result = d1t__batch_put(b, a, &need, merged);
     if (result != D1T_FULL) return result;
+#ifndef D1T_NO_WIDE
     if (a->desc.kind != D1T_WRITE_DELETE) return d1t__batch_put_wide(b, a);
-    d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the key is larger than a request may be (limit body)", NULL);
+#endif
+    d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the row is larger than a request may be (limit body)", NULL);
     a->error->need = need;
     return D1T_ERR_LIMIT;
 }
@@ -6109,8 +6193,12 @@ D1T__PRIVATE void d1t__send_row(const struct d1t__send *s, d1t_writer *w, bool f
 }
 
 D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, const d1t_statement *statement) {
+#ifndef D1T_NO_AROUND
     if (s->statements) d1t_write_text(w, ",");
     (void)d1t_write_statement(w, statement, NULL);  /* checked by d1t_around */
+#else
+    (void)s, (void)w, (void)statement;
+#endif
 }
 
 D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
@@ -6672,12 +6760,12 @@ D1T__PRIVATE bool d1t__is_loopback(d1t_str host) {
 D1T__PRIVATE const char *d1t__url_fault(d1t_str url) {
     size_t i, host;
     for (i = 0; i < url.n; i++)
-        if (!d1t__url_char(url.p[i])) return "it has a character that does not belong there";
+        if (!d1t__url_char(url.p[i])) return D1T__WHY("it has a character that does not belong there");
     host = d1t__begins(url, "https://") ? 8 : d1t__begins(url, "http://") ? 7 : 0;
-    if (!host) return "it must begin with https:// (or http:// to this machine)";
-    if (url.n == host || url.p[host] == '/' || url.p[host] == ':') return "it has no host";
+    if (!host) return D1T__WHY("it must begin with https:// (or http:// to this machine)");
+    if (url.n == host || url.p[host] == '/' || url.p[host] == ':') return D1T__WHY("it has no host");
     if (host == 7 && !d1t__is_loopback(d1t_bytes(url.p + host, url.n - host)))
-        return "http:// is only for this machine; use https://";
+        return D1T__WHY("http:// is only for this machine; use https://");
     return NULL;
 }
 
@@ -6926,12 +7014,17 @@ D1T__PRIVATE d1t_result d1t__op_error(d1t_client *db) {
     e->transport_code = op->transport_code;
     e->retryable = op->retryable;
     d1t__say_shape(db, d1t_server_text(db));
-    if (op->http_status) d1t__say(e, " (HTTP ", NULL, NULL), d1t__say_number(e, (uint64_t)op->http_status);
-    if (op->reply.d1_code) d1t__say(e, ", D1 code ", NULL, NULL), d1t__say_number(e, (uint64_t)op->reply.d1_code);
-    if (op->http_status) d1t__say(e, ")", NULL, NULL);
-    if (!op->http_status && op->transport_code) d1t__say(e, " (transport code ", NULL, NULL);
-    if (!op->http_status && op->transport_code)
-        d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code), d1t__say(e, ")", NULL, NULL);
+    if (op->http_status) {
+        d1t__say(e, " (HTTP ", NULL, NULL);
+        d1t__say_number(e, (uint64_t)op->http_status);
+        if (op->reply.d1_code) d1t__say(e, ", D1 code ", NULL, NULL);
+        if (op->reply.d1_code) d1t__say_number(e, (uint64_t)op->reply.d1_code);
+        d1t__say(e, ")", NULL, NULL);
+    } else if (op->transport_code) {
+        d1t__say(e, " (transport code ", NULL, NULL);
+        d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code);
+        d1t__say(e, ")", NULL, NULL);
+    }
     if (op->outcome == D1T_UNKNOWN) d1t__say(e, "; it may have been applied", NULL, NULL);
     return e->code;
 }
@@ -7048,6 +7141,7 @@ D1TDEF d1t_result d1t_group_end(d1t_client *db) {
     return D1T_OK;
 }
 
+#ifndef D1T_NO_AROUND
 D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
                              const d1t_statement *epilogue, size_t epilogue_count) {
     d1t_result result = d1t__enter(db);
@@ -7063,6 +7157,7 @@ D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size
     db->epilogue_count = epilogue_count;
     return D1T_OK;
 }
+#endif
 
 /* ---- requests */
 
@@ -7386,6 +7481,12 @@ D1T__PRIVATE void d1t__release_client(d1t_client *db) {
     db->open = false;
 }
 
+#if !defined(D1T_NO_PLAN) || !defined(D1T_NO_QUERY)
+#define D1T__JOBS
+#endif
+
+#ifdef D1T__JOBS
+
 /* What a query, an exec or a plan needs while its task runs. */
 typedef struct d1t__job {
     d1t_client          *db;
@@ -7484,6 +7585,8 @@ D1T__PRIVATE void d1t__job_send(d1t_client *db, d1t_reply_handler handler, bool 
     desc.ctx = job;
     d1t__begin_op(db, &desc);
 }
+
+#endif /* D1T__JOBS */
 
 /* ---- >>setup (implementation) --------------------------------------------------------------------------------- */
 
@@ -7669,6 +7772,8 @@ D1T__PRIVATE void d1t__plan_applied(d1t_client *db, const d1t__job *job) {
 
 #endif /* D1T_NO_PLAN */
 
+#ifdef D1T__JOBS
+
 /* ---- the requests of a job */
 
 D1T__PRIVATE void d1t__job_begin(d1t_client *db) {
@@ -7720,7 +7825,25 @@ D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
     task->phase = D1T__PHASE_END;
 }
 
+#else   /* a build that only writes */
+
+D1T__PRIVATE void d1t__free_job(d1t_client *db) {
+    (void)db;
+}
+
+D1T__PRIVATE void d1t__job_begin(d1t_client *db) {
+    db->task.phase = D1T__PHASE_END;
+}
+
+D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
+    db->task.phase = D1T__PHASE_END;
+}
+
+#endif /* D1T__JOBS */
+
 /* ---- >>query (implementation) --------------------------------------------------------------------------------- */
+
+#ifdef D1T__JOBS
 
 /* Where a name or a value of the row being read stands in the text. */
 typedef struct d1t__place {
@@ -7778,6 +7901,8 @@ D1T__PRIVATE bool d1t__parse_digits(d1t_str s, size_t at, size_t n, int64_t *out
     return at + n <= s.n && s.p[at] != '-' && d1t_parse_int(d1t_bytes(s.p + at, n), out);
 }
 
+#ifndef D1T_NO_TIME
+
 /* HH:MM:SS.ffffff as microseconds. */
 D1T__PRIVATE bool d1t__parse_time(d1t_str s, int64_t *us) {
     int64_t h, m, sec, f = 0;
@@ -7816,6 +7941,8 @@ D1T__PRIVATE bool d1t__parse_temporal(d1t_str s, d1t_type type, d1t_value *v) {
     return true;
 }
 
+#endif /* D1T_NO_TIME */
+
 /* A number as D1's JSON has it. */
 D1T__PRIVATE d1t_result d1t__value_of_number(d1t__job *job, d1t_str text, bool real, size_t column, d1t_value *v) {
     const int64_t exact = INT64_C(9007199254740991);
@@ -7841,8 +7968,8 @@ D1T__PRIVATE d1t_result d1t__value_of_number(d1t__job *job, d1t_str text, bool r
 D1T__PRIVATE bool d1t__value_of_any(d1t_str text, d1t_value *v) {
     d1t_str rest = d1t_bytes(text.p + 1, text.n - 1);
     if (text.n == 0) return false;
-    if (text.p[0] == 't') return *v = d1t_text_n(rest.p, rest.n), true;
-    *v = d1t_int(0);
+    *v = text.p[0] == 't' ? d1t_text_n(rest.p, rest.n) : d1t_int(0);
+    if (text.p[0] == 't') return true;
     if (text.p[0] == 'i') return d1t_parse_int(rest, &v->u.i);
 #ifndef D1T_NO_FLOAT
     v->kind = D1T_KIND_DOUBLE;
@@ -7856,6 +7983,7 @@ D1T__PRIVATE bool d1t__value_of_any(d1t_str text, d1t_value *v) {
 D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t_value *v) {
     char uuid[16];
     d1t_str s = d1t_bytes(p, n);
+    *v = d1t_text_n(p, n);
     switch (c->type) {
         case D1T_INTEGER: case D1T_BOOL:
             *v = d1t_int(0);
@@ -7870,18 +7998,24 @@ D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t
 #else
         case D1T_REAL: return false;
 #endif
-        case D1T_JSON: return *v = d1t_json(p, n), true;
+        case D1T_JSON: v->kind = D1T_KIND_JSON; break;
         case D1T_UUID:
             if (!d1t__parse_uuid(s, uuid)) return false;
             D1T_MEMCPY(p, uuid, 16);
-            return *v = d1t__value_bytes(D1T_KIND_UUID, p, 16), true;
+            *v = d1t__value_bytes(D1T_KIND_UUID, p, 16);
+            break;
         case D1T_DATE:
         case D1T_TIME:
         case D1T_TIMESTAMP:
-        case D1T_TIMESTAMPTZ: return d1t__parse_temporal(s, c->type, v);
+        case D1T_TIMESTAMPTZ:
+#ifndef D1T_NO_TIME
+            return d1t__parse_temporal(s, c->type, v);
+#else
+            return false;
+#endif
         case D1T_TEXT: case D1T_BLOB: case D1T_VECTOR: break;
     }
-    return *v = d1t_text_n(p, n), true;
+    return true;
 }
 
 /* Little-endian floats into the machine's order, in place. */
@@ -7978,6 +8112,8 @@ D1T__PRIVATE void d1t__rows_forget(void *ctx) {
 D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
     return !((const d1t__job *)ctx)->handed;
 }
+
+#endif /* D1T__JOBS */
 
 #ifndef D1T_NO_QUERY
 
@@ -8125,7 +8261,7 @@ D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const c
 }
 
 D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements, size_t count) {
-    d1t__job *job;
+    d1t__job *job = NULL;
     d1t_result result = d1t__enter(db);
     if (result != D1T_OK) return result;
     if (!statements || count == 0 || count > UINT32_MAX)
