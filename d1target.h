@@ -1171,7 +1171,7 @@ struct d1t__task {
     bool      probing;          /* looking for the refused row */
     uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
     uint32_t  total;            /* rows that this request is about */
-    uint64_t  changed;          /* counted in the reply so far */
+    uint64_t  changed, count;   /* rows counted in the reply so far; the count being read */
     uint64_t  started_ms, wait_from;
     d1t_error error;            /* while probing: what the whole batch failed with */
 };
@@ -1181,7 +1181,7 @@ typedef struct d1t_client {
     d1t_error     error;
     d1t_stats     stats;
     /* private from here */
-    bool          open, busy, driven, isolate, park, counting;
+    bool          open, busy, driven, isolate, park;
     d1t_setup_mode setup;
     d1t_transport transport;
     d1t_allocator allocator;
@@ -4151,7 +4151,7 @@ D1T__PRIVATE d1t_result d1t__sql_fault(d1t_error *e, const char *what) {
     return d1t__fail(e, D1T_ERR_SQL, "statement: ", what, NULL);
 }
 
-/* A trigger's body has semicolons of its own. */
+/* A trigger's body has semicolons of its own, between BEGIN and END. */
 D1T__PRIVATE bool d1t__is_trigger(d1t_str sql) {
     size_t pos = 0;
     d1t_str word = d1t_sql_next(sql, &pos).text;
@@ -4160,10 +4160,16 @@ D1T__PRIVATE bool d1t__is_trigger(d1t_str sql) {
     return d1t_str_equal_nocase(word, d1t_cstr("TRIGGER"));
 }
 
+/* How deep BEGIN ... END and CASE ... END are open behind a word of a trigger. */
+D1T__PRIVATE size_t d1t__trigger_depth(size_t depth, d1t_str word) {
+    if (d1t_str_equal_nocase(word, d1t_cstr("BEGIN")) || d1t_str_equal_nocase(word, d1t_cstr("CASE"))) return depth + 1;
+    return depth && d1t_str_equal_nocase(word, d1t_cstr("END")) ? depth - 1 : depth;
+}
+
 D1TDEF d1t_result d1t_write_statement_sql(d1t_writer *w, const d1t_statement *s, d1t_error *error) {
     d1t_str sql = d1t_cstr(s->sql);
     uint64_t used[2] = {0, 0};
-    size_t pos = 0, from = 0, end = 0, n, last = 0, i;
+    size_t pos = 0, from = 0, end = 0, n, last = 0, depth = 0, i;
     bool any = false, ended = false, trigger = d1t__is_trigger(sql);
     d1t_sql_token t;
     d1t_result result = d1t__check_args(s, error);
@@ -4174,7 +4180,8 @@ D1TDEF d1t_result d1t_write_statement_sql(d1t_writer *w, const d1t_statement *s,
         if (t.kind == D1T_SQL_BAD) return d1t__sql_fault(error, "a string, name or comment has no end");
         if (t.kind == D1T_SQL_END) break;
         if (ended) return d1t__sql_fault(error, "more than one statement; give them to d1t_exec one by one");
-        ended = t.kind == D1T_SQL_SYMBOL && t.text.p[0] == ';' && !trigger;
+        if (trigger && t.kind == D1T_SQL_WORD) depth = d1t__trigger_depth(depth, t.text);
+        ended = t.kind == D1T_SQL_SYMBOL && t.text.p[0] == ';' && depth == 0;
         if (ended) continue;
         any = true;
         end = pos;
@@ -7179,21 +7186,23 @@ D1T__PRIVATE void d1t__end_task(d1t_client *db) {
 
 /* ---- the flush */
 
-/* SELECT changes() follows every statement over rows: meta.changes would include triggers and cascades. */
+/* SELECT changes() follows every statement over rows, because meta.changes includes triggers and cascades. Between the
+   prologue and the epilogue nothing else answers rows, so every cell there is such a count. */
 D1T__PRIVATE d1t_result d1t__flush_reply(void *ctx, const d1t_reply_event *e) {
     d1t_client *db = (d1t_client *)ctx;
-    int64_t n = 0;
-    if (e->kind == D1T_REPLY_COLUMN) db->counting = d1t_str_equal(e->text, d1t_cstr("changes()"));
-    if (e->kind == D1T_REPLY_CELL && db->counting && d1t_parse_int(e->text, &n) && n > 0)
-        db->task.changed += (uint64_t)n;
-    if (e->kind == D1T_REPLY_STATEMENT) db->counting = false;
+    struct d1t__task *task = &db->task;
+    size_t i;
+    if (e->kind != D1T_REPLY_CELL || e->statement < db->prologue_count ||
+        e->statement >= db->op.expect - db->epilogue_count) return D1T_OK;
+    if (e->first) task->count = 0;
+    for (i = 0; i < e->text.n && d1t__is_digit(e->text.p[i]) && task->count < UINT64_MAX / 100; i++)
+        task->count = task->count * 10 + (uint64_t)(e->text.p[i] - '0');
+    if (e->last) task->changed += task->count;
     return D1T_OK;
 }
 
 D1T__PRIVATE void d1t__flush_again(void *ctx) {
-    d1t_client *db = (d1t_client *)ctx;
-    db->task.changed = 0;
-    db->counting = false;
+    ((d1t_client *)ctx)->task.changed = 0;
 }
 
 /* Sends rows [from, to) of the order; a probe sends them in a batch that aborts itself. */
@@ -7211,7 +7220,6 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     s->probe = probe;
     db->task.changed = 0;
     db->task.probing = probe;
-    db->counting = false;
     D1T_MEMSET(&desc, 0, sizeof desc);
     desc.expect = d1t__send_count(s);
     desc.body = d1t__send_as_body(s);
