@@ -964,6 +964,8 @@ typedef struct d1t_batch {
     uint32_t        rows, live; /* all rows, rows that would be sent */
     uint32_t        slots;      /* of the hash: a power of two, or 0 before the first row */
     uint32_t        ordered;    /* rows in the sorted order; 0: not sorted */
+    bool            ascending;  /* rows of one statement in strictly ascending order so far: no hash is needed */
+    size_t          last;       /* where the last row begins */
     uint32_t        groups;     /* different statements so far */
     uint32_t        max_groups;
     d1t_write_desc *group;      /* [max_groups] */
@@ -987,8 +989,9 @@ struct d1t__send {
     uint32_t             from, to;          /* the rows sent, as positions in the order */
     bool                 park, probe;
     uint8_t              stage;             /* where the walk is: */
-    uint32_t             statements;        /* begun so far */
-    uint32_t             i, end;            /* the row written, and where its statement's rows end */
+    uint32_t             statements;        /* complete so far */
+    uint32_t             total;             /* of the whole body, once it has been walked */
+    uint32_t             first, i, end;     /* the list of rows being written: its first row, the next one, its end */
     uint32_t             run;               /* where its statement's rows begin */
     uint32_t             index;             /* park: number of the unique index */
 };
@@ -5272,6 +5275,8 @@ D1T__PRIVATE uint32_t d1t__order_at(const d1t_batch *b, uint32_t i) {
 D1T__PRIVATE void d1t__batch_reset(d1t_batch *b) {
     b->n = b->text = b->overhead = 0;
     b->rows = b->live = b->slots = b->ordered = b->groups = 0;
+    b->ascending = true;
+    b->last = 0;
     b->mark = b->mark == SIZE_MAX ? SIZE_MAX : 0;
     d1t_buffer_free(&b->wide);
     b->big = d1t__no_columns();
@@ -5548,19 +5553,6 @@ D1T__PRIVATE size_t d1t__row_end(const d1t_batch *b, size_t offset) {
     return offset + sizeof(d1t__row) + d1t__row_at(b, offset).size;
 }
 
-/* Makes the hash anew with `slots` slots. The caller has made sure of the room. */
-D1T__PRIVATE void d1t__rehash(d1t_batch *b, uint32_t slots) {
-    size_t at;
-    b->slots = slots;
-    b->ordered = 0;
-    D1T_MEMSET(d1t__slots(b), 0, (size_t)slots * sizeof(uint32_t));
-    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
-        d1t__row row = d1t__row_at(b, at);
-        if (row.dead) continue;
-        d1t__slots(b)[d1t__slot_of(b, b->group[row.group].shape, d1t__row_text(b, at), row.key)] = (uint32_t)at + 1;
-    }
-}
-
 /* The bytes that the index needs for `live` rows with `slots` slots. */
 D1T__PRIVATE size_t d1t__index_size(uint32_t live, uint32_t slots) {
     return ((size_t)live + slots) * sizeof(uint32_t);
@@ -5570,6 +5562,21 @@ D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
     uint32_t slots = b->slots ? b->slots : 16;
     while (live > slots / 4 * 3) slots *= 2;
     return slots;
+}
+
+/* Makes the hash anew with room for `live` rows. The caller has made sure of the memory. */
+D1T__PRIVATE void d1t__rehash(d1t_batch *b, uint32_t live) {
+    uint32_t slots = d1t__slots_for(b, live);
+    size_t at;
+    b->slots = slots;
+    b->ordered = 0;
+    b->ascending = false;
+    D1T_MEMSET(d1t__slots(b), 0, (size_t)slots * sizeof(uint32_t));
+    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
+        d1t__row row = d1t__row_at(b, at);
+        if (row.dead) continue;
+        d1t__slots(b)[d1t__slot_of(b, b->group[row.group].shape, d1t__row_text(b, at), row.key)] = (uint32_t)at + 1;
+    }
 }
 
 /* One character of a string element, unescaped; -1 at its end. Advances *p. */
@@ -5688,7 +5695,7 @@ D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
     order = d1t__order(b);
     for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
         if (!d1t__row_at(b, at).dead) order[n++] = (uint32_t)at;
-    if (n) d1t__sort(b, order, d1t__slots(b), n);
+    if (n && !b->ascending) d1t__sort(b, order, d1t__slots(b), n);
     if (n < b->live && n) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order); /* ends where the slots begin */
     b->ordered = n;
 }
@@ -5846,16 +5853,15 @@ D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
     return need <= b->size && b->text + size + 1 + b->overhead <= b->limits->body && b->n < UINT32_MAX - size;
 }
 
-/* Takes the row whose text stands behind its header at the end of the block. */
-D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row) {
-    uint32_t slots = d1t__slots_for(b, b->live + 1), slot;
-    size_t at = b->n, old;
-    d1t__row_put(b, at, row);
-    if (slots != b->slots) d1t__rehash(b, slots);
-    slot = d1t__slot_of(b, b->group[row->group].shape, d1t__row_text(b, at), row->key);
-    old = d1t__slots(b)[slot];
-    if (old) d1t__row_kill(b, old - 1);
-    d1t__slots(b)[slot] = (uint32_t)at + 1;
+/* Takes the row whose text stands behind its header at the end of the block; slot: where its key belongs in the hash. */
+D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot) {
+    uint32_t *slots = d1t__slots(b);
+    d1t__row_put(b, b->n, row);
+    if (!b->ascending) {
+        if (slots[slot]) d1t__row_kill(b, slots[slot] - 1);
+        slots[slot] = (uint32_t)b->n + 1;
+    }
+    b->last = b->n;
     b->n += sizeof *row + row->size;
     b->text += row->size + 1u;
     b->rows++;
@@ -5894,16 +5900,24 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *ro
     return d1t__has_room(b, row->size) ? D1T_OK : D1T_FULL;
 }
 
+/* Does the row at the end of the block follow the last one in the order of its statement? Rows that arrive sorted, as they
+   do from a sorted source, cost neither a hash nor a sort. */
+D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
+    if (b->rows == 0) return true;
+    return d1t__row_at(b, b->last).group == d1t__row_at(b, b->n).group &&
+           d1t__compare_rows(b, (uint32_t)b->last, (uint32_t)b->n) < 0;
+}
+
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
     d1t__row row = {0, 0, 0, 0, 0};
     d1t_writer w;
     size_t used = b->n + sizeof row + d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), pending = 0;
-    uint32_t group = d1t__group_of(b, &a->desc);
+    uint32_t group = d1t__group_of(b, &a->desc), slot = 0;
     int meets = D1T__ADD_NEW;
     d1t_result result;
     if (group == b->max_groups) return D1T_FULL;
-    if (b->ordered) d1t__rehash(b, b->slots);
+    if (b->ordered) d1t__rehash(b, b->live);
     d1t_writer_fixed(&w, b->p + b->n + sizeof row, used < b->size ? b->size - used : 0);
     w.level = 1;
     result = d1t__encode_row(b, &w, a, d1t__no_columns(), &row.key);
@@ -5913,14 +5927,20 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__ad
     row.size = (uint32_t)w.n;
     row.number = (uint32_t)(b->next_row + 1);
     row.group = (uint16_t)group;
-    if (b->slots) pending = d1t__slots(b)[d1t__slot_of(b, a->desc.shape, b->p + b->n + sizeof row, row.key)];
+    d1t__row_put(b, b->n, &row);
+    if (b->ascending && !d1t__continues(b)) d1t__rehash(b, b->live + 1);
+    if (!b->ascending) {
+        if (d1t__slots_for(b, b->live + 1) != b->slots) d1t__rehash(b, b->live + 1);
+        slot = d1t__slot_of(b, a->desc.shape, b->p + b->n + sizeof row, row.key);
+        pending = d1t__slots(b)[slot];
+    }
     if (pending) meets = d1t__meets(&b->group[d1t__row_at(b, pending - 1).group], &a->desc);
     if (meets == D1T__ADD_FLUSH) return D1T_FULL;
     if (meets == D1T__ADD_MERGE) result = d1t__add_merged(b, &row, pending - 1);
     if (result != D1T_OK) return result;
     *merged += pending != 0;
     b->next_row++;
-    if (meets != D1T__ADD_DROP) d1t__row_take(b, &row);
+    if (meets != D1T__ADD_DROP) d1t__row_take(b, &row, slot);
     return D1T_OK;
 }
 
@@ -6098,8 +6118,6 @@ D1T__PRIVATE bool d1t__send_park(struct d1t__send *s) {
     while (s->run < s->to) {
         for (; s->index < d1t__send_group(s, s->run)->shape->table->index_count; s->index++)
             if (d1t__parks(s)) {
-                s->i = s->run;
-                s->end = d1t__send_end(s, s->run);
                 s->stage = D1T__PART_PARK;
                 return true;
             }
@@ -6110,7 +6128,7 @@ D1T__PRIVATE bool d1t__send_park(struct d1t__send *s) {
 }
 
 D1T__PRIVATE void d1t__send_rows(struct d1t__send *s, uint32_t from) {
-    s->run = s->i = from;
+    s->run = from;
     s->end = from < s->to ? d1t__send_end(s, from) : from;
     s->stage = s->batch->wide.n ? D1T__PART_WIDE : from < s->to ? D1T__PART_HEAD : D1T__PART_EPILOGUE;
     s->index = 0;
@@ -6133,40 +6151,50 @@ D1T__PRIVATE void d1t__send_rewind(void *ctx) {
     struct d1t__send *s = (struct d1t__send *)ctx;
     s->stage = D1T__PART_OPEN;
     s->statements = 0;
-    s->i = s->end = s->run = s->from;
+    s->first = s->i = s->end = s->run = s->from;
     s->index = 0;
+}
+
+/* Rows go in parts of several, so that the walk costs little beside the copying. */
+#define D1T__PART_ROWS 16u
+
+D1T__PRIVATE uint32_t d1t__send_until(const struct d1t__send *s) {
+    return s->end - s->i > D1T__PART_ROWS ? s->i + D1T__PART_ROWS : s->end;
+}
+
+/* Begins the list [first, end) of rows, or skips it if it is empty. */
+D1T__PRIVATE void d1t__send_list(struct d1t__send *s, uint32_t first, uint32_t end, uint8_t stage, uint8_t empty) {
+    s->first = s->i = first;
+    s->end = end;
+    s->stage = first < end ? stage : empty;
 }
 
 D1T__PRIVATE bool d1t__send_advance(void *ctx) {
     struct d1t__send *s = (struct d1t__send *)ctx;
-    uint32_t deletes_end;
+    uint32_t end = 0;
     switch (s->stage) {
         case D1T__PART_OPEN: s->stage = D1T__PART_PROLOGUE; break;
         case D1T__PART_PROLOGUE: case D1T__PART_EPILOGUE:
             s->index++;
             s->statements++;
             break;
-        case D1T__PART_PARK: s->stage = D1T__PART_PARK_ROW; break;
-        case D1T__PART_PARK_ROW:
-            if (++s->i == s->end) s->stage = D1T__PART_PARK_KEYS;
+        case D1T__PART_PARK:
+            d1t__send_list(s, s->run, d1t__send_end(s, s->run), D1T__PART_PARK_ROW, D1T__PART_PARK_KEYS);
+            break;
+        case D1T__PART_PARK_ROW: case D1T__PART_PARK_KEY: case D1T__PART_ROW:
+            s->i = d1t__send_until(s);
+            if (s->i == s->end) s->stage++;
             break;
         case D1T__PART_PARK_KEYS:
-            s->i = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &s->end);
-            s->stage = s->i < s->end ? D1T__PART_PARK_KEY : D1T__PART_PARK_END;
-            break;
-        case D1T__PART_PARK_KEY:
-            (void)d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &deletes_end);
-            if (++s->i == deletes_end) s->stage = D1T__PART_PARK_END;
+            s->first = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end);
+            d1t__send_list(s, s->first, end, D1T__PART_PARK_KEY, D1T__PART_PARK_END);
             break;
         case D1T__PART_PARK_END:
             s->index++;
             s->statements++;
             if (!d1t__send_park(s)) d1t__send_rows(s, s->from);
             break;
-        case D1T__PART_HEAD: s->stage = D1T__PART_ROW; break;
-        case D1T__PART_ROW:
-            if (++s->i == s->end) s->stage = D1T__PART_TAIL;
-            break;
+        case D1T__PART_HEAD: d1t__send_list(s, s->run, s->end, D1T__PART_ROW, D1T__PART_TAIL); break;
         case D1T__PART_TAIL:
             s->statements += 2;
             d1t__send_rows(s, s->end);
@@ -6183,6 +6211,7 @@ D1T__PRIVATE bool d1t__send_advance(void *ctx) {
         default: return false;
     }
     d1t__send_settle(s);
+    s->total = s->statements;
     return true;
 }
 
@@ -6193,10 +6222,14 @@ D1T__PRIVATE void d1t__send_head(const struct d1t__send *s, d1t_writer *w) {
     w->level = 1;
 }
 
-D1T__PRIVATE void d1t__send_row(const struct d1t__send *s, d1t_writer *w, bool first) {
-    size_t at = d1t__order_at(s->batch, s->i);
-    if (!first) d1t__write_raw(w, ",", 1);
-    d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size);
+D1T__PRIVATE void d1t__send_some(const struct d1t__send *s, d1t_writer *w) {
+    uint32_t i = s->i, until = d1t__send_until(s);
+    size_t at;
+    for (; i < until; i++) {
+        at = d1t__order_at(s->batch, i);
+        if (i > s->first) d1t__write_raw(w, ",", 1);
+        d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size);
+    }
 }
 
 D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, const d1t_statement *statement) {
@@ -6211,7 +6244,6 @@ D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, 
 D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
     const struct d1t__send *s = (const struct d1t__send *)ctx;
     const d1t_batch *b = s->batch;
-    uint32_t end;
     switch (s->stage) {
         case D1T__PART_OPEN: d1t_write_text(w, "{\"batch\":["); break;
         case D1T__PART_PROLOGUE: d1t__send_statement(s, w, &s->prologue[s->index]); break;
@@ -6224,9 +6256,6 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
             d1t_write_text(w, D1T__ROWS_OPEN);
             break;
         case D1T__PART_PARK_KEYS: d1t_write_text(w, "]\",\"["); break;
-        case D1T__PART_PARK_KEY:
-            d1t__send_row(s, w, s->i == d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end));
-            break;
         case D1T__PART_PARK_END: d1t_write_text(w, "]\"]}"); break;
         case D1T__PART_HEAD:
             d1t__send_head(s, w);
@@ -6234,7 +6263,7 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
             w->level = 0;
             d1t_write_text(w, D1T__ROWS_OPEN);
             break;
-        case D1T__PART_PARK_ROW: case D1T__PART_ROW: d1t__send_row(s, w, s->i == s->run); break;
+        case D1T__PART_PARK_ROW: case D1T__PART_PARK_KEY: case D1T__PART_ROW: d1t__send_some(s, w); break;
         case D1T__PART_TAIL: d1t_write_text(w, D1T__ROWS_CLOSE); break;
         case D1T__PART_WIDE:
             d1t__send_head(s, w);
@@ -6258,16 +6287,6 @@ D1T__PRIVATE d1t_body d1t__send_as_body(struct d1t__send *s) {
     body.rewind = d1t__send_rewind;
     body.ctx = s;
     return body;
-}
-
-/* How many results the reply will have. */
-D1T__PRIVATE uint32_t d1t__send_count(struct d1t__send *s) {
-    uint32_t n;
-    d1t__send_rewind(s);
-    while (d1t__send_advance(s)) {}
-    n = s->statements;
-    d1t__send_rewind(s);
-    return n;
 }
 
 /* Turns the text of a row into its key as plain JSON, in place: the row is dead and its bytes are free. */
@@ -7221,13 +7240,13 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     db->task.changed = 0;
     db->task.probing = probe;
     D1T_MEMSET(&desc, 0, sizeof desc);
-    desc.expect = d1t__send_count(s);
     desc.body = d1t__send_as_body(s);
     desc.idempotent = true;
     desc.handler = d1t__flush_reply;
     desc.before_retry = d1t__flush_again;
     desc.ctx = db;
     d1t__begin_op(db, &desc);
+    db->op.expect = s->total;   /* the body has been walked, to count its bytes */
 }
 
 /* Removes position i from the order; the order ends where the slots begin, so what is before it moves up. */
@@ -7241,7 +7260,6 @@ D1T__PRIVATE void d1t__order_remove(d1t_batch *b, uint32_t i) {
 /* The rows of an open group move to the start of the block. */
 D1T__PRIVATE void d1t__batch_compact(d1t_batch *b) {
     size_t at = b->mark;
-    uint32_t slots = b->slots;
     if (b->live == 0) {
         d1t__batch_reset(b);
         return;
@@ -7252,7 +7270,7 @@ D1T__PRIVATE void d1t__batch_compact(d1t_batch *b) {
         b->mark = 0;
         b->rows = b->live;
     }
-    d1t__rehash(b, slots);
+    d1t__rehash(b, b->live);
 }
 
 /* Begins to send the pending rows; false: there are none to send. */
@@ -7269,17 +7287,21 @@ D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
     return true;
 }
 
+D1T__PRIVATE void d1t__count_kind(d1t_stats *s, uint8_t kind, uint64_t rows) {
+    s->rows_upserted += kind == D1T_WRITE_UPSERT ? rows : 0;
+    s->rows_updated += kind == D1T_WRITE_UPDATE ? rows : 0;
+    s->rows_deleted += kind == D1T_WRITE_DELETE ? rows : 0;
+    s->rows_sent += rows;
+}
+
 D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
     d1t_stats *s = &db->stats;
     const d1t_meta *m = &db->op.reply.total;
-    uint32_t i;
-    uint8_t kind;
-    for (i = 0; i < (db->batch.wide.n ? 1 : to); i++) {
-        kind = db->batch.wide.n ? db->batch.group[db->batch.wide_group].kind : d1t__send_group(&db->send, i)->kind;
-        s->rows_upserted += kind == D1T_WRITE_UPSERT;
-        s->rows_updated += kind == D1T_WRITE_UPDATE;
-        s->rows_deleted += kind == D1T_WRITE_DELETE;
-        s->rows_sent++;
+    uint32_t i, end;
+    if (db->batch.wide.n) d1t__count_kind(s, db->batch.group[db->batch.wide_group].kind, 1);
+    for (i = 0; i < to; i = end) {
+        end = d1t__send_end(&db->send, i);
+        d1t__count_kind(s, d1t__send_group(&db->send, i)->kind, end - i);
     }
     s->rows_changed += db->task.changed;
     s->rows_read += m->rows_read;
@@ -8319,7 +8341,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t__emit(db, &event);
     if (!db->isolate) {
         if (b->live == 0) d1t__batch_reset(b);
-        else if (b->ordered == 0) d1t__rehash(b, b->slots);
+        else if (b->ordered == 0) d1t__rehash(b, b->live);
         return;
     }
     db->busy = true;
