@@ -203,7 +203,7 @@ typedef enum d1t_outcome {
     D1T_PERMANENT = 3       /* nothing of it was applied, and sending it again cannot help (token, quota, size) */
 } d1t_outcome;
 
-#define D1T_ERROR_TEXT 240
+#define D1T_ERROR_TEXT 208
 
 /* The first error of an object. Texts are composed here from codes, names and recognised shapes of SQLite's messages;
    they hold no value of a row, no parameter and never the token. */
@@ -285,7 +285,7 @@ D1TDEF void   d1t_arena_free(d1t_arena *a);
    freed together with all newer ones. `need` remembers the largest size that did not fit. */
 typedef struct d1t_block {
     char  *p;
-    size_t size, used, last, need;
+    size_t size, used, need;
 } d1t_block;
 
 D1TDEF void          d1t_block_init(d1t_block *b, void *p, size_t size);
@@ -730,6 +730,11 @@ typedef struct d1t_meta {
     char     served_by[32], region[8], colo[8];
 } d1t_meta;
 
+/* Sums over the statements of a reply. */
+typedef struct d1t_sums {
+    uint64_t sql_us, rows_read, rows_written;
+} d1t_sums;
+
 typedef enum d1t_reply_kind {
     D1T_REPLY_COLUMN,       /* a result column's name */
     D1T_REPLY_CELL,         /* a value of a row, in pieces */
@@ -749,7 +754,7 @@ typedef struct d1t_reply_event {
 /* Non-zero stops the reply with that result. */
 typedef d1t_result (*d1t_reply_handler)(void *ctx, const d1t_reply_event *event);
 
-#define D1T_SERVER_TEXT 256
+#define D1T_SERVER_TEXT 192
 
 /* The reader of one reply of /raw: any pieces, any body. Rows are events as they arrive; nothing is kept but the first
    error's code and message. */
@@ -758,12 +763,13 @@ typedef struct d1t_reply {
     d1t_reply_handler handler;
     void             *ctx;
     d1t_meta          meta;         /* of the current statement */
-    d1t_meta          total;        /* sums over the statements (size_after and names: the last) */
+    d1t_sums          total;        /* over the statements */
     uint32_t          statement, column;
     uint32_t          statements;   /* complete results */
     int32_t           d1_code;      /* of errors[0] */
     uint8_t           success;      /* 0 not seen, 1 true, 2 false */
-    bool              failed_statement, saw_error, blob;
+    bool              failed_statement, saw_error;
+    bool              begun, plain;     /* plain: the body is not an envelope */
     uint8_t           place[8];     /* what each level of nesting is */
     uint8_t           key;          /* the member being read */
     uint8_t           key_n, number_n;
@@ -926,7 +932,7 @@ typedef struct d1t_columns {
    */
 typedef struct d1t_shape {
     const d1t_table *table;
-    uint8_t  order[128];    /* element -> column number */
+    uint8_t  order[100];    /* element -> column number */
     uint8_t  keys;          /* elements 0 .. keys - 1 are the key */
     uint8_t  elements;      /* keys and the other writable columns */
     uint8_t  rank;          /* parents before children: 0 references nothing */
@@ -1167,16 +1173,26 @@ typedef struct d1t_config {
    ending in /database/<id>, replaces account and database). Views of the environment. */
 D1TDEF d1t_config d1t_config_from_env(void);
 
+/* Why a request failed: all that an error is composed of. Private. */
+struct d1t__cause {
+    d1t_result  code;
+    d1t_outcome outcome;
+    int32_t     http_status, d1_code, transport_code;
+    bool        retryable;
+    const char *phrase, *table, *column;    /* recognised in the server's words */
+};
+
 /* What the client is doing. Private. */
 struct d1t__task {
     uint8_t   kind, phase, rounds;
     bool      active, has_op, announced, limited;
     bool      probing;          /* looking for the refused row */
+    bool      unsure;           /* steps were sent, and what became of them is not known */
     uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
     uint32_t  total;            /* rows that this request is about */
     uint64_t  changed, count;   /* rows counted in the reply so far; the count being read */
     uint64_t  started_ms, wait_from;
-    d1t_error error;            /* while probing: what the whole batch failed with */
+    struct d1t__cause cause;    /* while probing: why the shortest refused prefix was refused */
 };
 
 /* A client: caller-owned, any storage, not to be moved while open. Read error and stats; the rest is private. */
@@ -1614,13 +1630,14 @@ D1T__PRIVATE size_t d1t__align(size_t n) {
 D1TDEF void *d1t_arena_take(d1t_arena *a, size_t n) {
     const size_t head = d1t__align(sizeof(struct d1t__chunk));
     struct d1t__chunk *c = a->chunks;
-    size_t size;
+    size_t size, room;
     char *p;
     if (n > SIZE_MAX / 2) return NULL;
     n = d1t__align(n);
     if (!c || c->size - c->used < n) {
-        size = n + head > D1T__CHUNK ? n + head : D1T__CHUNK;
-        if (a->max && (size > a->max || a->total > a->max - size)) return NULL;
+        room = a->max ? a->max - a->total : SIZE_MAX;
+        size = n + head > D1T__CHUNK ? n + head : D1T__CHUNK < room ? D1T__CHUNK : room & ~(size_t)7u;
+        if (size > room || size < n + head) return NULL;
         c = (struct d1t__chunk *)d1t__resize(a->allocator, NULL, 0, size);
         if (!c) return NULL;
         c->next = a->chunks;
@@ -1666,20 +1683,15 @@ D1TDEF void d1t_block_init(d1t_block *b, void *p, size_t size) {
     D1T_MEMSET(b, 0, sizeof *b);
     b->p = (char *)p;
     b->size = size;
-    b->last = SIZE_MAX;
 }
 
-/* Only the newest piece moves its end; freeing another one waits until everything newer is free. */
+/* Only the newest piece, the one that ends where the used bytes end, moves its end. */
 D1T__PRIVATE void *d1t__block_fn(void *ctx, void *p, size_t old, size_t size) {
     d1t_block *b = (d1t_block *)ctx;
     size_t at = p ? (size_t)((char *)p - b->p) : b->used, room;
-    bool newest = p && at == b->last;
-    (void)old;
+    bool newest = p && at + d1t__align(old) == b->used;
     if (size == 0) {
-        if (newest) {
-            b->used = at;
-            b->last = SIZE_MAX;
-        }
+        if (newest) b->used = at;
         return NULL;
     }
     if (p && !newest && size <= old) return p;
@@ -1690,7 +1702,6 @@ D1T__PRIVATE void *d1t__block_fn(void *ctx, void *p, size_t old, size_t size) {
         return NULL;
     }
     if (p && !newest) D1T_MEMCPY(b->p + at, p, old);
-    b->last = at;
     b->used = at + d1t__align(size);
     return b->p + at;
 }
@@ -4392,15 +4403,9 @@ D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
 /* Adds a statement's figures to the sums. */
 D1T__PRIVATE void d1t__reply_sum(d1t_reply *r) {
     const d1t_meta *m = &r->meta;
-    d1t_meta *t = &r->total, sum = *t;
-    *t = *m;
-    t->duration_us += sum.duration_us;
-    t->sql_duration_us += sum.sql_duration_us;
-    t->changes += sum.changes;
-    t->rows_read += sum.rows_read;
-    t->rows_written += sum.rows_written;
-    t->total_attempts += sum.total_attempts;
-    t->changed_db = t->changed_db || sum.changed_db;
+    r->total.sql_us += m->sql_duration_us ? m->sql_duration_us : m->duration_us;
+    r->total.rows_read += m->rows_read;
+    r->total.rows_written += m->rows_written;
 }
 #endif
 
@@ -4448,6 +4453,12 @@ D1T__PRIVATE void d1t__reply_bool(d1t_reply *r, uint8_t place, bool v) {
 #endif
 }
 
+/* Adds a piece to a short text. */
+D1T__PRIVATE void d1t__append_short(char *out, size_t cap, const d1t_json_event *e) {
+    size_t at = e->first ? 0 : d1t__strlen(out);
+    d1t__copy_short(out + at, cap - at, e->text);
+}
+
 /* A piece of a text outside the rows: the first error's message, or a short name. */
 D1T__PRIVATE void d1t__reply_words(d1t_reply *r, uint8_t place, const d1t_json_event *e) {
     bool message = (place == D1T__AT_ERROR && r->key == D1T__KEY_MESSAGE && !r->saw_error) ||
@@ -4459,10 +4470,10 @@ D1T__PRIVATE void d1t__reply_words(d1t_reply *r, uint8_t place, const d1t_json_e
         r->text[r->text_n] = 0;
     }
 #ifndef D1T_NO_META
-    if (place != D1T__AT_META || !e->first) return;
-    if (r->key == D1T__KEY_SERVED_BY) d1t__copy_short(r->meta.served_by, sizeof r->meta.served_by, e->text);
-    if (r->key == D1T__KEY_REGION) d1t__copy_short(r->meta.region, sizeof r->meta.region, e->text);
-    if (r->key == D1T__KEY_COLO) d1t__copy_short(r->meta.colo, sizeof r->meta.colo, e->text);
+    if (place != D1T__AT_META) return;
+    if (r->key == D1T__KEY_SERVED_BY) d1t__append_short(r->meta.served_by, sizeof r->meta.served_by, e);
+    if (r->key == D1T__KEY_REGION) d1t__append_short(r->meta.region, sizeof r->meta.region, e);
+    if (r->key == D1T__KEY_COLO) d1t__append_short(r->meta.colo, sizeof r->meta.colo, e);
 #endif
 }
 
@@ -4521,15 +4532,23 @@ D1TDEF void d1t_reply_init(d1t_reply *r, d1t_reply_handler handler, void *ctx) {
     d1t_json_reader_init(&r->json, d1t__reply_event, r, 32);
 }
 
+/* HTML or plain text: its beginning is all there is to say. An envelope begins with '{', and what is inside is never
+   taken for a message. */
+D1T__PRIVATE void d1t__reply_plain(d1t_reply *r, const char *p, size_t n) {
+    size_t i = 0, room = D1T_SERVER_TEXT - 1u - r->text_n;
+    while (!r->begun && i < n && d1t__is_space(p[i])) i++;
+    if (!r->begun && i < n) r->plain = p[i] != '{';
+    r->begun = r->begun || i < n;
+    n = n - i < room ? n - i : room;
+    if (!r->plain || n == 0) return;
+    D1T_MEMCPY(r->text + r->text_n, p + i, n);
+    r->text_n = (uint16_t)(r->text_n + n);
+    r->text[r->text_n] = 0;
+}
+
 D1TDEF d1t_result d1t_reply_feed(d1t_reply *r, const void *data, size_t size) {
-    d1t_result result = d1t_json_reader_feed(&r->json, data, size);
-    size_t room = D1T_SERVER_TEXT - 1u - r->text_n, n = size < room ? size : room;
-    if ((result == D1T_ERR_JSON || result == D1T_ERR_DEPTH) && r->success == 0 && r->statements == 0 && n) {
-        D1T_MEMCPY(r->text + r->text_n, data, n);   /* HTML or plain text: its beginning is all there is to say */
-        r->text_n = (uint16_t)(r->text_n + n);
-        r->text[r->text_n] = 0;
-    }
-    return result;
+    if (!r->begun || r->plain) d1t__reply_plain(r, (const char *)data, size);
+    return d1t_json_reader_feed(&r->json, data, size);
 }
 
 D1TDEF d1t_result d1t_reply_end(d1t_reply *r) {
@@ -5234,11 +5253,12 @@ D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t
    body. */
 typedef struct d1t__row {
     uint32_t size;      /* of the text */
-    uint32_t key;       /* bytes of the text up to the end of the last key element */
     uint32_t number;    /* low bits of the row's number since open */
-    uint16_t group;
-    uint16_t dead;      /* replaced, sent or refused */
+    uint16_t key;       /* bytes of the text up to the end of the last key element */
+    uint16_t group;     /* its statement; D1T__DEAD: replaced, sent or refused */
 } d1t__row;
+
+#define D1T__DEAD UINT16_MAX
 
 D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
     d1t__row row;
@@ -5258,18 +5278,20 @@ D1T__PRIVATE uint64_t d1t__row_number(const d1t_batch *b, const d1t__row *row) {
     return b->next_row - (uint32_t)((uint32_t)b->next_row - row->number);
 }
 
-D1T__PRIVATE uint32_t *d1t__slots(const d1t_batch *b) {
-    union { char *bytes; uint32_t *words; } p;  /* the block and its size are multiples of 8 */
-    p.bytes = b->p + b->size - (size_t)b->slots * sizeof(uint32_t);
+/* The index stands at the end of the block (its size and address are multiples of 8): while rows arrive the hash of their
+   keys, while they are sent their order, which takes the place of the hash. */
+D1T__PRIVATE uint32_t *d1t__index_end(const d1t_batch *b) {
+    union { char *bytes; uint32_t *words; } p;
+    p.bytes = b->p + b->size;
     return p.words;
 }
 
-D1T__PRIVATE uint32_t *d1t__order(const d1t_batch *b) {
-    return d1t__slots(b) - b->live;
+D1T__PRIVATE uint32_t *d1t__slots(const d1t_batch *b) {
+    return d1t__index_end(b) - b->slots;
 }
 
 D1T__PRIVATE uint32_t d1t__order_at(const d1t_batch *b, uint32_t i) {
-    return (d1t__slots(b) - b->ordered)[i];
+    return (d1t__index_end(b) - b->ordered)[i];
 }
 
 D1T__PRIVATE void d1t__batch_reset(d1t_batch *b) {
@@ -5553,14 +5575,16 @@ D1T__PRIVATE size_t d1t__row_end(const d1t_batch *b, size_t offset) {
     return offset + sizeof(d1t__row) + d1t__row_at(b, offset).size;
 }
 
-/* The bytes that the index needs for `live` rows with `slots` slots. */
-D1T__PRIVATE size_t d1t__index_size(uint32_t live, uint32_t slots) {
-    return ((size_t)live + slots) * sizeof(uint32_t);
+/* The bytes that the index takes: the order and its scratch fit where the hash was. */
+D1T__PRIVATE size_t d1t__index_size(uint32_t slots) {
+    return (size_t)slots * sizeof(uint32_t);
 }
 
+/* Half of the slots may be used, so that the order and the scratch of the sort fit; in a small batch, which is sorted in
+   place, seven eighths. */
 D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
     uint32_t slots = b->slots ? b->slots : 16;
-    while (live > slots / 4 * 3) slots *= 2;
+    while (live > (slots <= 64 ? slots / 8 * 7 : slots / 2)) slots *= 2;
     return slots;
 }
 
@@ -5574,7 +5598,7 @@ D1T__PRIVATE void d1t__rehash(d1t_batch *b, uint32_t live) {
     D1T_MEMSET(d1t__slots(b), 0, (size_t)slots * sizeof(uint32_t));
     for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
         d1t__row row = d1t__row_at(b, at);
-        if (row.dead) continue;
+        if (row.group == D1T__DEAD) continue;
         d1t__slots(b)[d1t__slot_of(b, b->group[row.group].shape, d1t__row_text(b, at), row.key)] = (uint32_t)at + 1;
     }
 }
@@ -5658,7 +5682,7 @@ D1T__PRIVATE uint32_t d1t__run_end(const d1t_batch *b, const uint32_t *order, ui
     return i;
 }
 
-/* A natural merge sort: stable, iterative, no allocation (the hash is the scratch), linear on sorted input. */
+/* A natural merge sort: stable, iterative, no allocation (the scratch was the hash), linear on sorted input. */
 D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scratch, uint32_t n) {
     uint32_t *from = order, *to = scratch, *swap, i, j, k, middle, end, runs;
     do {
@@ -5687,16 +5711,31 @@ D1T__PRIVATE void d1t__rank_groups(d1t_batch *b) {
     }
 }
 
+/* For few rows: binary insertion, in place. */
+D1T__PRIVATE void d1t__sort_few(const d1t_batch *b, uint32_t *order, uint32_t n) {
+    uint32_t i, low, high, middle, row;
+    for (i = 1; i < n; i++) {
+        row = order[i];
+        for (low = 0, high = i; low < high; ) {
+            middle = low + (high - low) / 2;
+            if (d1t__compare_rows(b, order[middle], row) <= 0) low = middle + 1;
+            else high = middle;
+        }
+        D1T_MEMMOVE(order + low + 1, order + low, (i - low) * sizeof *order);
+        order[low] = row;
+    }
+}
+
 /* Sorts the rows that begin before byte `limit` of the block. The hash is gone afterwards. */
 D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
-    uint32_t *order, n = 0;
+    uint32_t *order = d1t__index_end(b) - b->live, n = 0;
     size_t at;
     d1t__rank_groups(b);
-    order = d1t__order(b);
     for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
-        if (!d1t__row_at(b, at).dead) order[n++] = (uint32_t)at;
-    if (n && !b->ascending) d1t__sort(b, order, d1t__slots(b), n);
-    if (n < b->live && n) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order); /* ends where the slots begin */
+        if (d1t__row_at(b, at).group != D1T__DEAD) order[n++] = (uint32_t)at;
+    if (!b->ascending && b->slots < 2 * b->live) d1t__sort_few(b, order, n);
+    else if (!b->ascending) d1t__sort(b, order, order - n, n);
+    if (n < b->live) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order);  /* it ends where the block ends */
     b->ordered = n;
 }
 
@@ -5839,8 +5878,8 @@ D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, cons
 /* Marks a row as not to be sent. */
 D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
     d1t__row row = d1t__row_at(b, at);
-    if (row.dead) return;
-    row.dead = 1;
+    if (row.group == D1T__DEAD) return;
+    row.group = D1T__DEAD;
     d1t__row_put(b, at, &row);
     b->live--;
     b->text -= row.size + 1u;
@@ -5849,7 +5888,7 @@ D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
 /* Whether the block and the body have room for a row of `size` bytes of text, one more live row included. */
 D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
     uint32_t slots = d1t__slots_for(b, b->live + 1);
-    size_t need = b->n + sizeof(d1t__row) + size + d1t__index_size(b->live + 2, slots);
+    size_t need = b->n + sizeof(d1t__row) + size + d1t__index_size(slots);
     return need <= b->size && b->text + size + 1 + b->overhead <= b->limits->body && b->n < UINT32_MAX - size;
 }
 
@@ -5884,7 +5923,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *ro
     d1t__row old = d1t__row_at(b, pending);
     d1t_write_desc merged = b->group[old.group];
     d1t_writer w;
-    size_t keep = d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), used = b->n + sizeof *row + row->size;
+    size_t keep = d1t__index_size(d1t__slots_for(b, b->live + 1)), used = b->n + sizeof *row + row->size;
     if (merged.kind == D1T_WRITE_UPDATE) {
         merged.columns.bits[0] |= b->group[row->group].columns.bits[0];
         merged.columns.bits[1] |= b->group[row->group].columns.bits[1];
@@ -5910,21 +5949,23 @@ D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
 
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
-    d1t__row row = {0, 0, 0, 0, 0};
+    d1t__row row = {0, 0, 0, 0};
     d1t_writer w;
-    size_t used = b->n + sizeof row + d1t__index_size(b->live + 2, d1t__slots_for(b, b->live + 1)), pending = 0;
-    uint32_t group = d1t__group_of(b, &a->desc), slot = 0;
+    size_t used = b->n + sizeof row + d1t__index_size(d1t__slots_for(b, b->live + 1)), pending = 0;
+    uint32_t group = d1t__group_of(b, &a->desc), slot = 0, key = 0;
     int meets = D1T__ADD_NEW;
     d1t_result result;
     if (group == b->max_groups) return D1T_FULL;
     if (b->ordered) d1t__rehash(b, b->live);
     d1t_writer_fixed(&w, b->p + b->n + sizeof row, used < b->size ? b->size - used : 0);
     w.level = 1;
-    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &row.key);
+    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &key);
     *need = w.total;
     if (result != D1T_OK) return result;
     if (w.error != D1T_OK || w.total > UINT32_MAX / 2 || !d1t__has_room(b, w.n)) return D1T_FULL;
+    if (key > UINT16_MAX) return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its key is longer than 65,535 bytes", NULL);
     row.size = (uint32_t)w.n;
+    row.key = (uint16_t)key;
     row.number = (uint32_t)(b->next_row + 1);
     row.group = (uint16_t)group;
     d1t__row_put(b, b->n, &row);
@@ -6973,86 +7014,92 @@ D1T__PRIVATE d1t_result d1t__need_batch(d1t_client *db) {
 
 /* ---- errors of requests */
 
-/* The declared table and column that a message names as `table.column` behind `from`; both stay NULL if undeclared. */
-D1T__PRIVATE void d1t__name_column(d1t_client *db, d1t_str message, size_t from) {
+/* Does the message go on with this name at `from`, and does the name end there? */
+D1T__PRIVATE bool d1t__names(d1t_str message, size_t from, const char *name) {
+    size_t n = d1t__strlen(name);
+    return message.n - from >= n && d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(name)) &&
+           (from + n == message.n || !d1t__is_word(message.p[from + n]));
+}
+
+/* The declared table and column that a message names as `table.column` behind `from`; undeclared ones stay NULL. */
+D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *cause, d1t_str message, size_t from) {
     size_t i, k;
     for (i = 0; i < db->table_count; i++) {
         const d1t_table *t = db->shapes[i].table;
-        size_t n = d1t__strlen(t->name), m;
-        if (message.n - from <= n || !d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(t->name)) ||
-            message.p[from + n] != '.')
-            continue;
-        db->error.table = t->name;
-        for (k = 0; k < t->column_count; k++) {
-            m = d1t__strlen(t->columns[k].name);
-            if (message.n - from - n - 1 < m ||
-                !d1t_str_equal(d1t_bytes(message.p + from + n + 1, m), d1t_cstr(t->columns[k].name)))
-                continue;
-            if (from + n + 1 + m < message.n && d1t__is_word(message.p[from + n + 1 + m])) continue;
-            db->error.column = t->columns[k].name;
-        }
+        if (!d1t__names(message, from, t->name)) continue;
+        cause->table = t->name;
+        for (k = 0; k < t->column_count; k++)
+            if (d1t__names(message, from + d1t__strlen(t->name) + 1, t->columns[k].name)) cause->column = t->columns[k].name;
     }
 }
 
 /* What is recognised in the server's words. They may hold values, so only fixed phrases and declared names are taken
    over. */
-D1T__PRIVATE void d1t__say_shape(d1t_client *db, d1t_str message) {
-    static const char *const phrases[] = {"UNIQUE constraint failed: ",
-                                          "NOT NULL constraint failed: ",
-                                          "FOREIGN KEY constraint failed",
-                                          "CHECK constraint failed",
-                                          "no such table",
-                                          "no such column",
-                                          "syntax error",
-                                          "incomplete input",
-                                          "not authorized",
-                                          "too many SQL variables",
-                                          "Wrong number of parameter bindings",
-                                          "statement too long",
-                                          "string or blob too big",
-                                          "datatype mismatch",
-                                          "cannot store",
-                                          "too many levels of trigger recursion",
-                                          "triggers nested too deep",
-                                          "ON CONFLICT clause does not match"};
+D1T__PRIVATE void d1t__recognise(const d1t_client *db, struct d1t__cause *cause) {
+    static const char *const phrases[] = {
+        "UNIQUE constraint failed: ", "NOT NULL constraint failed: ", "FOREIGN KEY constraint failed",
+        "CHECK constraint failed", "no such table", "no such column", "syntax error", "incomplete input",
+        "not authorized", "too many SQL variables", "Wrong number of parameter bindings", "statement too long",
+        "string or blob too big", "datatype mismatch", "cannot store", "too many levels of trigger recursion",
+        "triggers nested too deep", "ON CONFLICT clause does not match"};
+    d1t_str message = d1t_server_text(db);
     size_t i, at;
-    for (i = 0; i < D1T__COUNT(phrases); i++) {
+    for (i = 0; i < D1T__COUNT(phrases) && !cause->phrase; i++) {
         at = d1t__find(message, phrases[i]);
         if (at == message.n) continue;
-        d1t__say(&db->error, ": ", phrases[i], NULL);
+        cause->phrase = phrases[i];
         at += d1t__strlen(phrases[i]);
-        if (phrases[i][d1t__strlen(phrases[i]) - 1] != ' ') return;
-        d1t__name_column(db, message, at);
-        if (db->error.table) d1t__say(&db->error, db->error.table, db->error.column ? "." : NULL, db->error.column);
-        return;
+        if (at < message.n && message.p[at - 1] == ' ') d1t__name_column(db, cause, message, at);
     }
 }
 
-/* The settled op's failure becomes the client's error. */
-D1T__PRIVATE d1t_result d1t__op_error(d1t_client *db) {
+/* The failure of the settled op. */
+D1T__PRIVATE struct d1t__cause d1t__cause_of(const d1t_client *db) {
     const d1t_op *op = &db->op;
+    struct d1t__cause cause;
+    D1T_MEMSET(&cause, 0, sizeof cause);
+    cause.code = op->code;
+    cause.outcome = op->outcome;
+    cause.http_status = op->http_status;
+    cause.d1_code = op->reply.d1_code;
+    cause.transport_code = op->transport_code;
+    cause.retryable = op->retryable;
+#ifndef D1T_NO_ERRSTR
+    d1t__recognise(db, &cause);
+#endif
+    return cause;
+}
+
+/* A cause becomes the client's error, unless a handler has said it better. */
+D1T__PRIVATE void d1t__fail_with(d1t_client *db, const struct d1t__cause *cause) {
     d1t_error *e = &db->error;
-    if (e->code != D1T_OK) return e->code;  /* a handler has said it better */
-    d1t__fail(e, op->code, d1t_result_text(op->code), NULL, NULL);
-    e->outcome = op->outcome;
-    e->http_status = op->http_status;
-    e->d1_code = op->reply.d1_code;
-    e->transport_code = op->transport_code;
-    e->retryable = op->retryable;
-    d1t__say_shape(db, d1t_server_text(db));
-    if (op->http_status) {
+    if (e->code != D1T_OK) return;
+    d1t__fail(e, cause->code, d1t_result_text(cause->code), cause->phrase ? ": " : NULL, cause->phrase);
+    e->outcome = cause->outcome;
+    e->http_status = cause->http_status;
+    e->d1_code = cause->d1_code;
+    e->transport_code = cause->transport_code;
+    e->retryable = cause->retryable;
+    e->table = cause->table;
+    e->column = cause->column;
+    d1t__say(e, cause->table, cause->column ? "." : NULL, cause->column);
+    if (cause->http_status) {
         d1t__say(e, " (HTTP ", NULL, NULL);
-        d1t__say_number(e, (uint64_t)op->http_status);
-        if (op->reply.d1_code) d1t__say(e, ", D1 code ", NULL, NULL);
-        if (op->reply.d1_code) d1t__say_number(e, (uint64_t)op->reply.d1_code);
+        d1t__say_number(e, (uint64_t)cause->http_status);
+        if (cause->d1_code) d1t__say(e, ", D1 code ", NULL, NULL);
+        if (cause->d1_code) d1t__say_number(e, (uint64_t)cause->d1_code);
         d1t__say(e, ")", NULL, NULL);
-    } else if (op->transport_code) {
+    } else if (cause->transport_code) {
         d1t__say(e, " (transport code ", NULL, NULL);
-        d1t__say_number(e, (uint64_t)(uint32_t)op->transport_code);
+        d1t__say_number(e, (uint64_t)(uint32_t)cause->transport_code);
         d1t__say(e, ")", NULL, NULL);
     }
-    if (op->outcome == D1T_UNKNOWN) d1t__say(e, "; it may have been applied", NULL, NULL);
-    return e->code;
+    if (cause->outcome == D1T_UNKNOWN) d1t__say(e, "; it may have been applied", NULL, NULL);
+}
+
+D1T__PRIVATE void d1t__op_error(d1t_client *db) {
+    struct d1t__cause cause = d1t__cause_of(db);
+    d1t__fail_with(db, &cause);
 }
 
 D1TDEF d1t_str d1t_error_key(const d1t_client *db) {
@@ -7249,9 +7296,9 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     db->op.expect = s->total;   /* the body has been walked, to count its bytes */
 }
 
-/* Removes position i from the order; the order ends where the slots begin, so what is before it moves up. */
+/* Removes position i from the order; it ends where the block ends, so what is before i moves up. */
 D1T__PRIVATE void d1t__order_remove(d1t_batch *b, uint32_t i) {
-    uint32_t *order = d1t__slots(b) - b->ordered;
+    uint32_t *order = d1t__index_end(b) - b->ordered;
     d1t__row_kill(b, order[i]);
     D1T_MEMMOVE(order + 1, order, i * sizeof *order);
     b->ordered--;
@@ -7296,7 +7343,6 @@ D1T__PRIVATE void d1t__count_kind(d1t_stats *s, uint8_t kind, uint64_t rows) {
 
 D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
     d1t_stats *s = &db->stats;
-    const d1t_meta *m = &db->op.reply.total;
     uint32_t i, end;
     if (db->batch.wide.n) d1t__count_kind(s, db->batch.group[db->batch.wide_group].kind, 1);
     for (i = 0; i < to; i = end) {
@@ -7304,9 +7350,6 @@ D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
         d1t__count_kind(s, d1t__send_group(&db->send, i)->kind, end - i);
     }
     s->rows_changed += db->task.changed;
-    s->rows_read += m->rows_read;
-    s->rows_written += m->rows_written;
-    s->sql_us += m->sql_duration_us ? m->sql_duration_us : m->duration_us;
     s->flushes++;
 }
 
@@ -7327,7 +7370,7 @@ D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
         return;
     }
     for (i = 0; i < to; i++) d1t__row_kill(b, d1t__order_at(b, i));
-    b->ordered -= to;       /* what is left ends where the slots begin */
+    b->ordered -= to;       /* what is left ends where the block ends */
     db->task.low = 0;
     if (b->ordered) d1t__flush_send(db, b->ordered, false);
     else d1t__batch_compact(b);
@@ -7356,17 +7399,18 @@ D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
         d1t__flush_send(db, to / 2, false);
         return;
     }
-    (void)d1t__op_error(db);
-    if (db->error.code != D1T_ERR_CONSTRAINT) return;
 #ifndef D1T_NO_PROBE
-    task->error = db->error;
-    D1T_MEMSET(&db->error, 0, sizeof db->error);
-    task->high = to;
-    if (db->batch.wide.n) d1t__poison(db, 0);
-    else d1t__probe(db);
+    if (op->code == D1T_ERR_CONSTRAINT) {
+        task->cause = d1t__cause_of(db);
+        task->high = to;
+        if (db->batch.wide.n) d1t__poison(db, 0);
+        else d1t__probe(db);
+        return;
+    }
 #else
     (void)task;
 #endif
+    d1t__op_error(db);
 }
 
 D1T__PRIVATE void d1t__flush_settled(d1t_client *db) {
@@ -7422,6 +7466,11 @@ D1T__PRIVATE void d1t__settled(d1t_client *db) {
     event.bytes = db->op.received;
     event.ms = db->now_ms - db->task.started_ms;
     s->bytes_received += db->op.received;
+    if (db->op.code == D1T_OK) {
+        s->rows_read += db->op.reply.total.rows_read;
+        s->rows_written += db->op.reply.total.rows_written;
+        s->sql_us += db->op.reply.total.sql_us;
+    }
     s->unknown += db->op.unknown;
     d1t__emit(db, &event);
     if (db->task.phase == D1T__PHASE_FLUSH) d1t__flush_settled(db);
@@ -7756,6 +7805,7 @@ D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
     d1t_arena_free(&job->arena);
     job->schema.arena = &job->arena;
     job->schema.tables = NULL;
+    d1t__rows_forget(job);
     job->own.sql = d1t_schema_sql();
     job->statements = &job->own;
     job->steps = NULL;
@@ -7780,6 +7830,7 @@ D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     plan->steps = plan->last = NULL;
     plan->step_count = plan->refused = 0;
     db->task.phase = D1T__PHASE_END;
+    db->task.unsure = false;
     if (d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error) != D1T_OK) return;
     if (db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
     if (plan->refused) (void)d1t__plan_refused(db, plan, "the schema in D1 differs: ");
@@ -7826,22 +7877,20 @@ D1T__PRIVATE void d1t__job_begin(d1t_client *db) {
 }
 
 D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
-    const d1t_meta *m = &db->op.reply.total;
     struct d1t__task *task = &db->task;
     task->has_op = false;
     if (db->op.code != D1T_OK) {
         if (task->kind == D1T__TASK_SETUP && task->phase == D1T__PHASE_APPLY && db->op.outcome == D1T_UNKNOWN &&
             task->rounds < 3) {
             task->rounds++;
+            task->unsure = true;
             task->phase = D1T__PHASE_MAIN;
         } else {
-            (void)d1t__op_error(db);
+            d1t__op_error(db);
+            if (task->unsure) db->error.outcome = D1T_UNKNOWN;  /* of the steps that the schema was read again for */
         }
         return;
     }
-    db->stats.rows_read += m->rows_read;
-    db->stats.rows_written += m->rows_written;
-    db->stats.sql_us += m->sql_duration_us ? m->sql_duration_us : m->duration_us;
 #ifndef D1T_NO_PLAN
     if (task->phase == D1T__PHASE_APPLY) {
         d1t__plan_applied(db, (const d1t__job *)db->job);
@@ -8313,14 +8362,14 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t_batch *b = &db->batch;
     size_t at = b->wide.n ? 0 : d1t__order_at(b, i);
-    d1t__row row = {0, 0, 0, 0, 0};
+    d1t__row row = {0, 0, 0, 0};
     const d1t_table *t;
     d1t_event event;
     uint64_t number = b->next_row;
     if (!b->wide.n) row = d1t__row_at(b, at);
     if (!b->wide.n) number = d1t__row_number(b, &row);
     t = b->group[b->wide.n ? b->wide_group : row.group].shape->table;
-    db->error = db->task.error;
+    d1t__fail_with(db, &db->task.cause);
     db->error.table = t->name;
     db->error.row = number;
     d1t__say(&db->error, "; table ", t->name, ", row ");
@@ -8365,11 +8414,12 @@ D1T__PRIVATE void d1t__probe(d1t_client *db) {
 D1T__PRIVATE void d1t__probe_settled(d1t_client *db) {
     bool passed = db->op.code == D1T_ERR_PRECONDITION && d1t__contains(d1t_server_text(db), "'d1t probe'");
     if (!passed && db->op.code != D1T_ERR_CONSTRAINT) {
-        (void)d1t__op_error(db);    /* something else is wrong by now */
+        d1t__op_error(db);    /* something else is wrong by now */
         return;
     }
     if (passed) db->task.low = db->send.to;
     else db->task.high = db->send.to;
+    if (!passed) db->task.cause = d1t__cause_of(db);
     db->stats.maybe_billed++;
     d1t__probe(db);
 }
