@@ -77,7 +77,7 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_ASSERT(c)          impl   programmer errors, besides the D1T_ERR_ARG that is returned (default: nothing)
     D1T_MEMCPY/MEMMOVE/MEMSET/MEMCMP  impl  all four or none (default: <string.h>)
     D1T_REALLOC/D1T_FREE   impl   (ctx, p, old, size) and (ctx, p, size), both or neither (default: <stdlib.h>)
-    D1T_NO_FAST_FLOAT      impl   doubles are converted with integers only (slower; no need unless rounding modes change)
+    D1T_NO_FAST_FLOAT      impl   doubles are converted with integers only (slower; for unusual rounding modes)
     D1T_NO_MALLOC          impl   no default allocator: config.memory or config.allocator is required
     D1T_NO_STDIO           impl   no <stdio.h>: d1t_put_line goes
     D1T_NO_ENV             impl   no getenv: d1t_config_from_env returns an empty configuration
@@ -203,7 +203,7 @@ typedef enum d1t_outcome {
     D1T_PERMANENT = 3       /* nothing of it was applied, and sending it again cannot help (token, quota, size) */
 } d1t_outcome;
 
-#define D1T_ERROR_TEXT 208
+#define D1T_ERROR_TEXT 192
 
 /* The first error of an object. Texts are composed here from codes, names and recognised shapes of SQLite's messages;
    they hold no value of a row, no parameter and never the token. */
@@ -727,7 +727,7 @@ typedef struct d1t_meta {
     int64_t  last_row_id;
     uint64_t rows_read, rows_written, size_after, total_attempts;
     bool     changed_db, served_by_primary;
-    char     served_by[32], region[8], colo[8];
+    char     served_by[24], region[8], colo[8];
 } d1t_meta;
 
 /* Sums over the statements of a reply. */
@@ -772,8 +772,8 @@ typedef struct d1t_reply {
     bool              begun, plain;     /* plain: the body is not an envelope */
     uint8_t           place[8];     /* what each level of nesting is */
     uint8_t           key;          /* the member being read */
-    uint8_t           key_n, number_n;
-    char              key_text[20], number[26];
+    uint8_t           word_n;
+    char              word[26];         /* the key or number being read */
     uint16_t          text_n;
     char              text[D1T_SERVER_TEXT];    /* errors[0].message, or the first bytes of a body that is not JSON */
 } d1t_reply;
@@ -845,7 +845,7 @@ typedef struct d1t_op {
     bool          idempotent;       /* may be sent again after an unknown outcome */
     bool          read_only;        /* cannot leave anything behind */
     bool          unknown;          /* an earlier attempt may have been applied */
-    bool          timed_out;
+    bool          other;            /* an attempt ended otherwise than by a deferred violation */
     uint32_t      attempt;          /* from 1 */
     uint32_t      expect;           /* results in the reply */
     uint64_t      wake_ms, sent_ms;
@@ -968,7 +968,7 @@ typedef struct d1t_batch {
     size_t          text;       /* bytes of row texts that would be sent */
     size_t          overhead;   /* bytes of everything else in the request: statements of the groups */
     uint32_t        rows, live; /* all rows, rows that would be sent */
-    uint32_t        slots;      /* of the hash: a power of two, or 0 before the first row */
+    uint32_t        slots;      /* of the hash; 0: there is none yet */
     uint32_t        ordered;    /* rows in the sorted order; 0: not sorted */
     bool            ascending;  /* rows of one statement in strictly ascending order so far: no hash is needed */
     size_t          last;       /* where the last row begins */
@@ -1218,8 +1218,6 @@ typedef struct d1t_client {
     d1t_batch     batch;
     d1t_shape    *shapes;
     size_t        table_count, table_cap;
-    const d1t_statement *prologue, *epilogue;
-    size_t        prologue_count, epilogue_count;
     struct d1t__task task;
     struct d1t__send send;
     void         *job;              /* of a query, an exec or a plan */
@@ -4478,14 +4476,14 @@ D1T__PRIVATE void d1t__reply_words(d1t_reply *r, uint8_t place, const d1t_json_e
 }
 
 /* Keys and numbers are short; they are put together here, so that everything after sees them whole. */
-D1T__PRIVATE void d1t__reply_collect(char *to, size_t cap, uint8_t *n, const d1t_json_event *e) {
+D1T__PRIVATE void d1t__reply_collect(d1t_reply *r, const d1t_json_event *e) {
     size_t room, more;
-    if (e->first) *n = 0;
-    room = cap - 1u - *n;
+    if (e->first) r->word_n = 0;
+    room = sizeof r->word - 1u - r->word_n;
     more = e->text.n < room ? e->text.n : room;
-    if (more) D1T_MEMCPY(to + *n, e->text.p, more);
-    *n = (uint8_t)(*n + more);
-    to[*n] = 0;
+    if (more) D1T_MEMCPY(r->word + r->word_n, e->text.p, more);
+    r->word_n = (uint8_t)(r->word_n + more);
+    r->word[r->word_n] = 0;
 }
 
 D1T__PRIVATE d1t_result d1t__reply_scalar(d1t_reply *r, const d1t_json_event *e) {
@@ -4500,13 +4498,13 @@ D1T__PRIVATE d1t_result d1t__reply_scalar(d1t_reply *r, const d1t_json_event *e)
     if (e->kind == D1T_JSON_STRING) d1t__reply_words(r, place, e);
     if (e->kind == D1T_JSON_TRUE || e->kind == D1T_JSON_FALSE) d1t__reply_bool(r, place, e->kind == D1T_JSON_TRUE);
     if (e->kind != D1T_JSON_NUMBER) return D1T_OK;
-    d1t__reply_collect(r->number, sizeof r->number, &r->number_n, e);
+    d1t__reply_collect(r, e);
     if (!e->last) return D1T_OK;
 #ifndef D1T_NO_META
-    if (place == D1T__AT_META || place == D1T__AT_TIMINGS) d1t__reply_number(r, d1t_bytes(r->number, r->number_n));
+    if (place == D1T__AT_META || place == D1T__AT_TIMINGS) d1t__reply_number(r, d1t_bytes(r->word, r->word_n));
 #endif
     if (place == D1T__AT_ERROR && r->key == D1T__KEY_CODE && !r->saw_error &&
-        d1t_parse_int(d1t_bytes(r->number, r->number_n), &code) && code > 0 && code <= INT32_MAX)
+        d1t_parse_int(d1t_bytes(r->word, r->word_n), &code) && code > 0 && code <= INT32_MAX)
         r->d1_code = (int32_t)code;
     return D1T_OK;
 }
@@ -4517,8 +4515,8 @@ D1T__PRIVATE d1t_result d1t__reply_event(void *ctx, const d1t_json_event *e) {
         case D1T_JSON_OBJECT: case D1T_JSON_ARRAY: return d1t__reply_begin(r, e);
         case D1T_JSON_OBJECT_END: case D1T_JSON_ARRAY_END: return d1t__reply_finish(r, e);
         case D1T_JSON_KEY:
-            d1t__reply_collect(r->key_text, sizeof r->key_text, &r->key_n, e);
-            if (e->last) r->key = d1t__reply_key(r->key_text);
+            d1t__reply_collect(r, e);
+            if (e->last) r->key = d1t__reply_key(r->word);
             return D1T_OK;
         case D1T_JSON_STRING: case D1T_JSON_NUMBER: case D1T_JSON_TRUE: case D1T_JSON_FALSE: case D1T_JSON_NULL: break;
     }
@@ -4609,10 +4607,12 @@ typedef struct d1t__rule {
 
 enum { D1T__RETRY = 1, D1T__SHRINK = 2, D1T__LATE = 4 };
 
+#define D1T__DEFERRED "application left the database in a state"
+
 static const d1t__rule d1t__rules[] = {
     /* A deferred violation that reaches commit resets the object: other clients see this text for writes that were
        committed. */
-    {"application left the database in a state", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
+    {D1T__DEFERRED, 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
     {"'d1t ", 0, 0, 0, D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, 0},
     {"daily row", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
     {"free tier daily", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
@@ -4751,14 +4751,26 @@ D1TDEF void d1t_op_on_status(d1t_op *op, int32_t status) {
     if (op->state == D1T__OP_IN_FLIGHT) op->http_status = status;
 }
 
-/* The number behind `name` in a header like  "default";r=50;t=30 ; -1: none. */
-D1T__PRIVATE int64_t d1t__header_number(d1t_str s, const char *name) {
-    size_t i = d1t__find(s, name), end;
+/* The number at `at`; -1: there is none. */
+D1T__PRIVATE int64_t d1t__digits_at(d1t_str s, size_t at) {
+    size_t end = at;
     int64_t v = -1;
-    if (i == s.n) return -1;
-    i += d1t__strlen(name);
-    for (end = i; end < s.n && d1t__is_digit(s.p[end]); end++) {}
-    return d1t_parse_int(d1t_bytes(s.p + i, end - i), &v) ? v : -1;
+    while (end < s.n && d1t__is_digit(s.p[end])) end++;
+    return d1t_parse_int(d1t_bytes(s.p + at, end - at), &v) ? v : -1;
+}
+
+/* The parameter of a header like  "default";r=50; t=30  (RFC 9651); -1: none. */
+D1T__PRIVATE int64_t d1t__header_number(d1t_str s, char name) {
+    size_t i;
+    for (i = 1; i + 1 < s.n; i++)
+        if (s.p[i] == name && s.p[i + 1] == '=' && (s.p[i - 1] == ';' || d1t__is_space(s.p[i - 1])))
+            return d1t__digits_at(s, i + 2);
+    return -1;
+}
+
+/* The account has to wait. */
+D1T__PRIVATE void d1t__block_account(d1t_exchange *x, uint64_t until_ms) {
+    if (x->limiter && until_ms > x->limiter->blocked_until) x->limiter->blocked_until = until_ms;
 }
 
 D1TDEF void d1t_op_on_header(d1t_op *op, const char *name, const char *value) {
@@ -4766,13 +4778,11 @@ D1TDEF void d1t_op_on_header(d1t_op *op, const char *name, const char *value) {
     int64_t seconds;
     if (op->state != D1T__OP_IN_FLIGHT) return;
     if (d1t_str_equal_nocase(n, d1t_cstr("retry-after"))) {
-        seconds = d1t__header_number(v, "");    /* a date instead of seconds counts as none: then backoff decides */
+        seconds = d1t__digits_at(v, 0);    /* a date instead of seconds counts as none: then backoff decides */
         if (seconds > 0) op->retry_after_s = seconds > INT32_MAX ? (uint32_t)INT32_MAX : (uint32_t)seconds;
-    } else if (d1t_str_equal_nocase(n, d1t_cstr("ratelimit")) && d1t__header_number(v, ";r=") == 0 &&
-               op->exchange->limiter) {
-        seconds = d1t__header_number(v, ";t=");
-        if (seconds > 0 && seconds <= 300)
-            op->exchange->limiter->blocked_until = op->sent_ms + (uint64_t)seconds * 1000u;
+    } else if (d1t_str_equal_nocase(n, d1t_cstr("ratelimit")) && d1t__header_number(v, 'r') == 0) {
+        seconds = d1t__header_number(v, 't');
+        if (seconds > 0 && seconds <= 300) d1t__block_account(op->exchange, op->sent_ms + (uint64_t)seconds * 1000u);
     }
 }
 
@@ -4780,8 +4790,8 @@ D1TDEF d1t_result d1t_op_on_body(d1t_op *op, const void *data, size_t size) {
     d1t_result result;
     if (op->state != D1T__OP_IN_FLIGHT) return D1T_ERR_STATE;
     op->received += size;
-    if (op->fed == D1T_OK && op->received > op->exchange->max_reply) op->fed = D1T_ERR_TOO_BIG;
     if (op->fed != D1T_OK && op->fed != D1T_ERR_JSON && op->fed != D1T_ERR_DEPTH) return op->fed;
+    if (op->received > op->exchange->max_reply) return op->fed = D1T_ERR_TOO_BIG;
     result = d1t_reply_feed(&op->reply, data, size);
     if (result != D1T_OK) op->fed = result;
     /* A body that is not JSON is read to its end, so that the connection stays usable; it is bounded by the cap. */
@@ -4792,14 +4802,19 @@ D1TDEF void d1t_op_set_transport_code(d1t_op *op, int32_t code) {
     op->transport_code = code;
 }
 
+/* Retry-After in ms, up to its cap. */
+D1T__PRIVATE uint64_t d1t__told_to_wait(const d1t_op *op) {
+    uint64_t told = (uint64_t)op->retry_after_s * 1000u;
+    return told > op->exchange->retry.retry_after_ms ? op->exchange->retry.retry_after_ms : told;
+}
+
 /* Full jitter; Retry-After is obeyed up to its cap and never shortened by the jitter. */
 D1T__PRIVATE uint64_t d1t__op_backoff(d1t_op *op) {
     const d1t_retry *r = &op->exchange->retry;
     uint32_t shift = op->attempt - 1 < 20 ? op->attempt - 1 : 20;
-    uint64_t range = (uint64_t)r->base_ms << shift, told = (uint64_t)op->retry_after_s * 1000u, wait;
+    uint64_t range = (uint64_t)r->base_ms << shift, told = d1t__told_to_wait(op), wait;
     if (range > r->cap_ms) range = r->cap_ms;
     wait = d1t__random(&op->exchange->random) % (range + 1);
-    if (told > r->retry_after_ms) told = r->retry_after_ms;
     return told > wait ? told : wait;
 }
 
@@ -4850,9 +4865,11 @@ D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_
         return;
     }
     v = d1t__op_verdict(op);
+    if (!d1t__contains(d1t_bytes(op->reply.text, op->reply.text_n), D1T__DEFERRED)) op->other = true;
     if (v.lands_late && !op->read_only && op->sent_ms + x->retry.deadline_ms > x->quiet_until)
         x->quiet_until = op->sent_ms + x->retry.deadline_ms;
     if (v.outcome == D1T_UNKNOWN && !op->read_only) op->unknown = true;
+    if (v.code == D1T_ERR_THROTTLED) d1t__block_account(x, now_ms + d1t__told_to_wait(op));
     again = v.retryable && op->attempt < x->retry.attempts &&
             (v.outcome != D1T_UNKNOWN || op->idempotent || op->read_only) &&
             (!op->may_retry || op->may_retry(op->ctx)) && d1t__op_pay(op, v.code == D1T_ERR_TIMEOUT);
@@ -4865,6 +4882,7 @@ D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_
     op->code = v.code;
     /* An earlier attempt of unknown outcome is not undone by a later one that surely did nothing. */
     op->outcome = op->unknown && (v.retryable || v.outcome == D1T_PERMANENT) ? D1T_UNKNOWN : v.outcome;
+    if (!op->other && op->attempt > 1) op->outcome = D1T_PERMANENT;     /* it repeats alone: the batch itself does it */
     if (op->read_only && op->outcome == D1T_UNKNOWN) op->outcome = D1T_NOT_APPLIED;
     op->retryable = v.retryable;
     op->shrink = v.shrink;
@@ -5278,8 +5296,8 @@ D1T__PRIVATE uint64_t d1t__row_number(const d1t_batch *b, const d1t__row *row) {
     return b->next_row - (uint32_t)((uint32_t)b->next_row - row->number);
 }
 
-/* The index stands at the end of the block (its size and address are multiples of 8): while rows arrive the hash of their
-   keys, while they are sent their order, which takes the place of the hash. */
+/* The index stands at the end of the block (its size and address are multiples of 8): while rows arrive the hash of
+   their keys, while they are sent their order, which takes the place of the hash. */
 D1T__PRIVATE uint32_t *d1t__index_end(const d1t_batch *b) {
     union { char *bytes; uint32_t *words; } p;
     p.bytes = b->p + b->size;
@@ -5562,8 +5580,8 @@ D1T__PRIVATE uint64_t d1t__key_hash(const d1t_batch *b, const d1t_shape *shape, 
 /* The slot of a key: where its row's offset + 1 stands, or the free one where it belongs. */
 D1T__PRIVATE uint32_t d1t__slot_of(const d1t_batch *b, const d1t_shape *shape, const char *key, size_t n) {
     const uint32_t *slots = d1t__slots(b);
-    uint32_t mask = b->slots - 1, i = (uint32_t)d1t__key_hash(b, shape, key, n) & mask;
-    for (; slots[i]; i = (i + 1) & mask) {
+    uint32_t i = (uint32_t)((d1t__key_hash(b, shape, key, n) >> 32) * b->slots >> 32);
+    for (; slots[i]; i = i + 1 == b->slots ? 0 : i + 1) {
         d1t__row row = d1t__row_at(b, slots[i] - 1);
         if (row.key == n && b->group[row.group].shape == shape &&
             D1T_MEMCMP(d1t__row_text(b, slots[i] - 1), key, n) == 0) break;
@@ -5580,11 +5598,11 @@ D1T__PRIVATE size_t d1t__index_size(uint32_t slots) {
     return (size_t)slots * sizeof(uint32_t);
 }
 
-/* Half of the slots may be used, so that the order and the scratch of the sort fit; in a small batch, which is sorted in
-   place, seven eighths. */
+/* Half of the slots may be used, so that the order and the scratch of the sort fit. A small batch, which is sorted in
+   place, grows in small steps and uses seven eighths. */
 D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
     uint32_t slots = b->slots ? b->slots : 16;
-    while (live > (slots <= 64 ? slots / 8 * 7 : slots / 2)) slots *= 2;
+    while (live > (slots <= 64 ? slots / 8 * 7 : slots / 2)) slots += slots < 64 ? 8 : slots;
     return slots;
 }
 
@@ -5803,8 +5821,8 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
 }
 
 /* Writes a whole row; *key gets the bytes up to the end of the key. Columns in `big` become null: they travel apart. */
-D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a, d1t_columns big,
-                                        uint32_t *key) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a,
+                                                      d1t_columns big, uint32_t *key) {
     const d1t_shape *s = a->desc.shape;
     d1t_value null = d1t_null();
     uint64_t stored = 2;
@@ -5892,7 +5910,8 @@ D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
     return need <= b->size && b->text + size + 1 + b->overhead <= b->limits->body && b->n < UINT32_MAX - size;
 }
 
-/* Takes the row whose text stands behind its header at the end of the block; slot: where its key belongs in the hash. */
+/* Takes the row whose text stands behind its header at the end of the block; slot: where its key belongs in the hash.
+   */
 D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot) {
     uint32_t *slots = d1t__slots(b);
     d1t__row_put(b, b->n, row);
@@ -5939,8 +5958,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__add_merged(d1t_batch *b, d1t__row *ro
     return d1t__has_room(b, row->size) ? D1T_OK : D1T_FULL;
 }
 
-/* Does the row at the end of the block follow the last one in the order of its statement? Rows that arrive sorted, as they
-   do from a sorted source, cost neither a hash nor a sort. */
+/* Does the row at the end of the block follow the last one in the order of its statement? Rows that arrive sorted, as
+   they do from a sorted source, cost neither a hash nor a sort. */
 D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
     if (b->rows == 0) return true;
     return d1t__row_at(b, b->last).group == d1t__row_at(b, b->n).group &&
@@ -5948,7 +5967,8 @@ D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
 }
 
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
-D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need, uint64_t *merged) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need,
+                                                     uint64_t *merged) {
     d1t__row row = {0, 0, 0, 0};
     d1t_writer w;
     size_t used = b->n + sizeof row + d1t__index_size(d1t__slots_for(b, b->live + 1)), pending = 0;
@@ -6811,6 +6831,13 @@ D1T__PRIVATE void d1t__emit(d1t_client *db, const d1t_event *event) {
     db->busy = busy;
 }
 
+/* No memory: the allocator's answer, or the end of the block that was given. */
+D1T__PRIVATE d1t_result d1t__no_memory(d1t_client *db, const char *what) {
+    if (!db->block.p) return d1t__error(db, D1T_ERR_NOMEM, "no memory for ", what, NULL);
+    if (db->error.code == D1T_OK) db->error.need = db->block.used + db->block.need + 1024;
+    return d1t__error(db, D1T_ERR_SPACE, "config.memory is too small for ", what, NULL);
+}
+
 /* ---- opening */
 
 D1T__PRIVATE bool d1t__url_char(char c) {
@@ -7007,7 +7034,7 @@ D1T__PRIVATE d1t_result d1t__need_batch(d1t_client *db) {
         db->error.need = db->block.used + db->max_kept + 2048;
         return d1t__error(db, D1T_ERR_SPACE, "config.memory is too small for rows", NULL, NULL);
     }
-    if (!b->p) return d1t__error(db, D1T_ERR_NOMEM, "no memory for rows", NULL, NULL);
+    if (!b->p) return d1t__no_memory(db, "rows");
     b->size = size;
     return D1T_OK;
 }
@@ -7029,7 +7056,8 @@ D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *caus
         if (!d1t__names(message, from, t->name)) continue;
         cause->table = t->name;
         for (k = 0; k < t->column_count; k++)
-            if (d1t__names(message, from + d1t__strlen(t->name) + 1, t->columns[k].name)) cause->column = t->columns[k].name;
+            if (d1t__names(message, from + d1t__strlen(t->name) + 1, t->columns[k].name))
+                cause->column = t->columns[k].name;
     }
 }
 
@@ -7206,14 +7234,6 @@ D1T__PRIVATE d1t_result d1t__group_begin(d1t_client *db) {
     return D1T_OK;
 }
 
-D1TDEF d1t_result d1t_group_end(d1t_client *db) {
-    d1t_result result = d1t__enter(db);
-    if (result != D1T_OK) return result;
-    if (db->batch.mark == SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "no group is open", NULL, NULL);
-    db->batch.mark = SIZE_MAX;
-    return D1T_OK;
-}
-
 #ifndef D1T_NO_AROUND
 D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
                              const d1t_statement *epilogue, size_t epilogue_count) {
@@ -7224,10 +7244,10 @@ D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size
     for (i = 0; i < prologue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &prologue[i], &db->error);
     for (i = 0; i < epilogue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &epilogue[i], &db->error);
     if (result != D1T_OK) return result;
-    db->prologue = prologue;
-    db->prologue_count = prologue_count;
-    db->epilogue = epilogue;
-    db->epilogue_count = epilogue_count;
+    db->send.prologue = prologue;
+    db->send.prologue_count = prologue_count;
+    db->send.epilogue = epilogue;
+    db->send.epilogue_count = epilogue_count;
     return D1T_OK;
 }
 #endif
@@ -7258,8 +7278,8 @@ D1T__PRIVATE d1t_result d1t__flush_reply(void *ctx, const d1t_reply_event *e) {
     d1t_client *db = (d1t_client *)ctx;
     struct d1t__task *task = &db->task;
     size_t i;
-    if (e->kind != D1T_REPLY_CELL || e->statement < db->prologue_count ||
-        e->statement >= db->op.expect - db->epilogue_count) return D1T_OK;
+    if (e->kind != D1T_REPLY_CELL || e->statement < db->send.prologue_count ||
+        e->statement >= db->op.expect - db->send.epilogue_count) return D1T_OK;
     if (e->first) task->count = 0;
     for (i = 0; i < e->text.n && d1t__is_digit(e->text.p[i]) && task->count < UINT64_MAX / 100; i++)
         task->count = task->count * 10 + (uint64_t)(e->text.p[i] - '0');
@@ -7275,12 +7295,8 @@ D1T__PRIVATE void d1t__flush_again(void *ctx) {
 D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     struct d1t__send *s = &db->send;
     d1t_op_desc desc;
-    D1T_MEMSET(s, 0, sizeof *s);
     s->batch = &db->batch;
-    s->prologue = db->prologue;
-    s->prologue_count = db->prologue_count;
-    s->epilogue = db->epilogue;
-    s->epilogue_count = db->epilogue_count;
+    s->from = 0;
     s->to = to;
     s->park = db->park;
     s->probe = probe;
@@ -7598,7 +7614,7 @@ D1T__PRIVATE bool d1t__rows_untouched(void *ctx);
 
 D1T__PRIVATE d1t_result d1t__start_job(d1t_client *db, uint8_t kind, d1t__job **out) {
     d1t__job *job = (d1t__job *)d1t__resize(db->allocator, NULL, 0, sizeof *job);
-    if (!job) return d1t__error(db, D1T_ERR_NOMEM, "no memory for the call", NULL, NULL);
+    if (!job) return d1t__no_memory(db, "the call");
     D1T_MEMSET(job, 0, sizeof *job);
     job->db = db;
     d1t_buffer_init(&job->sql, db->allocator, 1u << 20);
@@ -7708,8 +7724,7 @@ D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tab
     if (result != D1T_OK) return result;
     if (cap > db->table_cap) {
         p = d1t__resize(db->allocator, db->shapes, db->table_cap * sizeof *db->shapes, cap * sizeof *db->shapes);
-        if (!p)
-            return d1t__error(db, db->block.p ? D1T_ERR_SPACE : D1T_ERR_NOMEM, "no memory for the tables", NULL, NULL);
+        if (!p) return d1t__no_memory(db, "the tables");
         db->shapes = (d1t_shape *)p;
         db->table_cap = cap;
     }
@@ -7797,7 +7812,8 @@ D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
     if (row->count == 1 && row->values[0].kind == D1T_KIND_TEXT)
         result = d1t_schema_add(&job->schema, row->values[0].u.s);
     if (result == D1T_OK) return 0;
-    d1t__error(job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
+    if (result == D1T_ERR_NOMEM) (void)d1t__no_memory(job->db, "the schema");
+    else (void)d1t__error(job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
     return 1;
 }
 
@@ -7826,12 +7842,18 @@ D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
 /* The schema has been read: what follows from the difference? */
 D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     d1t_plan *plan = job->plan;
+    d1t_result result;
     d1t_arena_free(&plan->arena);
     plan->steps = plan->last = NULL;
     plan->step_count = plan->refused = 0;
     db->task.phase = D1T__PHASE_END;
     db->task.unsure = false;
-    if (d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error) != D1T_OK) return;
+    result = d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error);
+    if (result == D1T_ERR_NOMEM) {
+        D1T_MEMSET(&db->error, 0, sizeof db->error);
+        (void)d1t__no_memory(db, "the plan");
+    }
+    if (result != D1T_OK) return;
     if (db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
     if (plan->refused) (void)d1t__plan_refused(db, plan, "the schema in D1 differs: ");
     else if (db->setup == D1T_SETUP_VERIFY)
@@ -7955,7 +7977,7 @@ D1T__PRIVATE d1t_result d1t__rows_piece(d1t__job *job, d1t_str piece, bool first
     if (result == D1T_OK) result = d1t_buffer_add(&job->text, piece.p, piece.n);
     if (result == D1T_ERR_TOO_BIG)
         d1t__error(job->db, result, "a row of the result is larger than config.max_kept", NULL, NULL);
-    if (result == D1T_ERR_NOMEM) d1t__error(job->db, result, "no memory for a row of the result", NULL, NULL);
+    if (result == D1T_ERR_NOMEM) result = d1t__no_memory(job->db, "a row of the result");
     if (result != D1T_OK) return result;
     newest = (d1t__place *)(void *)(job->cells.p + job->cells.n) - 1;
     newest->n += piece.n;
@@ -8140,7 +8162,7 @@ D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
     if (count != job->columns) return D1T_ERR_PROTOCOL;
     job->out.n = 0;
     result = d1t_buffer_reserve(&job->out, count * (sizeof *names + sizeof *values) + 8);
-    if (result != D1T_OK) return d1t__error(db, result, "no memory for a row of the result", NULL, NULL);
+    if (result != D1T_OK) return d1t__no_memory(db, "a row of the result");
     values = (d1t_value *)(void *)job->out.p;
     names = (d1t_str *)(void *)(job->out.p + count * sizeof *values);
     for (i = 0; i < count && result == D1T_OK; i++) {
@@ -8331,7 +8353,7 @@ D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const c
     d1t_writer_growing(&w, &job->sql);
     d1t__write_read(&w, table, where_sql);
     if (w.error == D1T_OK) w.error = d1t_buffer_add(&job->sql, "", 1);
-    if (w.error != D1T_OK) return d1t__give_up(db, d1t__error(db, w.error, "no memory for the statement", NULL, NULL));
+    if (w.error != D1T_OK) return d1t__give_up(db, d1t__no_memory(db, "the statement"));
     job->own.sql = job->sql.p;
     job->own.args = args;
     job->own.arg_count = count;
@@ -8574,6 +8596,14 @@ D1TDEF d1t_result d1t_group_begin(d1t_client *db) {
     return result == D1T_OK ? d1t__group_begin(db) : result;
 }
 
+D1TDEF d1t_result d1t_group_end(d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (db->batch.mark == SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "no group is open", NULL, NULL);
+    db->batch.mark = SIZE_MAX;
+    return D1T_OK;
+}
+
 D1TDEF d1t_result d1t_close(d1t_client *db) {
     d1t_batch *b;
     if (!db) return D1T_ERR_ARG;
@@ -8719,7 +8749,6 @@ D1T__PRIVATE void d1t__curl_fixed(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "d1target/" D1T_VERSION);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 131072L);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, d1t__curl_read);
@@ -8728,7 +8757,8 @@ D1T__PRIVATE void d1t__curl_fixed(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, d1t__curl_header);
 }
 
-D1T__PRIVATE void d1t__curl_request(CURL *easy, const char *url, d1t_request *req, d1t_op *op) {
+/* False: no memory for the URL. */
+D1T__PRIVATE bool d1t__curl_request(CURL *easy, const char *url, d1t_request *req, d1t_op *op) {
     uint64_t now = d1t__curl_now(NULL), left = req->deadline_ms > now ? req->deadline_ms - now : 1;
     bool plain = !d1t__begins(req->url, "https:");
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -8736,7 +8766,6 @@ D1T__PRIVATE void d1t__curl_request(CURL *easy, const char *url, d1t_request *re
 #else
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS, plain ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
 #endif
-    curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left > 600000u ? 600000L : (long)left);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_size);
     curl_easy_setopt(easy, CURLOPT_READDATA, req);
@@ -8745,6 +8774,7 @@ D1T__PRIVATE void d1t__curl_request(CURL *easy, const char *url, d1t_request *re
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, op);
     /* On a kept connection libcurl may send a request twice; what is not idempotent gets a connection of its own. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, op->idempotent || op->read_only ? 0L : 1L);
+    return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
 /* The headers are a list on the stack: libcurl's own list would leave the token in freed memory. */
@@ -8755,6 +8785,7 @@ D1T__PRIVATE d1t_result d1t__curl_perform(void *ctx, d1t_request *req, d1t_op *o
     struct curl_slist list[3];
     CURL *easy = (CURL *)ctx;
     CURLcode code;
+    bool ready;
     if (req->url.n >= sizeof url || req->token.n > D1T__TOKEN_MAX || d1t__url_fault(req->url)) return D1T_ERR_CONNECT;
     d1t__copy_short(url, sizeof url, req->url);
     D1T_MEMCPY(token, bearer, sizeof bearer - 1);
@@ -8765,13 +8796,13 @@ D1T__PRIVATE d1t_result d1t__curl_perform(void *ctx, d1t_request *req, d1t_op *o
     list[1].next = &list[2];
     list[2].data = expect;
     list[2].next = NULL;
-    d1t__curl_request(easy, url, req, op);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-    code = curl_easy_perform(easy);
+    ready = d1t__curl_request(easy, url, req, op);
+    code = ready ? curl_easy_perform(easy) : CURLE_OUT_OF_MEMORY;
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
     d1t_wipe(token, sizeof token);
     d1t_op_set_transport_code(op, (int32_t)code);
-    return d1t__curl_result(easy, code);
+    return ready ? d1t__curl_result(easy, code) : D1T_ERR_CONNECT;
 }
 
 D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
@@ -8782,8 +8813,12 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
     d1t__curl_fixed(easy);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      options && options->connect_ms ? (long)options->connect_ms : 10000L);
-    if (options && options->proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy);
-    if (options && options->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    if (curl_easy_setopt(easy, CURLOPT_USERAGENT, "d1target/" D1T_VERSION) != CURLE_OK ||
+        (options && options->proxy && curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy) != CURLE_OK) ||
+        (options && options->ca_file && curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) != CURLE_OK)) {
+        curl_easy_cleanup(easy);    /* texts are copied, and there may be no memory for that */
+        return t;
+    }
     t.version = D1T_TRANSPORT_VERSION;
     t.ctx = easy;
     t.perform = d1t__curl_perform;
