@@ -1,0 +1,3 @@
+/* What every program has once. */
+#define D1TARGET_IMPLEMENTATION
+#include "d1target.h"

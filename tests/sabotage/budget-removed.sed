@@ -1,0 +1,3 @@
+# Broken: retries have a budget.
+# Shows: unit/op
+s/op->exchange->budget -= price;//

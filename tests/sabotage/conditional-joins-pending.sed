@@ -1,0 +1,3 @@
+# Broken: a conditional row on a pending key waits for it.
+# Shows: behaviour/behaviour
+/ d1t__meets\(/,/^\}/ s/D1T__ADD_FLUSH/D1T__ADD_REPLACE/

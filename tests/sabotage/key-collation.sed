@@ -1,0 +1,3 @@
+# Broken: keys are BINARY.
+# Shows: unit/table behaviour/behaviour
+s/if \(c->collation && !d1t__same_name\(c->collation, "BINARY"\)\)$/if (0)/

@@ -1,0 +1,3 @@
+# Broken: the rate of the account is kept.
+# Shows: unit/op unit/limiter
+s/limited = op->exchange->limiter \? .*: now_ms;/limited = now_ms;/

@@ -1,0 +1,3 @@
+# Broken: by default nothing of a refused batch is written.
+# Shows: faults/poison
+/ d1t__poison\(/,/^\}/ s/if \(!db->isolate\)/if (0)/

@@ -1,0 +1,3 @@
+# Broken: a row over the limit is refused before it is sent.
+# Shows: behaviour/behaviour
+s/if \(stored <= b->limits->row\) return D1T_OK;/if (stored) return D1T_OK;/

@@ -1,0 +1,3 @@
+# Broken: control characters in the token are refused.
+# Shows: unit/client behaviour/behaviour
+s/token\.p\[i\] < 0x21 \|\| token\.p\[i\] > 0x7E/0/

@@ -1,0 +1,3 @@
+# Broken: verify changes nothing.
+# Shows: behaviour/behaviour unit/client
+s/db->setup == D1T_SETUP_VERIFY/0/

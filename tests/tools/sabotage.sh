@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# sabotage.sh [NAME…]  Breaks each promise of tests/sabotage/NAME.sed in a copy of the header and demands that a program
+# which the file names ("# Shows: unit/op behaviour") turns short. Prints ok or short for each.
+# A program is tests/DIR/NAME.c, or "hygiene". All of them have to pass with the header as it is.
+set -eu
+cd "$(dirname "$0")/../.."
+work=$PWD/build/sabotage
+export work
+
+run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
+    local copy=$1 program=$2 source args=
+    if [ "$program" = hygiene ]; then
+        "$copy/tests/compile/run.sh" >"$copy/log" 2>&1
+        return
+    fi
+    source=$copy/tests/$program.c
+    [ "$program" != behaviour/behaviour ] || args=local
+    "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -w "$source" -o "$copy/program" -lsqlite3 -lcurl -lm -lpthread \
+        >"$copy/log" 2>&1 || return 2
+    (cd "$copy" && timeout 300 ./program $args) >"$copy/log" 2>&1 || return 1
+}
+
+copy_tree() { # NAME
+    rm -rf "${work:?}/$1"
+    mkdir -p "$work/$1"
+    cp -r d1target.h examples tests README.md "$work/$1/"
+}
+
+one() { # NAME
+    local name=$1 copy=$work/$1 file=tests/sabotage/$1.sed program status promise shown='' missed=''
+    promise=$(sed -n 's/^# Broken: //p' "$file")
+    copy_tree "$name"
+    sed -E -i -f "$file" "$copy/d1target.h"
+    if cmp -s d1target.h "$copy/d1target.h"; then
+        echo "short $name: does not apply any more"
+        return 1
+    fi
+    for program in $(sed -n 's/^# Shows: //p' "$file"); do
+        status=0
+        run_one "$copy" "$program" || status=$?
+        case $status in 0) missed+=" $program" ;; 1) shown+=" $program" ;; *) missed+=" $program(does not build)" ;; esac
+    done
+    if [ -z "$shown" ] || [ -n "$missed" ]; then
+        echo "short $name: not noticed by$missed ($promise)"
+        return 1
+    fi
+    echo "ok    $name:$shown ($promise)"
+    rm -rf "$copy"
+}
+
+if [ "${1-}" = --one ]; then
+    one "$2" || exit 1
+    exit 0
+fi
+mkdir -p "$work"
+if [ $# -gt 0 ]; then names=("$@"); else names=($(basename -s .sed tests/sabotage/*.sed)); fi
+failed=0
+copy_tree unbroken
+for program in $(for name in "${names[@]}"; do sed -n 's/^# Shows: //p' "tests/sabotage/$name.sed"; done | tr ' ' '\n' | sort -u); do
+    if ! run_one "$work/unbroken" "$program"; then
+        failed=$((failed + 1))
+        echo "short $program: does not pass with the header as it is"
+        tail -n 5 "$work/unbroken/log"
+    fi
+done
+printf '%s\n' "${names[@]}" | xargs -P 2 -n 1 "$0" --one >"$work/results" || true
+sort "$work/results"
+passed=$(grep -c '^ok' "$work/results" || true)
+failed=$((failed + ${#names[@]} - passed))
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
