@@ -55,9 +55,9 @@ GUARANTEES
                Not exactly once, and nothing is atomic across batches.
     values     Exact or refused. int64 and doubles bit for bit, blobs as BLOBs, text as checked UTF-8. Two
                exceptions: SQLite stores -0.0 as 0.0, and NaN and NUL in text follow a policy (default: error).
-    memory     One block per client, taken at open from malloc, from your allocator, or given by you; besides it
-               only replies that you ask to keep, plans, and rows too wide for the block. Hard caps everywhere.
-               No allocation per row. No mutable globals: .data and .bss stay empty.
+    memory     From malloc, from your allocator, or from one block of yours: strings at open, tables at setup, and
+               with the first row one block for all rows to come. Besides these only result rows, plans, and rows
+               too wide for the block. Hard caps everywhere. No allocation per row. No mutable globals.
     threads    Different clients may be used on different threads without locks; one client is used by one
                thread at a time. A d1t_limiter shared by several clients belongs to one thread.
     blocking   Only the blocking verbs and d1t_run wait. Each is its _start twin plus d1t_run.
@@ -276,9 +276,11 @@ typedef struct d1t_arena {
     size_t max;     /* hard cap, 0 = none */
 } d1t_arena;
 
+/* Init takes nothing; take and text (a NUL-terminated copy) give NULL without memory or over the cap; free gives all
+   pieces back at once. */
 D1TDEF void   d1t_arena_init(d1t_arena *a, d1t_allocator allocator, size_t max);
-D1TDEF void  *d1t_arena_take(d1t_arena *a, size_t n);            /* NULL: no memory, or over the cap */
-D1TDEF char  *d1t_arena_text(d1t_arena *a, d1t_str s);           /* a NUL-terminated copy */
+D1TDEF void  *d1t_arena_take(d1t_arena *a, size_t n);
+D1TDEF char  *d1t_arena_text(d1t_arena *a, d1t_str s);
 D1TDEF void   d1t_arena_free(d1t_arena *a);
 
 /* An allocator over one block of the caller's: the newest piece can be resized and freed in place, older ones only
@@ -288,6 +290,7 @@ typedef struct d1t_block {
     size_t size, used, need;
 } d1t_block;
 
+/* Over p[size], aligned to 8, which stays the caller's; the allocator lives as long as the block. */
 D1TDEF void          d1t_block_init(d1t_block *b, void *p, size_t size);
 D1TDEF d1t_allocator d1t_block_allocator(d1t_block *b);
 
@@ -296,12 +299,11 @@ D1TDEF void d1t_wipe(void *p, size_t n);
 
 /* ---- >>numbers ------------------------------------------------------------------------------------------------- */
 
-/* numbers.h - decimal text <-> int64_t, uint64_t and double, exact and without libc.
- *
- * Needs d1t_str, D1TDEF and D1T_MEMCPY. D1T_NO_FLOAT leaves the double part out.
- * The double part computes with integers. Where the machine has IEEE doubles in hardware, the common
- * cases take one floating-point operation instead; it is exact only in the default rounding mode.
- * Define D1T_NO_FAST_FLOAT in programs which change the rounding mode. */
+/* Decimal text <-> int64_t, uint64_t and double, exact, without libc and its locale.
+
+   The double part computes with integers. Where the machine has IEEE doubles in hardware, the common
+   cases take one floating-point operation instead; it is exact only in the default rounding mode.
+   Define D1T_NO_FAST_FLOAT in programs which change the rounding mode. */
 
 /* Writes v in decimal to out (room for 21 bytes), without a zero byte. Returns the length, 1 to 20. */
 D1TDEF size_t d1t_format_int(char *out, int64_t v);
@@ -310,20 +312,20 @@ D1TDEF size_t d1t_format_int(char *out, int64_t v);
 D1TDEF size_t d1t_format_uint(char *out, uint64_t v);
 
 /* Reads the whole of text, an optional '-' and one or more digits (leading zeros allowed), into *out.
- * Returns false, with *out unchanged, if text is anything else or does not fit an int64_t. */
+   Returns false, with *out unchanged, if text is anything else or does not fit an int64_t. */
 D1TDEF bool d1t_parse_int(d1t_str text, int64_t *out);
 
 #ifndef D1T_NO_FLOAT
 
 /* Writes v to out (room for 32 bytes), without a zero byte, as a JSON number which reads back as exactly v:
- * the correctly rounded 15 significant digits if these are enough, else the 17; trailing zeros are dropped.
- * The number always contains '.' or 'e', so it stays a REAL: 7.0, 21.37, 1e+22, -0.0.
- * An infinity becomes 9e999 or -9e999. Returns the length, 1 to 24; 0 for a NaN, which JSON cannot carry. */
+   the correctly rounded 15 significant digits if these are enough, else the 17; trailing zeros are dropped.
+   The number always contains '.' or 'e', so it stays a REAL: 7.0, 21.37, 1e+22, -0.0.
+   An infinity becomes 9e999 or -9e999. Returns the length, 1 to 24, or 0 for a NaN, which JSON cannot carry. */
 D1TDEF size_t d1t_format_double(char *out, double v);
 
 /* Reads the whole of text, one number in the grammar of JSON, into *out: the nearest double, ties to even,
- * for any number of digits. Too large a number gives an infinity, too small a one a zero of its sign.
- * Returns false, with *out unchanged, if text is not such a number. */
+   for any number of digits. Too large a number gives an infinity, too small a one a zero of its sign.
+   Returns false, with *out unchanged, if text is not such a number. */
 D1TDEF bool d1t_parse_double(d1t_str text, double *out);
 
 #endif /* D1T_NO_FLOAT */
@@ -349,11 +351,13 @@ typedef struct d1t_writer {
     uint8_t     level;      /* 0: as is; 1: inside a JSON string; 2: inside a JSON string inside a JSON string */
 } d1t_writer;
 
+/* One for each sink; p and buffer stay the caller's. */
 D1TDEF void d1t_writer_fixed(d1t_writer *w, void *p, size_t cap);
 D1TDEF void d1t_writer_growing(d1t_writer *w, d1t_buffer *buffer);
 D1TDEF void d1t_writer_counting(d1t_writer *w);
 D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip);
 
+/* Bytes, a NUL-terminated text, decimal numbers; see w->error. */
 D1TDEF void d1t_write(d1t_writer *w, d1t_str s);
 D1TDEF void d1t_write_text(d1t_writer *w, const char *s);
 D1TDEF void d1t_write_int(d1t_writer *w, int64_t v);
@@ -365,14 +369,12 @@ D1TDEF void d1t_write_hex(d1t_writer *w, d1t_str bytes);
 
 /* ---- >>json_reader --------------------------------------------------------------------------------------------- */
 
-/* json_reader.h - an incremental, strict RFC 8259 reader: text in by pieces of any size, events out.
- *
- * Needs d1t_str, d1t_result, D1TDEF and D1T_MEMCPY. No allocation, no recursion, no tree.
- *
- * Decisions where the RFC leaves a choice: the text is UTF-8 without a byte order mark; ill-formed UTF-8 is
- * D1T_ERR_JSON, and so is a \u escape of half a surrogate pair without its other half; \u0000 is a zero byte;
- * numbers of any size and precision are passed on as they stand; at most 64 levels may be open; a member name
- * may repeat. */
+/* An incremental, strict RFC 8259 reader: text in by pieces of any size, events out. No allocation, no recursion, no tree.
+
+   Decisions where the RFC leaves a choice: the text is UTF-8 without a byte order mark; ill-formed UTF-8 is
+   D1T_ERR_JSON, and so is a \u escape of half a surrogate pair without its other half; \u0000 is a zero byte;
+   numbers of any size and precision are passed on as they stand; at most 64 levels may be open; a member name
+   may repeat. */
 
 #define D1T_JSON_MAX_DEPTH 64u
 
@@ -399,7 +401,7 @@ typedef struct d1t_json_event {
 } d1t_json_event;
 
 /* Takes one event. Any result but D1T_OK stops the reader, which returns that result from then on.
- * It must not feed the same reader. */
+   It must not feed the same reader. */
 typedef d1t_result (*d1t_json_handler)(void *ctx, const d1t_json_event *event);
 
 /* Owned by the caller; needs no clean-up. Only `pos` and `result` are for reading. */
@@ -423,15 +425,15 @@ typedef struct d1t_json_reader {
 } d1t_json_reader;
 
 /* Prepares r. handler is called with ctx for each event. At most max_depth levels may be open at once: 1 to 64;
- * 0 and anything above 64 mean 64. */
+   0 and anything above 64 mean 64. */
 D1TDEF void d1t_json_reader_init(d1t_json_reader *r, d1t_json_handler handler, void *ctx, uint32_t max_depth);
 
 /* Reads the next `size` bytes. D1T_OK: all were read. D1T_ERR_JSON: not a JSON text, see pos. D1T_ERR_DEPTH: too
- * many open levels. D1T_ERR_ARG: data is NULL but size is not 0. Else: the result of the handler. */
+   many open levels. D1T_ERR_ARG: data is NULL but size is not 0. Else: the result of the handler. */
 D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, size_t size);
 
 /* Says that no more bytes come. D1T_OK if exactly one whole value was read, D1T_ERR_JSON if not; else the result
- * that stopped the reader. May pass on the end of a number. */
+   that stopped the reader. May pass on the end of a number. */
 D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r);
 
 /* ---- >>sql ---------------------------------------------------------------------------------------------------- */
@@ -459,10 +461,8 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str sql, size_t *pos);
 
 /* ---- >>hash --------------------------------------------------------------------------------------------------- */
 
-/* hash.h - SipHash-2-4 with 128 bits of output (Aumasson, Bernstein), fed in pieces of any size.
- *
- * A keyed hash for short inputs: without the key, nobody can make two inputs collide on purpose.
- * Needs D1TDEF. The result is the same on every machine. */
+/* SipHash-2-4 with 128 bits of output (Aumasson, Bernstein), fed in pieces of any size. A keyed hash: without the key,
+   nobody can make two inputs collide on purpose. The result is the same on every machine. */
 
 /* Owned by the caller; needs no clean-up. All fields are private. */
 typedef struct d1t_hash {
@@ -511,12 +511,14 @@ typedef struct d1t_value {
     } u;
 } d1t_value;
 
+/* Constructors. Nothing is copied: text, blobs and vectors are views, and a NULL pointer gives NULL. Dates and times
+   out of range become a value that every column refuses. */
 D1TDEF d1t_value d1t_absent(void);
 D1TDEF d1t_value d1t_null(void);
 D1TDEF d1t_value d1t_bool(bool v);
 D1TDEF d1t_value d1t_int(int64_t v);
 D1TDEF d1t_value d1t_double(double v);
-D1TDEF d1t_value d1t_text(const char *s);                       /* NULL gives NULL */
+D1TDEF d1t_value d1t_text(const char *s);                       /* NUL-terminated */
 D1TDEF d1t_value d1t_text_n(const char *s, size_t n);
 D1TDEF d1t_value d1t_blob(const void *p, size_t n);
 D1TDEF d1t_value d1t_json(const char *s, size_t n);
@@ -778,6 +780,7 @@ typedef struct d1t_reply {
     char              text[D1T_SERVER_TEXT];    /* errors[0].message, or the first bytes of a body that is not JSON */
 } d1t_reply;
 
+/* Ready for the first byte of a body. handler NULL: rows are left out. */
 D1TDEF void       d1t_reply_init(d1t_reply *r, d1t_reply_handler handler, void *ctx);
 /* D1T_OK, D1T_ERR_JSON, D1T_ERR_DEPTH, or the handler's result; the first one sticks. */
 D1TDEF d1t_result d1t_reply_feed(d1t_reply *r, const void *data, size_t size);
@@ -874,6 +877,7 @@ typedef struct d1t_op_desc {
     void             *ctx;          /* of handler, before_retry and may_retry */
 } d1t_op_desc;
 
+/* Ready to be sent; what desc and exchange point to must live until the op is settled. */
 D1TDEF void       d1t_op_init(d1t_op *op, d1t_exchange *exchange, const d1t_op_desc *desc);
 /* SEND: op->request is to be performed. WAIT: until *wake_ms. CANCEL: past the deadline. DONE, FAIL: settled. */
 D1TDEF d1t_step   d1t_op_next(d1t_op *op, uint64_t now_ms, uint64_t *wake_ms);
@@ -948,7 +952,9 @@ typedef struct d1t_write_desc {
     int16_t          condition; /* column number, or -1; the value to compare with is the row's last element */
 } d1t_write_desc;
 
+/* D1T_OK, or D1T_ERR_LIMIT: more than 100 columns. The table must live as long as the shape. */
 D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table);
+/* The statement's text; its rows are its first parameter. */
 /* big: columns whose values are parameters of their own (?2, ?3 ...) because the row is too wide for one parameter; a
    BLOB takes two, its halves in hex. */
 D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns big);
@@ -1726,8 +1732,7 @@ static const char d1t__pairs[] =
     "80818283848586878889" "90919293949596979899";
 
 /* Writes v so that it ends before end; returns its first digit. */
-static char *d1t__put_u32(char *end, uint32_t v)
-{
+D1T__PRIVATE char *d1t__put_u32(char *end, uint32_t v) {
     while (v >= 10u) {
         const char *pair = d1t__pairs + 2u * (v % 100u);
         *--end = pair[1];
@@ -1741,8 +1746,7 @@ static char *d1t__put_u32(char *end, uint32_t v)
     return end;
 }
 
-D1TDEF size_t d1t_format_uint(char *out, uint64_t v)
-{
+D1TDEF size_t d1t_format_uint(char *out, uint64_t v) {
     char text[20];
     char *const end = text + sizeof text;
     char *p = end;
@@ -1763,8 +1767,7 @@ D1TDEF size_t d1t_format_uint(char *out, uint64_t v)
     return n;
 }
 
-D1TDEF size_t d1t_format_int(char *out, int64_t v)
-{
+D1TDEF size_t d1t_format_int(char *out, int64_t v) {
     if (v >= 0) {
         return d1t_format_uint(out, (uint64_t)v);
     }
@@ -1773,13 +1776,11 @@ D1TDEF size_t d1t_format_int(char *out, int64_t v)
 }
 
 /* The value of a decimal digit, more than 9 for any other character. */
-static uint32_t d1t__digit(char c)
-{
+D1T__PRIVATE uint32_t d1t__digit(char c) {
     return (uint32_t)(unsigned char)c - (uint32_t)'0';
 }
 
-D1TDEF bool d1t_parse_int(d1t_str text, int64_t *out)
-{
+D1TDEF bool d1t_parse_int(d1t_str text, int64_t *out) {
     const bool negative = text.n > 0u && text.p[0] == '-';
     const uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1u : 0u);
     uint64_t v = 0u;
@@ -1837,8 +1838,7 @@ typedef struct d1t__decimal {
 } d1t__decimal;
 
 /* limb[0..n) = limb * factor + add; returns what does not fit. */
-static uint32_t d1t__limbs_mul(uint32_t *limb, uint32_t n, uint32_t factor, uint32_t add)
-{
+D1T__PRIVATE uint32_t d1t__limbs_mul(uint32_t *limb, uint32_t n, uint32_t factor, uint32_t add) {
     uint64_t carry = add;
     uint32_t i;
     for (i = 0u; i < n; i++) {
@@ -1849,8 +1849,7 @@ static uint32_t d1t__limbs_mul(uint32_t *limb, uint32_t n, uint32_t factor, uint
     return (uint32_t)carry;
 }
 
-static void d1t__big_mul(d1t__big *b, uint32_t factor, uint32_t add)
-{
+D1T__PRIVATE void d1t__big_mul(d1t__big *b, uint32_t factor, uint32_t add) {
     const uint32_t carry = d1t__limbs_mul(b->limb, b->n, factor, add);
     if (carry != 0u) {
         b->limb[b->n++] = carry;
@@ -1858,8 +1857,7 @@ static void d1t__big_mul(d1t__big *b, uint32_t factor, uint32_t add)
 }
 
 /* Divides b, which is not 0; returns whether a remainder was lost. */
-static bool d1t__big_div(d1t__big *b, uint32_t divisor)
-{
+D1T__PRIVATE bool d1t__big_div(d1t__big *b, uint32_t divisor) {
     uint32_t rest = 0u;
     uint32_t i = b->n;
     while (i-- > 0u) {
@@ -1873,8 +1871,7 @@ static bool d1t__big_div(d1t__big *b, uint32_t divisor)
 }
 
 /* The number of zero bits above the highest one of v, which is not 0. */
-static uint32_t d1t__leading_zeros(uint64_t v)
-{
+D1T__PRIVATE uint32_t d1t__leading_zeros(uint64_t v) {
     uint32_t n = 0u;
     uint32_t step;
     for (step = 32u; step > 0u; step >>= 1) {
@@ -1887,8 +1884,7 @@ static uint32_t d1t__leading_zeros(uint64_t v)
 }
 
 /* The top 64 bits of b, which has at least two limbs. */
-static void d1t__big_top(const d1t__big *b, d1t__scaled *out)
-{
+D1T__PRIVATE void d1t__big_top(const d1t__big *b, d1t__scaled *out) {
     uint32_t i = b->n - 2u;
     const uint64_t top = ((uint64_t)b->limb[i + 1u] << 32) | b->limb[i];
     const uint32_t zeros = d1t__leading_zeros(top);
@@ -1905,8 +1901,7 @@ static void d1t__big_top(const d1t__big *b, d1t__scaled *out)
 }
 
 /* m * 10^k for an m that is not 0 and -343 <= k <= 343. 10^k is 5^k * 2^k, so only the fives are computed. */
-static void d1t__scale10(d1t__scaled *out, uint64_t m, int32_t k)
-{
+D1T__PRIVATE void d1t__scale10(d1t__scaled *out, uint64_t m, int32_t k) {
     d1t__big b;
     const uint32_t zeros = d1t__leading_zeros(m);
     uint32_t fives = (uint32_t)(k < 0 ? -k : k);
@@ -1940,8 +1935,7 @@ static void d1t__scale10(d1t__scaled *out, uint64_t m, int32_t k)
 }
 
 /* The bits of the nearest double, ties to even. */
-static uint64_t d1t__nearest_bits(const d1t__scaled *s)
-{
+D1T__PRIVATE uint64_t d1t__nearest_bits(const d1t__scaled *s) {
     int32_t biased = s->exp2 + 63 + 1023;
     uint32_t drop = 11u;
     uint64_t half, rest, m;
@@ -1974,16 +1968,14 @@ static const double d1t__pow10[] = {
 };
 
 /* v * 10^k, rounded once; |k| <= 22 */
-static double d1t__times_pow10(double v, int32_t k)
-{
+D1T__PRIVATE double d1t__times_pow10(double v, int32_t k) {
     return k < 0 ? v / d1t__pow10[-k] : v * d1t__pow10[k];
 }
 
 #endif
 
 /* The bits of the double nearest to d * 10^k. */
-static uint64_t d1t__decimal_bits(uint64_t d, int64_t k)
-{
+D1T__PRIVATE uint64_t d1t__decimal_bits(uint64_t d, int64_t k) {
     d1t__scaled s;
     if (d == 0u || k < -343) { /* d < 10^19 + 1 */
         return 0u;
@@ -2004,8 +1996,7 @@ static uint64_t d1t__decimal_bits(uint64_t d, int64_t k)
 }
 
 /* v / 10^drop, to nearest, ties to even; more: v is a little more than it says */
-static uint64_t d1t__drop_digits(uint64_t v, bool more, uint32_t drop)
-{
+D1T__PRIVATE uint64_t d1t__drop_digits(uint64_t v, bool more, uint32_t drop) {
     uint64_t power = 1u;
     uint64_t q, twice;
     for (; drop > 0u; drop--) {
@@ -2020,8 +2011,7 @@ static uint64_t d1t__drop_digits(uint64_t v, bool more, uint32_t drop)
 }
 
 /* floor(log10(m * 2^e)), or one less; m is not 0. */
-static int32_t d1t__log10_floor(uint64_t m, int32_t e)
-{
+D1T__PRIVATE int32_t d1t__log10_floor(uint64_t m, int32_t e) {
     const int32_t log2 = e + 63 - (int32_t)d1t__leading_zeros(m);
     /* 78913 / 2^18 = log10(2); the 400 keeps the shifted number positive */
     return ((log2 * 78913 + (400 << 18)) >> 18) - 400;
@@ -2030,9 +2020,8 @@ static int32_t d1t__log10_floor(uint64_t m, int32_t e)
 #ifdef D1T__FAST_FLOAT
 
 /* Tries to write the double of these bits as d * 10^*exp10 with 15 digits; 0 if this way does not lead there.
- * A number of 15 digits which reads as this double is its only one, however it was found. */
-static uint64_t d1t__fifteen_digits(uint64_t bits, int32_t log10, int32_t *exp10)
-{
+   A number of 15 digits which reads as this double is its only one, however it was found. */
+D1T__PRIVATE uint64_t d1t__fifteen_digits(uint64_t bits, int32_t log10, int32_t *exp10) {
     double v;
     int32_t k;
     D1T_MEMCPY(&v, &bits, sizeof v);
@@ -2053,8 +2042,7 @@ static uint64_t d1t__fifteen_digits(uint64_t bits, int32_t log10, int32_t *exp10
 #endif
 
 /* The digits d to print for a positive finite double: 15 or 17 of them, value d * 10^*exp10. */
-static uint64_t d1t__double_digits(uint64_t bits, int32_t *exp10)
-{
+D1T__PRIVATE uint64_t d1t__double_digits(uint64_t bits, int32_t *exp10) {
     const uint32_t biased = (uint32_t)(bits >> 52);
     const uint64_t fraction = bits & (((uint64_t)1 << 52) - 1u);
     const uint64_t m = biased == 0u ? fraction : fraction | ((uint64_t)1 << 52);
@@ -2084,16 +2072,14 @@ static uint64_t d1t__double_digits(uint64_t bits, int32_t *exp10)
     return d1t__drop_digits(all, s.more, extra - 2u);
 }
 
-static char *d1t__put_zeros(char *out, int32_t n)
-{
+D1T__PRIVATE char *d1t__put_zeros(char *out, int32_t n) {
     for (; n > 0; n--) {
         *out++ = '0';
     }
     return out;
 }
 
-static char *d1t__put_text(char *out, const char *p, int32_t n)
-{
+D1T__PRIVATE char *d1t__put_text(char *out, const char *p, int32_t n) {
     if (n > 0) {
         D1T_MEMCPY(out, p, (size_t)n);
         out += n;
@@ -2102,8 +2088,7 @@ static char *d1t__put_text(char *out, const char *p, int32_t n)
 }
 
 /* Writes digits[0..n) with the point after the first `whole` of them (any number, also negative). */
-static char *d1t__put_decimal(char *out, const char *digits, int32_t n, int32_t whole)
-{
+D1T__PRIVATE char *d1t__put_decimal(char *out, const char *digits, int32_t n, int32_t whole) {
     const int32_t before = whole < 0 ? 0 : whole < n ? whole : n;
     out = d1t__put_text(out, digits, before);
     out = d1t__put_zeros(out, whole <= 0 ? 1 : whole - before);
@@ -2114,8 +2099,7 @@ static char *d1t__put_decimal(char *out, const char *digits, int32_t n, int32_t 
 }
 
 /* Writes digits[0..n) in the form 1.25e+30, with the point after the first digit. */
-static char *d1t__put_exponent(char *out, const char *digits, int32_t n, int32_t exp10)
-{
+D1T__PRIVATE char *d1t__put_exponent(char *out, const char *digits, int32_t n, int32_t exp10) {
     *out++ = *digits;
     if (n > 1) {
         *out++ = '.';
@@ -2127,8 +2111,7 @@ static char *d1t__put_exponent(char *out, const char *digits, int32_t n, int32_t
 }
 
 /* Writes a finite double without its sign. */
-static char *d1t__put_double(char *out, uint64_t bits)
-{
+D1T__PRIVATE char *d1t__put_double(char *out, uint64_t bits) {
     char digits[20];
     int32_t exp10 = 0;
     int32_t n, whole;
@@ -2150,8 +2133,7 @@ static char *d1t__put_double(char *out, uint64_t bits)
     return d1t__put_decimal(out, digits, n, whole);
 }
 
-D1TDEF size_t d1t_format_double(char *out, double v)
-{
+D1TDEF size_t d1t_format_double(char *out, double v) {
     char *p = out;
     uint64_t bits;
     D1T_MEMCPY(&bits, &v, sizeof bits);
@@ -2169,8 +2151,7 @@ D1TDEF size_t d1t_format_double(char *out, double v)
 }
 
 /* Takes the digits at p into s; returns what follows them. */
-static const char *d1t__scan_digits(d1t__decimal *s, const char *p, bool fraction)
-{
+D1T__PRIVATE const char *d1t__scan_digits(d1t__decimal *s, const char *p, bool fraction) {
     for (; p < s->stop && d1t__digit(*p) <= 9u; p++) {
         const uint32_t d = d1t__digit(*p);
         if (s->count < 19u) {
@@ -2189,8 +2170,7 @@ static const char *d1t__scan_digits(d1t__decimal *s, const char *p, bool fractio
 }
 
 /* Takes the exponent after an 'e' at p into s; returns what follows it, or NULL if there is none. */
-static const char *d1t__scan_exponent(d1t__decimal *s, const char *p, const char *end)
-{
+D1T__PRIVATE const char *d1t__scan_exponent(d1t__decimal *s, const char *p, const char *end) {
     const bool negative = p < end && *p == '-';
     const char *first;
     int64_t v = 0;
@@ -2205,8 +2185,7 @@ static const char *d1t__scan_exponent(d1t__decimal *s, const char *p, const char
 }
 
 /* Reads p up to end, a JSON number without its sign. */
-static bool d1t__scan_number(d1t__decimal *s, const char *p, const char *end)
-{
+D1T__PRIVATE bool d1t__scan_number(d1t__decimal *s, const char *p, const char *end) {
     const char *start = p;
     s->first = s->stop = end;
     s->digits = 0u;
@@ -2232,8 +2211,7 @@ static bool d1t__scan_number(d1t__decimal *s, const char *p, const char *end)
 }
 
 /* The next digit of s at *p, 0 after the last. */
-static uint32_t d1t__next_digit(const d1t__decimal *s, const char **p)
-{
+D1T__PRIVATE uint32_t d1t__next_digit(const d1t__decimal *s, const char **p) {
     if (*p < s->stop && **p == '.') {
         ++*p;
     }
@@ -2241,8 +2219,7 @@ static uint32_t d1t__next_digit(const d1t__decimal *s, const char **p)
 }
 
 /* The limb of weight 2^(32 i) of m * 2^e. */
-static uint32_t d1t__limb_at(uint64_t m, int32_t e, uint32_t i)
-{
+D1T__PRIVATE uint32_t d1t__limb_at(uint64_t m, int32_t e, uint32_t i) {
     const int32_t low = (int32_t)(32u * i) - e;
     if (low <= -32 || low >= 64) {
         return 0u;
@@ -2251,10 +2228,9 @@ static uint32_t d1t__limb_at(uint64_t m, int32_t e, uint32_t i)
 }
 
 /* Below 0, 0 or above 0 as the fraction of s, with its first digit at p after `zeros` zeros, is less than, equal to
- * or more than that of m * 2^e. Makes the digits of the latter one by one in b. */
-static int d1t__compare_fraction(const d1t__decimal *s, const char *p, int64_t zeros, uint64_t m, int32_t e,
-                                 d1t__big *b)
-{
+   or more than that of m * 2^e. Makes the digits of the latter one by one in b. */
+D1T__PRIVATE int d1t__compare_fraction(const d1t__decimal *s, const char *p, int64_t zeros, uint64_t m, int32_t e,
+                                 d1t__big *b) {
     uint32_t low = 0u;
     uint32_t i;
     b->n = e < 0 ? (uint32_t)(31 - e) >> 5 : 0u;
@@ -2281,8 +2257,7 @@ static int d1t__compare_fraction(const d1t__decimal *s, const char *p, int64_t z
 /* Keeps the big number of d1t__compare out of the stack while d1t__scale10 has its own. */
 
 /* Compares s, whose integer part has at most 310 digits, with m * 2^e: below 0, 0 or above 0. */
-D1T__NOINLINE static int d1t__compare(const d1t__decimal *s, uint64_t m, int32_t e)
-{
+D1T__NOINLINE D1T__PRIVATE int d1t__compare(const d1t__decimal *s, uint64_t m, int32_t e) {
     d1t__big b;
     const char *p = s->first;
     int64_t whole = s->exp10 + (int64_t)s->count; /* digits before the point */
@@ -2302,8 +2277,7 @@ D1T__NOINLINE static int d1t__compare(const d1t__decimal *s, uint64_t m, int32_t
 }
 
 /* The bits of the double nearest to s. */
-static uint64_t d1t__number_bits(const d1t__decimal *s)
-{
+D1T__PRIVATE uint64_t d1t__number_bits(const d1t__decimal *s) {
     const uint64_t low = d1t__decimal_bits(s->digits, s->exp10);
     uint32_t biased;
     uint64_t m;
@@ -2323,8 +2297,7 @@ static uint64_t d1t__number_bits(const d1t__decimal *s)
     return low + (order > 0 || (order == 0 && (low & 1u) != 0u) ? 1u : 0u);
 }
 
-D1TDEF bool d1t_parse_double(d1t_str text, double *out)
-{
+D1TDEF bool d1t_parse_double(d1t_str text, double *out) {
     const bool negative = text.n > 0u && text.p[0] == '-';
     d1t__decimal s;
     uint64_t bits;
@@ -2542,24 +2515,21 @@ enum {
     D1T__JSON_NUM_BAD
 };
 
-D1TDEF void d1t_json_reader_init(d1t_json_reader *r, d1t_json_handler handler, void *ctx, uint32_t max_depth)
-{
+D1TDEF void d1t_json_reader_init(d1t_json_reader *r, d1t_json_handler handler, void *ctx, uint32_t max_depth) {
     D1T_MEMSET(r, 0, sizeof *r);
     r->handler = handler;
     r->ctx = ctx;
     r->max_depth = (uint8_t)(max_depth == 0u || max_depth > D1T_JSON_MAX_DEPTH ? D1T_JSON_MAX_DEPTH : max_depth);
 }
 
-static void d1t__json_fail(d1t_json_reader *r, d1t_result result)
-{
+D1T__PRIVATE void d1t__json_fail(d1t_json_reader *r, d1t_result result) {
     if (r->result == D1T_OK) {
         r->result = result;
     }
 }
 
 /* Passes on n bytes of text (or none) as an event. */
-static void d1t__json_emit(d1t_json_reader *r, uint32_t kind, const void *text, size_t n, bool last)
-{
+D1T__PRIVATE void d1t__json_emit(d1t_json_reader *r, uint32_t kind, const void *text, size_t n, bool last) {
     d1t_json_event event;
     event.kind = (d1t_json_kind)kind;
     event.text.p = (const char *)text;
@@ -2571,13 +2541,11 @@ static void d1t__json_emit(d1t_json_reader *r, uint32_t kind, const void *text, 
     r->result = r->handler(r->ctx, &event);
 }
 
-static void d1t__json_after_value(d1t_json_reader *r)
-{
+D1T__PRIVATE void d1t__json_after_value(d1t_json_reader *r) {
     r->state = (uint8_t)(r->depth == 0u ? D1T__JSON_DONE : D1T__JSON_NEXT);
 }
 
-static void d1t__json_open(d1t_json_reader *r, bool object)
-{
+D1T__PRIVATE void d1t__json_open(d1t_json_reader *r, bool object) {
     if (r->depth == r->max_depth) {
         d1t__json_fail(r, D1T_ERR_DEPTH);
         return;
@@ -2588,8 +2556,7 @@ static void d1t__json_open(d1t_json_reader *r, bool object)
     r->state = (uint8_t)(object ? D1T__JSON_KEY_OR_END : D1T__JSON_VALUE_OR_END);
 }
 
-static void d1t__json_close(d1t_json_reader *r, bool object)
-{
+D1T__PRIVATE void d1t__json_close(d1t_json_reader *r, bool object) {
     if (r->depth == 0u || ((r->stack & 1u) != 0u) != object) {
         d1t__json_fail(r, D1T_ERR_JSON);
         return;
@@ -2601,24 +2568,21 @@ static void d1t__json_close(d1t_json_reader *r, bool object)
 }
 
 /* Enters a state inside a text or literal. */
-static void d1t__json_begin(d1t_json_reader *r, uint32_t state, uint32_t kind, uint32_t count)
-{
+D1T__PRIVATE void d1t__json_begin(d1t_json_reader *r, uint32_t state, uint32_t kind, uint32_t count) {
     r->state = (uint8_t)state;
     r->kind = (uint8_t)kind;
     r->count = (uint8_t)count;
     r->code = 0u;
 }
 
-static void d1t__json_expect(d1t_json_reader *r, uint32_t c, char expected)
-{
+D1T__PRIVATE void d1t__json_expect(d1t_json_reader *r, uint32_t c, char expected) {
     if (c != (uint32_t)(unsigned char)expected) {
         d1t__json_fail(r, D1T_ERR_JSON);
     }
 }
 
 /* Starts the value whose first byte is c; false if the byte is still to be read as a part of it. */
-static bool d1t__json_value(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE bool d1t__json_value(d1t_json_reader *r, uint32_t c) {
     switch (c) {
     case '{':
     case '[':
@@ -2644,8 +2608,7 @@ static bool d1t__json_value(d1t_json_reader *r, uint32_t c)
 }
 
 /* Reads c between the values, keys and white space; false if it is still to be read as a part of a value. */
-static bool d1t__json_structure(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE bool d1t__json_structure(d1t_json_reader *r, uint32_t c) {
     const uint32_t state = r->state;
     const bool object = (r->stack & 1u) != 0u;
     if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
@@ -2668,8 +2631,7 @@ static bool d1t__json_structure(d1t_json_reader *r, uint32_t c)
     return true;
 }
 
-static void d1t__json_literal(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE void d1t__json_literal(d1t_json_reader *r, uint32_t c) {
     static const char words[3][6] = {"true", "false", "null"};
     const char *word = words[r->kind - D1T_JSON_TRUE];
     if (c != (uint32_t)(unsigned char)word[r->count]) {
@@ -2681,8 +2643,7 @@ static void d1t__json_literal(d1t_json_reader *r, uint32_t c)
 }
 
 /* The state of a number after c; NUM_END if c does not belong to it and it may end here. */
-static uint32_t d1t__json_number_next(uint32_t state, uint32_t c)
-{
+D1T__PRIVATE uint32_t d1t__json_number_next(uint32_t state, uint32_t c) {
     const bool digit = c - '0' <= 9u;
     const bool integer = state == D1T__JSON_NUM_ZERO || state == D1T__JSON_NUM_INT;
     if (state == D1T__JSON_NUM_START && c == '-') {
@@ -2709,8 +2670,7 @@ static uint32_t d1t__json_number_next(uint32_t state, uint32_t c)
 }
 
 /* Reads the part of a number at p; returns where it stopped. */
-static const uint8_t *d1t__json_number(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
-{
+D1T__PRIVATE const uint8_t *d1t__json_number(d1t_json_reader *r, const uint8_t *p, const uint8_t *end) {
     const uint8_t *start = p;
     uint32_t state = r->state;
     for (; p < end; p++) {
@@ -2732,11 +2692,10 @@ static const uint8_t *d1t__json_number(d1t_json_reader *r, const uint8_t *p, con
 }
 
 /* Skips what can stand in a string for itself: ASCII, no quote, backslash or control character. */
-static const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t *end)
-{
+D1T__PRIVATE const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t *end) {
     const uint64_t ones = ~(uint64_t)0 / 255u;
     /* Eight bytes at once: most of a response of D1 is strings. A high bit of `stop` is set where a byte has it set
-     * itself or borrows when ' ', or 1 from its difference to a quote or backslash, is taken off. */
+       itself or borrows when ' ', or 1 from its difference to a quote or backslash, is taken off. */
     while (end - p >= 8) {
         uint64_t x, quote, slash, stop;
         D1T_MEMCPY(&x, p, 8u);
@@ -2755,9 +2714,8 @@ static const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t *end)
 }
 
 /* Starts a character of more than one byte with c; false if none starts so. The range of the second byte is what
- * keeps out overlong forms (e0, f0), surrogates (ed) and what lies beyond U+10FFFF (f4). */
-static bool d1t__json_utf8_lead(d1t_json_reader *r, uint32_t c)
-{
+   keeps out overlong forms (e0, f0), surrogates (ed) and what lies beyond U+10FFFF (f4). */
+D1T__PRIVATE bool d1t__json_utf8_lead(d1t_json_reader *r, uint32_t c) {
     if (c < 0xc2u || c > 0xf4u) {
         return false;
     }
@@ -2768,8 +2726,7 @@ static bool d1t__json_utf8_lead(d1t_json_reader *r, uint32_t c)
 }
 
 /* Checks a run of characters beyond ASCII, also one cut before p; returns where it stopped. */
-static const uint8_t *d1t__json_utf8(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
-{
+D1T__PRIVATE const uint8_t *d1t__json_utf8(d1t_json_reader *r, const uint8_t *p, const uint8_t *end) {
     for (; p < end && (r->count > 0u || *p >= 0x80u); p++) {
         const uint32_t c = *p;
         if (r->count == 0u ? !d1t__json_utf8_lead(r, c) : c < r->low || c > r->top) {
@@ -2785,8 +2742,7 @@ static const uint8_t *d1t__json_utf8(d1t_json_reader *r, const uint8_t *p, const
     return p;
 }
 
-static void d1t__json_after_text(d1t_json_reader *r)
-{
+D1T__PRIVATE void d1t__json_after_text(d1t_json_reader *r) {
     if (r->kind == D1T_JSON_KEY) {
         r->state = D1T__JSON_COLON;
     } else {
@@ -2795,8 +2751,7 @@ static void d1t__json_after_text(d1t_json_reader *r)
 }
 
 /* Reads the part of a string at p up to an escape or its end; returns where it stopped. */
-static const uint8_t *d1t__json_text(d1t_json_reader *r, const uint8_t *p, const uint8_t *end)
-{
+D1T__PRIVATE const uint8_t *d1t__json_text(d1t_json_reader *r, const uint8_t *p, const uint8_t *end) {
     const uint8_t *start = p;
     size_t n;
     do {
@@ -2826,8 +2781,7 @@ static const uint8_t *d1t__json_text(d1t_json_reader *r, const uint8_t *p, const
 }
 
 /* Passes on a character from an escape in UTF-8. */
-static void d1t__json_character(d1t_json_reader *r, uint32_t code)
-{
+D1T__PRIVATE void d1t__json_character(d1t_json_reader *r, uint32_t code) {
     char *s = r->scratch;
     if (code < 0x80u) {
         *s++ = (char)code;
@@ -2850,8 +2804,7 @@ static void d1t__json_character(d1t_json_reader *r, uint32_t code)
 }
 
 /* Reads c after a backslash. */
-static void d1t__json_escape(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE void d1t__json_escape(d1t_json_reader *r, uint32_t c) {
     static const char pairs[] = "\"\"\\\\//b\bf\fn\nr\rt\t"; /* letter, meaning */
     uint32_t i;
     if (c == 'u') {
@@ -2868,8 +2821,7 @@ static void d1t__json_escape(d1t_json_reader *r, uint32_t c)
 }
 
 /* Takes the code of a whole \u escape: surrogates must come in pairs, the first one first. */
-static void d1t__json_unicode(d1t_json_reader *r)
-{
+D1T__PRIVATE void d1t__json_unicode(d1t_json_reader *r) {
     const uint32_t code = r->code;
     const uint32_t high = r->high;
     const bool second = code >= 0xdc00u && code <= 0xdfffu;
@@ -2884,8 +2836,7 @@ static void d1t__json_unicode(d1t_json_reader *r)
     }
 }
 
-static void d1t__json_hex(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE void d1t__json_hex(d1t_json_reader *r, uint32_t c) {
     const uint32_t letter = (c | 0x20u) - 'a';
     if (c - '0' <= 9u) {
         r->code = r->code << 4 | (c - '0');
@@ -2901,8 +2852,7 @@ static void d1t__json_hex(d1t_json_reader *r, uint32_t c)
 }
 
 /* Reads c in a state which takes single bytes; false if c is still to be read in another state. */
-static bool d1t__json_byte(d1t_json_reader *r, uint32_t c)
-{
+D1T__PRIVATE bool d1t__json_byte(d1t_json_reader *r, uint32_t c) {
     switch (r->state) {
     case D1T__JSON_ESCAPE:
         d1t__json_escape(r, c);
@@ -2927,8 +2877,7 @@ static bool d1t__json_byte(d1t_json_reader *r, uint32_t c)
     return true;
 }
 
-D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, size_t size)
-{
+D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, size_t size) {
     const uint8_t *const start = (const uint8_t *)data;
     const uint8_t *p = start;
     const uint8_t *end;
@@ -2952,8 +2901,7 @@ D1TDEF d1t_result d1t_json_reader_feed(d1t_json_reader *r, const void *data, siz
     return r->result;
 }
 
-D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r)
-{
+D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r) {
     if (r->result == D1T_OK && r->state >= D1T__JSON_NUM_START) {
         const uint8_t space = ' '; /* ends a number, if it may end here */
         d1t__json_number(r, &space, &space + 1);
@@ -3077,28 +3025,24 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
 /* ---- >>hash (implementation) ---------------------------------------------------------------------------------- */
 
 /* Byte by byte, so neither alignment nor byte order matters; compilers make one load of it where they may. */
-static uint64_t d1t__load64(const uint8_t *p)
-{
+D1T__PRIVATE uint64_t d1t__load64(const uint8_t *p) {
     const uint32_t low = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
     const uint32_t high = (uint32_t)p[4] | (uint32_t)p[5] << 8 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 24;
     return (uint64_t)high << 32 | low;
 }
 
-static void d1t__store64(uint8_t *p, uint64_t v)
-{
+D1T__PRIVATE void d1t__store64(uint8_t *p, uint64_t v) {
     uint32_t i;
     for (i = 0u; i < 8u; i++) {
         p[i] = (uint8_t)(v >> (8u * i));
     }
 }
 
-static uint64_t d1t__rotate(uint64_t v, uint32_t bits)
-{
+D1T__PRIVATE uint64_t d1t__rotate(uint64_t v, uint32_t bits) {
     return v << bits | v >> (64u - bits);
 }
 
-static void d1t__sip_rounds(uint64_t v[4], uint32_t rounds)
-{
+D1T__PRIVATE void d1t__sip_rounds(uint64_t v[4], uint32_t rounds) {
     uint64_t a = v[0], b = v[1], c = v[2], d = v[3];
     for (; rounds > 0u; rounds--) {
         a += b;
@@ -3118,15 +3062,13 @@ static void d1t__sip_rounds(uint64_t v[4], uint32_t rounds)
     v[3] = d;
 }
 
-static void d1t__sip_word(d1t_hash *h, uint64_t word)
-{
+D1T__PRIVATE void d1t__sip_word(d1t_hash *h, uint64_t word) {
     h->v[3] ^= word;
     d1t__sip_rounds(h->v, 2u);
     h->v[0] ^= word;
 }
 
-D1TDEF void d1t_hash_init(d1t_hash *h, const uint8_t key[16])
-{
+D1TDEF void d1t_hash_init(d1t_hash *h, const uint8_t key[16]) {
     const uint64_t k0 = d1t__load64(key);
     const uint64_t k1 = d1t__load64(key + 8);
     h->v[0] = k0 ^ 0x736f6d6570736575u; /* "somepseudorandomlygeneratedbytes" */
@@ -3137,8 +3079,7 @@ D1TDEF void d1t_hash_init(d1t_hash *h, const uint8_t key[16])
     h->count = 0u;
 }
 
-D1TDEF void d1t_hash_add(d1t_hash *h, const void *p, size_t n)
-{
+D1TDEF void d1t_hash_add(d1t_hash *h, const void *p, size_t n) {
     const uint8_t *in = (const uint8_t *)p;
     while (n > 0u) {
         const uint32_t filled = h->count % 8u;
@@ -3159,8 +3100,7 @@ D1TDEF void d1t_hash_add(d1t_hash *h, const void *p, size_t n)
     }
 }
 
-D1TDEF void d1t_hash_end(d1t_hash *h, uint8_t out[16])
-{
+D1TDEF void d1t_hash_end(d1t_hash *h, uint8_t out[16]) {
     d1t__sip_word(h, h->tail | (uint64_t)(h->count & 0xffu) << 56);
     h->v[2] ^= 0xeeu;
     d1t__sip_rounds(h->v, 4u);

@@ -11,6 +11,7 @@ source=tests/seams/freestanding.c
 failed=0
 
 no_libc="-DD1T_NO_CURL -DD1T_NO_STDIO -DD1T_NO_ENV -DD1T_NO_MALLOC"
+no_fpu=-DD1T_NO_FAST_FLOAT # the machine has no doubles in hardware
 write_only=$no_libc
 for part in PLAN QUERY TABLE_JSON PROBE ERRSTR FLOAT CHECK TIME WIDE PARK AROUND META; do
     write_only="$write_only -DD1T_NO_$part"
@@ -69,8 +70,8 @@ measure() { # NAME LEVEL LIMIT LINKER FLAGS...
 }
 
 measure write_path 1 $((20 * 1024)) -Wl,--gc-sections $write_only
-measure client 2 $((36 * 1024)) -Wl,--gc-sections $no_libc
-measure everything 3 $((64 * 1024)) -Wl,--no-gc-sections $no_libc
+measure client 2 $((36 * 1024)) -Wl,--gc-sections $no_libc $no_fpu
+measure everything 3 $((64 * 1024)) -Wl,--no-gc-sections $no_libc $no_fpu
 
 # Frames of the header's functions; the program's own main holds the client and does not count.
 frames=$(grep -h 'd1target.h' "$out/everything.su" | awk '{ n = split($1, f, ":"); print $2, f[n], $3 }' | sort -rn)

@@ -41,7 +41,7 @@ extract() { # PAGE: its blocks as build/docs/PAGE-LINE.c, errors pointing at the
 hello_arrives() { # the hello world, over real HTTP
     local url
     "${CC:-cc}" -O1 -w -o "$out/server" examples/local_d1_server.c -lmicrohttpd -lsqlite3
-    "${CC:-cc}" "${strict[@]}" -I. -o "$out/hello" "$hello" -lcurl
+    "${CC:-cc}" "${strict[@]}" -I. -o "$out/hello" "${hello[0]}" -lcurl
     "${CC:-cc}" "${strict[@]}" -o "$out/quickstart" examples/quickstart.c -lcurl
     rm -f "$out"/d1.sqlite*
     coproc SERVER { exec "$out/server" --file "$out/d1.sqlite" --until-eof; }
@@ -51,8 +51,9 @@ hello_arrives() { # the hello world, over real HTTP
             CLOUDFLARE_DATABASE_ID=00000000-0000-0000-0000-000000000000 CLOUDFLARE_API_BASE_URL="$url/client/v4" \
             "$out/$program" || echo "$program failed"
     done
-    exec {SERVER[1]}>&-
-    wait
+    local server=$SERVER_PID
+    eval "exec ${SERVER[1]}>&-"
+    wait "$server"
     [ "$(sqlite3 "$out/d1.sqlite" 'SELECT path, name, line FROM symbols')" = 'main.c|main|7' ]
 }
 
@@ -61,12 +62,14 @@ mkdir -p "$out"
 for page in "${pages[@]}"; do check "$page: its blocks" extract "$page"; done
 for block in "$out"/*.c; do check "$block compiles" "${CC:-cc}" "${strict[@]}" -I. -fsyntax-only "$block"; done
 
-hello=$(ls "$out"/README-*.c | head -n 1)
+hello=("$out"/README-*.c)
 check 'the hello world of README.md and examples/quickstart.c send their row' hello_arrives
 
-for code in $(sed -n 's/^    X(\(D1T_[A-Z0-9_]*\).*/\1/p' d1target.h); do
+sed -n 's/^    X(\(D1T_[A-Z0-9_]*\),.*/\1/p' d1target.h >"$out/codes"
+check 'the result codes are found' grep -qx D1T_ERR_UNSUPPORTED "$out/codes"
+while read -r code; do
     check "docs/troubleshooting.md explains $code" grep -q "^| \`$code\` |" docs/troubleshooting.md
-done
+done <"$out/codes"
 sed -n '/^static const d1t__rule d1t__rules\[\]/,/^};/s/^ *{"\([^"][^"]*\)".*/\1/p' d1target.h >"$out/messages"
 check 'the classification table is found' test -s "$out/messages"
 while read -r message; do
@@ -74,9 +77,9 @@ while read -r message; do
 done <"$out/messages"
 
 for page in "${pages[@]}"; do
-    for target in $(grep -oE '\]\([^)#]+' "$page" | cut -c3- | grep -v '^https\?:' | sort -u); do
+    while read -r target; do
         check "$page: the link to $target" test -e "$(dirname "$page")/$target"
-    done
+    done < <(sed -nE 's/.*\]\(([^):#]+)[)#].*/\1/p' "$page" | sort -u)
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -35,16 +35,15 @@ static void check_name_in_sqlite(const char *name)
     d1t_writer_fixed(&w, sql, sizeof sql);
     d1t_write_text(&w, "CREATE TABLE ");
     d1t_write_name(&w, name);
-    d1t_write_text(&w, "(");
+    d1t_write_text(&w, " AS SELECT 1 AS ");
     d1t_write_name(&w, name);
-    d1t_write_text(&w, " INTEGER)");
     stmt = prepare(sql, w.n);
     CHECK(stmt && sqlite3_step(stmt) == SQLITE_DONE);
     sqlite3_finalize(stmt);
     d1t_writer_fixed(&w, sql, sizeof sql);
     d1t_write_text(&w, "SELECT (SELECT name FROM sqlite_schema), ");
     d1t_write_name(&w, name);
-    d1t_write_text(&w, " FROM (SELECT 7) LEFT JOIN ");
+    d1t_write_text(&w, " FROM ");
     d1t_write_name(&w, name);
     stmt = prepare(sql, w.n);
     CHECK(stmt && sqlite3_step(stmt) == SQLITE_ROW);
@@ -204,7 +203,8 @@ static void test_reserved_names_are_refused_in_any_case(void)
 {
     static const char *const bad[] = {"sqlite_", "sqlite_x", "SQLITE_X", "Sqlite_sequence", "_cf_", "_CF_KV", "_cf_x",
         "_d1t_", "_D1T_meta", "_d1T_x"};
-    static const char *const good[] = {"sqlite", "sqlitex", "_cf", "cf_", "_d1t", "d1t_", "_d1_x", "a_sqlite_", "x_cf_"};
+    static const char *const good[] = {"sqlite", "sqlitex", "_cf", "cf_", "_d1t", "d1t_", "_d1_x", "a_sqlite_",
+        "x_cf_"};
     size_t i;
 
     for (i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -260,10 +260,10 @@ static const char *const items[] = {"1", "2.5", "'a?1;'", "'it''s :x'", "x'3f3b'
     "1 AS \"b?2;\"", "2 AS `c?3``;`", "3 AS [d:x;]", "4 AS ?_", "NULL -- ?4 ; '\n", "/* ?5 ; ' */ 5", "(?9)", "-?8",
     "'\xc3\xa4\xf0\x9f\x98\x80'", "6/*'*/", "7 AS \xc3\xa4", "'--'", "\"'\"||1", "1;SELECT 2", "8;", "';"};
 
-/* SELECT of random items, which SQLite may or may not take. */
+/* SELECT of random items, which SQLite may or may not take. Names get the numbers from 51, so that no other has them. */
 static size_t random_select(char *sql)
 {
-    size_t n = (size_t)sprintf(sql, "SELECT "), k;
+    size_t n = (size_t)sprintf(sql, "SELECT ?50, "), k;
 
     for (k = 1 + random_below(8); k > 0; k--)
         n += (size_t)sprintf(sql + n, "%s%s", items[random_below(sizeof items / sizeof *items)], k > 1 ? ", " : " ");
