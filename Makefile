@@ -47,7 +47,8 @@ build/unit/%: tests/unit/%.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(STRICT) $(CFLAGS) $< -o $@ $(LIBS)
 
-show-main:
+show-main: clean
+	@tests/tools/need.sh $(NEED_TEST)
 	@tests/tools/show-main.sh
 sabotage:
 	@tests/tools/need.sh $(NEED_TEST)

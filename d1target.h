@@ -343,6 +343,7 @@ typedef struct d1t_writer {
     char       *p;
     size_t      cap;
     size_t      n;          /* bytes kept in p (or in the buffer since init) */
+    size_t      room;       /* private: bytes that a fixed sink still takes; 0 for the others */
     uint64_t    total;      /* bytes written, kept or not */
     uint64_t    skip;       /* window: bytes still to be left out */
     d1t_buffer *buffer;     /* growing */
@@ -975,6 +976,7 @@ typedef struct d1t_batch {
     size_t          overhead;   /* bytes of everything else in the request: statements of the groups */
     uint32_t        rows, live; /* all rows, rows that would be sent */
     uint32_t        slots;      /* of the hash; 0: there is none yet */
+    uint32_t        reserve;    /* slots that there is room for */
     uint32_t        ordered;    /* rows in the sorted order; 0: not sorted */
     bool            ascending;  /* rows of one statement in strictly ascending order so far: no hash is needed */
     size_t          last;       /* where the last row begins */
@@ -2324,6 +2326,7 @@ D1T__PRIVATE void d1t__writer_init(d1t_writer *w, uint8_t sink, void *p, size_t 
 
 D1TDEF void d1t_writer_fixed(d1t_writer *w, void *p, size_t cap) {
     d1t__writer_init(w, D1T__FIXED, p, cap);
+    w->room = cap;
 }
 
 D1TDEF void d1t_writer_growing(d1t_writer *w, d1t_buffer *buffer) {
@@ -2347,9 +2350,9 @@ D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
         if (w->error == D1T_OK) w->error = d1t_buffer_add(w->buffer, p, n);
         if (w->error == D1T_OK) w->n += n;
     } else if (w->sink == D1T__FIXED) {
-        w->error = D1T_ERR_SPACE;
+        if (n && w->error == D1T_OK) w->error = D1T_ERR_SPACE;
     } else if (w->sink == D1T__WINDOW) {
-        size_t drop = w->skip < n ? (size_t)w->skip : n;
+        size_t drop = w->error != D1T_OK ? n : w->skip < n ? (size_t)w->skip : n;
         w->skip -= drop;
         p += drop;
         n -= drop;
@@ -2361,13 +2364,24 @@ D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
 
 /* Bytes as they are, whatever the level. */
 D1T__PRIVATE void d1t__write_raw(d1t_writer *w, const char *p, size_t n) {
-    if (w->sink == D1T__FIXED && w->error == D1T_OK && n <= w->cap - w->n) {
-        if (n) D1T_MEMCPY(w->p + w->n, p, n);
+    if (n - 1 < w->room && w->error == D1T_OK) {    /* n > 0, and it fits */
+        D1T_MEMCPY(w->p + w->n, p, n);
         w->n += n;
+        w->room -= n;
         w->total += n;
         return;
     }
     d1t__write_slow(w, p, n);
+}
+
+D1T__PRIVATE void d1t__write_char(d1t_writer *w, char c) {
+    if (w->room && w->error == D1T_OK) {
+        w->p[w->n++] = c;
+        w->room--;
+        w->total++;
+        return;
+    }
+    d1t__write_slow(w, &c, 1);
 }
 
 /* The JSON escape of one byte (RFC 8259 section 7); 0: it stands for itself. */
@@ -2413,11 +2427,12 @@ D1T__PRIVATE void d1t__write_escaped(d1t_writer *w, unsigned char c, uint32_t le
     d1t__write_raw(w, a, n);
 }
 
-/* Bytes from i that need no escape. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of
-   "determine if a word has a byte less than n / equal to n"); text is mostly plain, so this is most of the time of a
-   row. */
-D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+/* How many bytes from p on need no escape (ascii: and are below 0x80); they are copied to `out` on the way, if there is
+   one. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of "determine if a word has a byte
+   less than n / equal to n"). Text is mostly plain, so this is most of the time of a row. */
+D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n, char *out, bool ascii) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080), high = ascii ? tops : 0;
+    const unsigned char limit = ascii ? 0x7F : 0xFF;
     size_t i = 0;
     uint64_t v, quote, slash, low;
     for (; n - i >= 8; i += 8) {
@@ -2425,22 +2440,37 @@ D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n) {
         quote = v ^ (ones * '"');
         slash = v ^ (ones * '\\');
         low = (v - ones * 0x20) & ~v;
-        if ((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) break;
+        if (((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) | (v & high)) break;
+        if (out) D1T_MEMCPY(out + i, &v, 8);
     }
-    while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') i++;
+    for (; i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && (unsigned char)p[i] <= limit; i++)
+        if (out) out[i] = p[i];
     return i;
 }
 
+/* Writes the plain bytes at p and tells how many. */
+D1T__PRIVATE size_t d1t__write_plain(d1t_writer *w, const char *p, size_t n, bool ascii) {
+    size_t run;
+    if (n > w->room || w->error != D1T_OK) {
+        run = d1t__plain_run(p, n, NULL, ascii);
+        d1t__write_raw(w, p, run);
+        return run;
+    }
+    run = d1t__plain_run(p, n, w->p + w->n, ascii);
+    w->n += run;
+    w->room -= run;
+    w->total += run;
+    return run;
+}
+
 D1T__PRIVATE void d1t__write_level(d1t_writer *w, d1t_str s, uint32_t level) {
-    size_t i = 0, run;
+    size_t i = 0;
     if (level == 0) {
         d1t__write_raw(w, s.p, s.n);
         return;
     }
     while (i < s.n) {
-        run = d1t__plain_run(s.p + i, s.n - i);
-        if (run) d1t__write_raw(w, s.p + i, run);
-        i += run;
+        i += d1t__write_plain(w, s.p + i, s.n - i, false);
         if (i < s.n) d1t__write_escaped(w, (unsigned char)s.p[i++], level);
     }
 }
@@ -2463,10 +2493,17 @@ D1TDEF void d1t_write_uint(d1t_writer *w, uint64_t v) {
     d1t__write_raw(w, digits, d1t_format_uint(digits, v));
 }
 
+/* A quote as the delimiter of a JSON string. */
+D1T__PRIVATE void d1t__write_quote(d1t_writer *w) {
+    static const char quote[] = "\\\\\\\"";     /* escaped twice; once and not at all are its ends */
+    size_t n = (size_t)1 << w->level;
+    d1t__write_raw(w, quote + 4 - n, n);
+}
+
 D1TDEF void d1t_write_json_string(d1t_writer *w, d1t_str s) {
-    d1t_write(w, d1t_bytes("\"", 1));
+    d1t__write_quote(w);
     d1t__write_level(w, s, w->level + 1u);
-    d1t_write(w, d1t_bytes("\"", 1));
+    d1t__write_quote(w);
 }
 
 D1TDEF void d1t_write_hex(d1t_writer *w, d1t_str bytes) {
@@ -5254,7 +5291,7 @@ D1T__PRIVATE uint32_t d1t__order_at(const d1t_batch *b, uint32_t i) {
 
 D1T__PRIVATE void d1t__batch_reset(d1t_batch *b) {
     b->n = b->text = b->overhead = 0;
-    b->rows = b->live = b->slots = b->ordered = b->groups = 0;
+    b->rows = b->live = b->slots = b->reserve = b->ordered = b->groups = 0;
     b->ascending = true;
     b->last = 0;
     b->mark = b->mark == SIZE_MAX ? SIZE_MAX : 0;
@@ -5293,49 +5330,28 @@ D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *
     cell->fault = D1T__WHY(fault);
 }
 
-/* Why a text cannot be stored; eight bytes at a time while they are ASCII without NUL. */
-D1T__PRIVATE const char *d1t__text_fault(d1t_str s, bool nul_allowed, d1t_result *code) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    size_t i = 0, step;
-    uint64_t v;
+/* A text as a JSON string; it is checked on the way. */
+D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
+    size_t i = 0, step, kept = s.n;
+    d1t__write_quote(w);
     while (i < s.n) {
-        if (s.n - i >= 8) {
-            D1T_MEMCPY(&v, s.p + i, 8);
-            if (!((v | ((v - ones) & ~v)) & tops)) {
-                i += 8;
-                continue;
-            }
-        }
+        i += d1t__write_plain(w, s.p + i, s.n - i, true);
+        if (i == s.n) break;
         step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
-        *code = step ? D1T_ERR_VALUE : D1T_ERR_UTF8;
-        if (!step) return D1T__WHY("the text is not valid UTF-8");
-        if (!s.p[i] && !nul_allowed)
-            return D1T__WHY("the text contains a NUL character; remove it or set nul_policy");
+        if (step == 0) {
+            d1t__cell_fault(cell, D1T_ERR_UTF8, "the text is not valid UTF-8");
+            return;
+        }
+        if (step > 1) d1t__write_raw(w, s.p + i, step);
+        else if (s.p[i]) d1t__write_escaped(w, (unsigned char)s.p[i], w->level + 1u);
+        else if (b->nul_policy == D1T_STRIP) kept--;
+        else {
+            d1t__cell_fault(cell, D1T_ERR_VALUE, "the text contains a NUL character; remove it or set nul_policy");
+            return;
+        }
         i += step;
     }
-    return NULL;
-}
-
-D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
-    d1t_result code = D1T_ERR_VALUE;
-    size_t i, from = 0, kept = s.n;
-    const char *fault = d1t__text_fault(s, b->nul_policy == D1T_STRIP, &code);
-    if (fault) {
-        d1t__cell_fault(cell, code, fault);
-        return;
-    }
-    if (b->nul_policy != D1T_STRIP) {
-        d1t_write_json_string(w, s);
-    } else {
-        d1t_write_text(w, "\"");
-        for (i = 0; i <= s.n; i++) {
-            if (i < s.n && s.p[i]) continue;
-            d1t__write_level(w, d1t_bytes(s.p + from, i - from), w->level + 1u);
-            kept -= i < s.n;
-            from = i + 1;
-        }
-        d1t_write_text(w, "\"");
-    }
+    d1t__write_quote(w);
     cell->stored = d1t__stored_bytes(kept);
 }
 
@@ -5462,6 +5478,10 @@ D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
 /* Writes a value as an element of a row, or says why it cannot be. */
 D1T__PRIVATE d1t__cell d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v) {
     d1t__cell cell = {D1T_OK, NULL, 1};
+    if (c->type == D1T_TEXT && v->kind == D1T_KIND_TEXT) {      /* most values are this */
+        d1t__encode_text(b, w, v->u.s, &cell);
+        return cell;
+    }
     if (v->kind == D1T_KIND_NULL) {
         if (c->flags & D1T_KEY) d1t__cell_fault(&cell, D1T_ERR_VALUE, "a key column cannot be NULL");
         else if (d1t__not_null(c)) d1t__cell_fault(&cell, D1T_ERR_VALUE, "the column is NOT NULL");
@@ -5541,7 +5561,7 @@ D1T__PRIVATE size_t d1t__index_size(uint32_t slots) {
 /* Half of the slots may be used, so that the order and the scratch of the sort fit. A small batch, which is sorted in
    place, grows in small steps and uses seven eighths. */
 D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
-    uint32_t slots = b->slots ? b->slots : 16;
+    uint32_t slots = b->reserve ? b->reserve : 16;
     while (live > (slots <= 64 ? slots / 8 * 7 : slots / 2)) slots += slots < 64 ? 8 : slots;
     return slots;
 }
@@ -5732,13 +5752,20 @@ typedef struct d1t__add {
     d1t_error       *error;
 } d1t__add;
 
-/* The caller's value for a column. */
-D1T__PRIVATE const d1t_value *d1t__value_of(const d1t__add *a, size_t column) {
+/* The caller's value for a column; *column and *value say where the last one was, so that a walk in declared order does
+   not start over. */
+D1T__PRIVATE const d1t_value *d1t__next_value(const d1t__add *a, size_t target, size_t *column, size_t *value) {
     const d1t_table *t = a->desc.shape->table;
-    size_t i, n = 0;
-    for (i = 0; i < column; i++)
-        n += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[i].flags & D1T_KEY) != 0 : d1t__takes_value(&t->columns[i]);
-    return &a->values[n];
+    if (*column > target) *column = *value = 0;
+    for (; *column < target; (*column)++)
+        *value += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[*column].flags & D1T_KEY) != 0
+                                                   : d1t__takes_value(&t->columns[*column]);
+    return &a->values[*value];
+}
+
+D1T__PRIVATE const d1t_value *d1t__value_of(const d1t__add *a, size_t target) {
+    size_t column = 0, value = 0;
+    return d1t__next_value(a, target, &column, &value);
 }
 
 D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, const d1t_column *c, d1t_result code,
@@ -5766,30 +5793,31 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
     const d1t_shape *s = a->desc.shape;
     d1t_value null = d1t_null();
     uint64_t stored = 2;
-    size_t e, n = 0, column;
+    size_t e, n = 0, column, at = 0, number = 0;
+    const d1t_value *v;
     d1t__cell cell;
     for (e = 0; e < s->elements; e++) {
         if (!d1t__carries(&a->desc, e)) continue;
         column = s->order[e];
-        d1t__write_raw(w, n++ ? "," : "[", 1);
+        d1t__write_char(w, n++ ? ',' : '[');
         if (d1t__has(big, column)) {
             d1t_write_text(w, "null");
             continue;
         }
-        cell = d1t__encode(b, w, &s->table->columns[column], d1t__value_of(a, column));
-        if (cell.fault)
-            return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, d1t__value_of(a, column));
+        v = d1t__next_value(a, column, &at, &number);
+        cell = d1t__encode(b, w, &s->table->columns[column], v);
+        if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, v);
         stored += cell.stored;
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
     if (a->desc.condition >= 0) {
         d1t_column nullable = s->table->columns[a->desc.condition];
         nullable.flags = 0;
-        d1t__write_raw(w, ",", 1);
+        d1t__write_char(w, ',');
         cell = d1t__encode(b, w, &nullable, a->expected.kind == D1T_KIND_ABSENT ? &null : &a->expected);
         if (cell.fault) return d1t__row_fault(b, a, &nullable, cell.code, cell.fault, &a->expected);
     }
-    d1t__write_raw(w, "]", 1);
+    d1t__write_char(w, ']');
     if (stored <= b->limits->row) return D1T_OK;
     d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the stored row would be larger than D1 allows (limit row): ", NULL);
     d1t__say_number(a->error, stored);
@@ -5823,14 +5851,14 @@ D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, cons
         bool have = d1t__carries(old, e), take = d1t__carries(newer, e);
         const char *end_p = have ? d1t__element_end(p + 1) : p, *end_q = take ? d1t__element_end(q + 1) : q;
         if (have || take) {
-            d1t__write_raw(w, n++ ? "," : "[", 1);
+            d1t__write_char(w, n++ ? ',' : '[');
             if (take) d1t__write_raw(w, q + 1, (size_t)(end_q - q) - 1);
             else d1t__write_raw(w, p + 1, (size_t)(end_p - p) - 1);
         }
         p = end_p;
         q = end_q;
     }
-    d1t__write_raw(w, "]", 1);
+    d1t__write_char(w, ']');
 }
 
 /* Marks a row as not to be sent. */
@@ -5859,6 +5887,7 @@ D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot
         if (slots[slot]) d1t__row_kill(b, slots[slot] - 1);
         slots[slot] = (uint32_t)b->n + 1;
     }
+    b->reserve = d1t__slots_for(b, b->live + 1);
     b->last = b->n;
     b->n += sizeof *row + row->size;
     b->text += row->size + 1u;
@@ -6228,7 +6257,7 @@ D1T__PRIVATE void d1t__send_some(const struct d1t__send *s, d1t_writer *w) {
     size_t at;
     for (; i < until; i++) {
         at = d1t__order_at(s->batch, i);
-        if (i > s->first) d1t__write_raw(w, ",", 1);
+        if (i > s->first) d1t__write_char(w, ',');
         d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size);
     }
 }

@@ -276,8 +276,9 @@ static void test_key_only_tables(void)
 static void test_keys_of_every_kind_find_their_row_again(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("r", D1T_REAL, D1T_KEY), D1T_COLUMN("b", D1T_BLOB, D1T_KEY), D1T_COLUMN("u", D1T_UUID, D1T_KEY),
-        D1T_COLUMN("d", D1T_DATE, D1T_KEY), D1T_COLUMN("y", D1T_BOOL, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, 0),
+        D1T_COLUMN("t", D1T_TEXT, D1T_KEY),        D1T_COLUMN("i", D1T_INTEGER, D1T_KEY), D1T_COLUMN("b", D1T_BLOB, D1T_KEY),
+        D1T_COLUMN("u", D1T_UUID, D1T_KEY),        D1T_COLUMN("y", D1T_BOOL, D1T_KEY),    D1T_COLUMN("d", D1T_DATE, D1T_KEY),
+        D1T_COLUMN("s", D1T_TIMESTAMP, D1T_KEY),   D1T_COLUMN("n", D1T_INTEGER, 0),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
     static const uint8_t uuid[16] = {0xAB, 1, 2, 3};
@@ -285,30 +286,28 @@ static void test_keys_of_every_kind_find_their_row_again(void)
 
     DECLARE(&t);
     for (n = 1; n <= 2; n++) {
-        OK(d1t_upsert(&db, &t, ROW(d1t_double(0.1), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_date(1999, 12, 31),
-                                   d1t_bool(true), I(n))));
-        OK(d1t_upsert(&db, &t, ROW(d1t_double(-1e300), d1t_blob("", 0), d1t_uuid(uuid), d1t_date(0, 1, 1),
-                                   d1t_bool(false), I(n))));
+        OK(d1t_upsert(&db, &t, ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
+                                   d1t_date(1999, 12, 31), d1t_timestamp(-1), I(n))));
+        OK(d1t_upsert(&db, &t, ROW(T(""), I(0), d1t_blob("", 0), d1t_uuid(uuid), d1t_bool(false), d1t_date(0, 1, 1),
+                                   d1t_timestamp(0), I(n))));
         OK(d1t_flush(&db));
     }
     CHECK_STR(ask("SELECT count(*), min(n) FROM t"), "2, 2");
-    OK(d1t_delete(&db, &t, ROW(d1t_double(0.1), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_date(1999, 12, 31),
-                               d1t_bool(true))));
-    OK(d1t_flush(&db));
-    CHECK_STR(stored(&t), "-1e+300, x'', uuid x'ab010203000000000000000000000000', date -719528, false, 2");
+    OK(d1t_delete(&db, &t, ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
+                               d1t_date(1999, 12, 31), d1t_timestamp(-1))));
+    CHECK_STR(stored(&t), "'', 0, x'', uuid x'ab010203000000000000000000000000', false, date -719528, timestamp 0, 2");
 }
 
 static void test_equal_keys_written_differently_are_one_row(void)
 {
-    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_REAL, D1T_KEY), D1T_COLUMN("at", D1T_TIMESTAMPTZ, D1T_KEY),
+    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("at", D1T_TIMESTAMPTZ, D1T_KEY),
                                          D1T_COLUMN("u", D1T_UUID, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, 0)};
     static const d1t_table t = D1T_TABLE("t", columns);
     static const uint8_t uuid[16] = {0xAB};
 
     DECLARE(&t);
-    OK(d1t_upsert(&db, &t, ROW(d1t_double(0.0), d1t_timestamptz(0, 60), d1t_uuid(uuid), I(1))));
-    OK(d1t_upsert(&db, &t, ROW(d1t_double(-0.0), d1t_timestamptz(0, 0),
-                               T("AB000000-0000-0000-0000-000000000000"), I(2))));
+    OK(d1t_upsert(&db, &t, ROW(I(0), d1t_timestamptz(0, 60), d1t_uuid(uuid), I(1))));
+    OK(d1t_upsert(&db, &t, ROW(d1t_double(-0.0), d1t_timestamptz(0, 0), T("AB000000-0000-0000-0000-000000000000"), I(2))));
     OK(d1t_upsert(&db, &t, ROW(I(7), d1t_timestamptz(0, -60), T("ab000000000000000000000000000000"), I(3))));
     OK(d1t_upsert(&db, &t, ROW(d1t_double(7), d1t_timestamptz(0, 0), d1t_uuid(uuid), I(4))));
     OK(d1t_flush(&db));
@@ -316,6 +315,21 @@ static void test_equal_keys_written_differently_are_one_row(void)
     CHECK_STR(ask("SELECT k, at, u, n FROM t ORDER BY k"),
               "0, '1970-01-01T00:00:00.000000Z', 'ab000000-0000-0000-0000-000000000000', 2; "
               "7, '1970-01-01T00:00:00.000000Z', 'ab000000-0000-0000-0000-000000000000', 4");
+}
+
+static void test_keys_that_cannot_be_compared_by_bytes_are_refused(void)
+{
+    static const d1t_type types[] = {D1T_REAL, D1T_ANY, D1T_JSON, D1T_VECTOR};
+    size_t i;
+
+    for (i = 0; i < COUNT(types); i++) {
+        const d1t_column columns[] = {D1T_COLUMN("key", types[i], D1T_KEY)};
+        const d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_STRICT);
+        const d1t_table *const list[] = {&t};
+        REFUSED(D1T_ERR_TABLE, d1t_setup(&db, list, 1));
+        SAYS("key");
+        CLEAR();
+    }
 }
 
 /* ---- values at their extremes */
@@ -934,7 +948,7 @@ static void test_names_that_cannot_be_used_are_refused(void)
 
 static void test_100_columns(void)
 {
-    static char names[101][8];
+    static char names[101][16];
     d1t_column columns[101];
     d1t_value row[101];
     d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID | D1T_STRICT};
@@ -1977,7 +1991,7 @@ static void test_changes_that_cannot_keep_data_are_refused(void)
         D1T_TABLE_FLAGS("items", item_columns, D1T_WITHOUT_ROWID), {"items", item_columns, 3, by_price, 1, NULL, 0, NULL, 0, 0},
     };
     static const char *const words[] = {"price", "price", "size", "name", "name", "STRICT", "ROWID", "i"};
-    static char before[2000];
+    static char before[sizeof rows_text];
     size_t i;
 
     DECLARE(&with_index);
@@ -2184,7 +2198,7 @@ static void test_an_error_stands_until_it_is_cleared(void)
 /* 40 teams, 1 to 40, as the pending batch; some of them cannot be written. */
 static void offer_teams(const int *poison, size_t count)
 {
-    char code[16];
+    char code[32];
     size_t p;
     int i;
 
@@ -2380,6 +2394,7 @@ int main(int argc, char **argv)
     TEST(test_key_only_tables);
     TEST(test_keys_of_every_kind_find_their_row_again);
     TEST(test_equal_keys_written_differently_are_one_row);
+    TEST(test_keys_that_cannot_be_compared_by_bytes_are_refused);
     TEST(test_int64_extremes_are_exact_by_read);
     TEST(test_an_integer_that_json_may_round_is_inexact_by_query);
     TEST(test_100000_random_doubles_are_bit_exact);

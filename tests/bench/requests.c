@@ -42,21 +42,24 @@ static double resident_peak(void)
 int main(void)
 {
     static null_transport t;
+    static symbol_texts texts;
     tally memory = {0, 0, 0};
     d1t_allocator allocator;
     d1t_client db;
     uint64_t calls = 0;
-    double before = resident_peak(), body = d1t_limits_default().body;
+    double before, body = d1t_limits_default().body;
     uint32_t i;
     symbol s;
 
+    symbol_texts_make(&texts, ROWS);
+    before = resident_peak();
     allocator.fn = tally_alloc;
     allocator.ctx = &memory;
     null_open(&db, &t, allocator);
     for (i = 0; i < ROWS; i++) {
         if (i == STEADY)
             calls = memory.calls;
-        symbol_make(&s, i);
+        s = symbol_at(&texts, i);
         (void)symbol_upsert(&db, &s);
     }
     (void)d1t_flush(&db);
@@ -68,5 +71,6 @@ int main(void)
     bench_figure("resident_growth_per_body", (resident_peak() - before) / body);
     bench_figure("steady_allocations", (double)calls);
     bench_figure("bytes_left_after_close", (double)memory.live);
+    free(texts.paths);
     return 0;
 }

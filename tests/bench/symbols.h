@@ -21,29 +21,63 @@ static const d1t_table *const symbol_tables[] = {&symbols};
 #define SYMBOL_VALUES 6
 
 typedef struct symbol {
-    char path[48], name[48];
-    const char *kind, *scope, *signature;
+    const char *path, *name, *kind, *scope, *signature;
     int64_t line;
 } symbol;
 
-/* Number i of up to 4,900,000; numbers and keys have the same order. */
-static inline void symbol_make(symbol *s, uint32_t i)
+#define SYMBOLS_PER_FILE 49u
+#define SYMBOL_NAMES 11u
+
+/* The texts that rows point to: few and near, as in a program that has just read its source. */
+typedef struct symbol_texts {
+    char names[SYMBOLS_PER_FILE * SYMBOL_NAMES][40];
+    char (*paths)[40];
+} symbol_texts;
+
+static inline void *bench_alloc(size_t size)
+{
+    void *p = malloc(size);
+
+    if (!p) {
+        fprintf(stderr, "out of memory\n");
+        exit(2);
+    }
+    return p;
+}
+
+/* Texts for rows 0 to count - 1, at most 4,900,000. */
+static inline void symbol_texts_make(symbol_texts *t, uint32_t count)
+{
+    static const char *const words[SYMBOL_NAMES] = {"read", "parse_header", "close", "allocate_block", "print_to", "hash",
+        "is_empty_or_null", "next_token", "compare", "write_all", "init_with_options"};
+    uint32_t i, files = count / SYMBOLS_PER_FILE + 1;
+
+    t->paths = (char (*)[40])bench_alloc(files * sizeof *t->paths);
+    for (i = 0; i < files; i++)
+        snprintf(t->paths[i], sizeof *t->paths, "src/module_%03u/source_file_%05u.c", i / 100 % 1000, i % 100000);
+    for (i = 0; i < SYMBOLS_PER_FILE * SYMBOL_NAMES; i++)
+        snprintf(t->names[i], sizeof *t->names, "handle_%02u_%s", i / SYMBOL_NAMES % 100, words[i % SYMBOL_NAMES]);
+}
+
+/* Row i; numbers and keys have the same order. */
+static inline symbol symbol_at(const symbol_texts *t, uint32_t i)
 {
     static const char *const kinds[] = {"function", "member", "macro", "struct", "function", "typedef", "enumerator"};
-    static const char *const words[] = {"read", "parse_header", "close", "allocate_block", "print_to", "is_empty_or_null",
-                                        "next_token", "hash", "compare", "write_all", "init_with_options"};
     static const char *const scopes[] = {"connection", "struct request", "json_reader::state", "", "http_response"};
     static const char *const signatures[] = {
         "(const char *path, size_t count)", "(struct buffer *out, const void *data, size_t size)", "(void)",
         "(uint32_t flags, const struct options *options)", "(FILE *file, const char *mode = \"rb\")",
         "(struct list *list, int (*visit)(void *ctx, void *item), void *ctx)", "(int fd)"};
+    uint32_t place = i % SYMBOLS_PER_FILE;
+    symbol s;
 
-    snprintf(s->path, sizeof s->path, "src/module_%03u/source_file_%05u.c", i / 4900, i / 49);
-    snprintf(s->name, sizeof s->name, "handle_%02u_%s", i % 49, words[i % 11]);
-    s->kind = kinds[i % 7];
-    s->scope = scopes[i % 5];
-    s->signature = signatures[i / 3 % 7];
-    s->line = 1 + i % 49 * 37 + i % 31;
+    s.path = t->paths[i / SYMBOLS_PER_FILE];
+    s.name = t->names[place * SYMBOL_NAMES + i % SYMBOL_NAMES];
+    s.kind = kinds[i % 7];
+    s.scope = scopes[i % 5];
+    s.signature = signatures[i / 3 % 7];
+    s.line = 1 + place * 37 + i % 31;
+    return s;
 }
 
 static inline d1t_result symbol_upsert(d1t_client *db, const symbol *s)
@@ -73,24 +107,13 @@ static inline size_t symbol_json_size(const symbol *s)
     return (size_t)w.total + 7; /* brackets and commas */
 }
 
-static inline void *bench_alloc(size_t size)
-{
-    void *p = malloc(size);
-
-    if (!p) {
-        fprintf(stderr, "out of memory\n");
-        exit(2);
-    }
-    return p;
-}
-
-static inline symbol *symbols_make(uint32_t count)
+static inline symbol *symbols_make(const symbol_texts *t, uint32_t count)
 {
     symbol *all = (symbol *)bench_alloc(count * sizeof *all);
     uint32_t i;
 
     for (i = 0; i < count; i++)
-        symbol_make(&all[i], i);
+        all[i] = symbol_at(t, i);
     return all;
 }
 

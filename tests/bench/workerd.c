@@ -278,6 +278,7 @@ static void report(const char *median, const char *worst, double *v, size_t coun
 int main(void)
 {
     static bodies ready, batches, again;
+    static symbol_texts texts;
     double a[ROUNDS], b[ROUNDS], c[BATCH_ROUNDS], bare[ROUNDS], batch[BATCH_ROUNDS];
     size_t i;
 
@@ -285,7 +286,8 @@ int main(void)
     if (!ids || !getenv("D1_WORKER_URL"))
         die("D1_WORKER_URL", "not set; run this under tests/live/with-live.sh");
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    rows = symbols_make(ROWS);
+    symbol_texts_make(&texts, ROWS);
+    rows = symbols_make(&texts, ROWS);
     bodies_init(&batches);
     make_batches(&batches);
     record_pass(&ready);
@@ -315,6 +317,7 @@ int main(void)
     d1t_buffer_free(&batches.text);
     d1t_buffer_free(&again.text);
     free(rows);
+    free(texts.paths);
     curl_global_cleanup();
     return 0;
 }

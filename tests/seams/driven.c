@@ -162,7 +162,7 @@ static void feed_by_bytes(run *r, const local_d1_answer *a, d1t_op *op)
 
 static void start(run *r, d1t_todo *todo)
 {
-    char *body = pull(todo->request, 7);
+    char *body = pull(todo->request, 61);
     char *url = sqlite3_mprintf("%.*s", (int)todo->request->url.n, todo->request->url.p);
     char *bearer = sqlite3_mprintf("Bearer %.*s", (int)todo->request->token.n, todo->request->token.p);
     local_d1_answer answer;

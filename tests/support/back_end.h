@@ -4,6 +4,8 @@
        PROGRAM local
        PROGRAM url DATABASE_URL...      everything before "/raw"; used in turn, emptied before each test
 
+   and runs one test only with ONLY=name_of_the_test in the environment.
+
    Each test begins with an empty database and an open client `db`, and ends with a close that has to succeed: a test
    that provokes an error ends with d1t_clear. */
 #ifndef BACK_END_H
@@ -237,7 +239,8 @@ static inline void back_end_fresh_test(void)
     do {                                        \
         int failed_before_ = test_failed;       \
         back_end_test = test;                   \
-        RUN(back_end_fresh_test);               \
+        if (!getenv("ONLY") || strcmp(getenv("ONLY"), #test) == 0) \
+            RUN(back_end_fresh_test);           \
         if (test_failed != failed_before_)      \
             printf("FAILED: %s\n", #test);      \
     } while (0)
@@ -245,6 +248,7 @@ static inline void back_end_fresh_test(void)
 /* False: the arguments name no back end. */
 static inline int back_end_arguments(int argc, char **argv)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 2 && strcmp(argv[1], "url") == 0) {
         urls = argv + 2;
         url_count = argc - 2;
