@@ -46,8 +46,8 @@ static const d1t_column file_columns[] = {
 };
 static const d1t_table files = D1T_TABLE_FLAGS("files", file_columns, D1T_STRICT | D1T_WITHOUT_ROWID);
 
-/* nth: the how-manieth symbol of that name, kind and scope in the file. The line is not part of the key, so that a
-   line put in at the top of a file moves its symbols instead of replacing them. */
+/* nth: 1 for the first symbol of that name, kind and scope in the file, 2 for the second. The line is no part of the
+   key, so that a line put in at the top of a file moves its symbols instead of replacing them. */
 static const d1t_column symbol_columns[] = {
     D1T_COLUMN("path", D1T_TEXT, D1T_KEY),
     D1T_COLUMN("name", D1T_TEXT, D1T_KEY),

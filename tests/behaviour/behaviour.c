@@ -846,9 +846,9 @@ static void test_parameters_that_do_not_fit_the_statement_are_refused(void)
 {
     const d1t_value two[] = {I(1), I(2)};
 
-    REFUSED(D1T_ERR_VALUE, d1t_query(&db, "SELECT ?1", two, 2, put_row, NULL)); /* never used */
+    REFUSED(D1T_ERR_SQL, d1t_query(&db, "SELECT ?1", two, 2, put_row, NULL)); /* never used */
     CLEAR();
-    REFUSED(D1T_ERR_VALUE, d1t_query(&db, "SELECT ?3", two, 2, put_row, NULL)); /* out of range */
+    REFUSED(D1T_ERR_SQL, d1t_query(&db, "SELECT ?3", two, 2, put_row, NULL)); /* out of range */
     CLEAR();
     REFUSED(D1T_ERR_SQL, d1t_query(&db, "SELECT :name", two, 1, put_row, NULL));
     CLEAR();
@@ -1099,9 +1099,10 @@ static void test_a_key_at_the_limit_of_a_body(void)
     OK(d1t_flush(&db));
     CHECK_STR(ask("SELECT count(*) FROM text_keys"), "2");
     OK(delete_key(bytes, largest));
+    OK(d1t_flush(&db));
     REFUSED(D1T_ERR_LIMIT, delete_key(bytes, largest + 1));
     SAYS("body");
-    OK(d1t_clear(&db, D1T_KEEP_ROWS));
+    CLEAR();
     CHECK_STR(stored(&text_keys), "'stays'");
 }
 
@@ -1247,7 +1248,7 @@ static void test_unique_values_swap_across_requests(void)
     config.max_body = 16384; /* rows 1 and 2 travel in different requests, 2,000 rows apart */
     begin_teams(&config);
     OK(d1t_upsert(&db, &teams, TEAM(1, "b")));
-    for (i = 1000; i < 3000; i++)
+    for (i = 1000; i < 3000 && !db.error.code; i++)
         OK(d1t_upsert(&db, &teams, ROW(I(i), d1t_null(), I(0))));
     OK(d1t_upsert(&db, &teams, TEAM(2, "a")));
     OK(d1t_flush(&db));
@@ -1809,7 +1810,7 @@ static void test_a_table_that_references_itself_across_requests(void)
     config.max_body = 16384;
     reopen(&config);
     DECLARE(&tree);
-    for (i = 1; i <= 3000; i++) /* each row's parent comes later */
+    for (i = 1; i <= 3000 && !db.error.code; i++) /* each row's parent comes later */
         OK(d1t_upsert(&db, &tree, ROW(I(i), i < 3000 ? I(i + 1) : d1t_null())));
     OK(d1t_flush(&db));
     CHECK_STR(ask("SELECT count(*), sum(id), sum(up) FROM tree"), "3000, 4501500, 4501499");
@@ -1884,6 +1885,30 @@ static void test_a_group_larger_than_a_request_is_refused(void)
     CHECK_STR(ask("SELECT count(*) FROM texts WHERE k >= 0"), "0");
 }
 
+static void test_a_wide_row_does_not_split_its_group(void)
+{
+    static char text[30000];
+    d1t_config config = back_end_config();
+    int after;
+
+    config.max_body = 16384;
+    reopen(&config);
+    DECLARE(&texts);
+    memset(text, 'z', sizeof text - 1);
+    for (after = 0; after < 2; after++) {
+        d1t_result result;
+
+        OK(d1t_group_begin(&db));
+        OK(put_text(text, after ? 5 : sizeof text - 1));
+        result = after ? d1t_upsert(&db, &texts, ROW(I(2), T(text))) : d1t_upsert(&db, &texts, ROW(I(2), T("small")));
+        if (result == D1T_OK)
+            result = d1t_group_end(&db);
+        CHECK_INT(result, D1T_ERR_LIMIT);
+        CLEAR();
+        CHECK_STR(stored(&texts), "");
+    }
+}
+
 static void test_groups_have_a_begin_and_an_end(void)
 {
     DECLARE(&items);
@@ -1902,6 +1927,19 @@ static d1t_config with_setup(d1t_setup_mode mode)
 
     config.setup = mode;
     return config;
+}
+
+static void test_two_declarations_of_one_table_are_refused(void)
+{
+    static const d1t_table again = D1T_TABLE("ITEMS", number_columns);
+    const d1t_table *const both[] = {&items, &again}, *const second[] = {&again};
+
+    REFUSED(D1T_ERR_TABLE, d1t_setup(&db, both, 2));
+    SAYS("ITEMS");
+    CLEAR();
+    DECLARE(&items);
+    REFUSED(D1T_ERR_TABLE, d1t_setup(&db, second, 1));
+    CLEAR();
 }
 
 static void test_verify_changes_nothing(void)
@@ -1957,8 +1995,11 @@ static void test_columns_and_indexes_are_added_to_a_table_with_rows(void)
     reopen(NULL);
     DECLARE(&t); /* recognised */
     CHECK_INT(db.stats.rows_written, 0);
+    reopen(NULL);
     DECLARE(&items); /* columns and indexes that are not declared are left alone */
     OK(d1t_upsert(&db, &items, ITEM(1, "NUT", 0.5)));
+    reopen(NULL);
+    DECLARE(&t);
     CHECK_STR(stored(&t), "1, 'NUT', 0.5, NULL, 3, 'NUT'; 2, 'bolt', 2.0, 'M5', 0, 'BOLT'");
 }
 
@@ -1966,6 +2007,7 @@ static void schema_change_is_refused(const d1t_table *t, const char *word)
 {
     const d1t_table *const list[] = {t};
 
+    reopen(NULL);
     FAILS(D1T_ERR_SCHEMA, d1t_setup(&db, list, 1));
     SAYS(word);
     CLEAR();
@@ -2469,7 +2511,9 @@ int main(int argc, char **argv)
     TEST(test_tables_that_reference_each_other);
     TEST(test_a_group_is_never_split);
     TEST(test_a_group_larger_than_a_request_is_refused);
+    TEST(test_a_wide_row_does_not_split_its_group);
     TEST(test_groups_have_a_begin_and_an_end);
+    TEST(test_two_declarations_of_one_table_are_refused);
     TEST(test_verify_changes_nothing);
     TEST(test_trust_sends_nothing);
     TEST(test_columns_and_indexes_are_added_to_a_table_with_rows);

@@ -222,6 +222,7 @@ static void test_lists_of_tables(void)
     REFUSED(d1t_plan_read(NULL, &db, both, 1), D1T_ERR_ARG, "plan");
     REFUSED(d1t_plan_read(&plan, &db, hole, 2), D1T_ERR_ARG, "table|NULL");
     REFUSED(d1t_plan_read(&plan, &db, both, 2), D1T_ERR_TABLE, "Things|declarations");
+    d1t_plan_free(&plan);
     close_client();
 }
 
@@ -407,9 +408,6 @@ static void test_values_that_cannot_be_kept(void)
         bad_value("note", d1t_text(not_utf8[i]), D1T_ERR_UTF8, "things|note|row 1|UTF-8");
         bad_value("id", d1t_text(not_utf8[i]), D1T_ERR_UTF8, "things|id|row 1|UTF-8");
     }
-    bad_value("note", d1t_text_n(NULL, 5), D1T_ERR_VALUE, "things|note|row 1|NULL");
-    bad_value("bytes", d1t_blob(NULL, 5), D1T_ERR_VALUE, "things|bytes|row 1|NULL");
-    bad_value("vector", d1t_vector(NULL, 5), D1T_ERR_VALUE, "things|vector|row 1|NULL");
     bad_value("whole", d1t_double(1.5), D1T_ERR_VALUE, "things|whole|row 1|integer");
     bad_value("whole", d1t_double(9.3e18), D1T_ERR_VALUE, "things|whole|row 1|integer");
     bad_value("whole", d1t_double(INFINITY), D1T_ERR_VALUE, "things|whole|row 1|integer");
@@ -883,9 +881,14 @@ static d1t_transport inner;
 
 static d1t_result reenter_perform(void *ctx, d1t_request *req, d1t_op *op)
 {
+    d1t_result result;
+
     if (calls == PERFORM)
         reenter();
-    return inner.perform(ctx, req, op);
+    result = inner.perform(ctx, req, op);
+    if (calls == PERFORM)
+        reenter();      /* also once rows have been handed on */
+    return result;
 }
 
 static uint64_t reenter_now(void *ctx)
@@ -920,10 +923,11 @@ static uint64_t run_with(caller c)
     config.on_poison = c == POISON ? reenter_poison : NULL;
     CHECK_INT(d1t_open(&db, &config), D1T_OK);
     entered = not_busy = 0;
-    armed = c != NOBODY;
     CHECK_INT(d1t_setup(&db, thing_list, 1), D1T_OK);
     CHECK(lab_exec(d, "CREATE TRIGGER no BEFORE INSERT ON things WHEN NEW.whole=13 BEGIN SELECT RAISE(ABORT,'no'); END"));
     CHECK_INT(d1t_plan_read(&plan, &db, thing_list, 1), D1T_OK);
+    armed = c != NOBODY;
+    CHECK_INT(d1t_setup(&db, thing_list, 1), D1T_OK);
     local_d1_set_fault(d, LOCAL_D1_LOSE_BEFORE, 1, 1);
     for (i = 12; i < 15; i++) {
         char key[16];
@@ -979,7 +983,8 @@ static void test_a_task_of_the_driven_form_keeps_others_out(void)
     CHECK_INT(d1t_flush_start(&db), D1T_OK);
     CHECK_INT(d1t_next(&db, 1000, &todo), D1T_SEND);
     for (i = 0; i < 15; i++)
-        CHECK_INT(verb(i), D1T_ERR_BUSY);
+        if (i != 10)    /* there is no plan */
+            CHECK_INT(verb(i), D1T_ERR_BUSY);
     CHECK_INT(db.error.code, D1T_OK);
     CHECK_INT(d1t_close(&db), D1T_OK);
     script_free(&wire);

@@ -1,8 +1,9 @@
-/* A device: client, core memory and transport window in 8,192 bytes together, no heap, no libcurl, no stdio in the header.
-   10,000 shuffled symbol rows, 5 % of them a key that came before, arrive whole.
+/* A device: client, core memory and transport window in 8,192 bytes together, no heap, no libcurl, no stdio in the
+   header. 10,000 shuffled symbol rows, 5 % of them a key that came before, arrive whole.
 
-   Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free: every call of these from this file (the header,
-   this test and local_d1.h, which takes its memory from SQLite) then lands in the traps below. */
+   Compile with -fno-builtin (so that no call is optimised away) and link with
+   -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free: every call of these
+   from this file (the header, this test and local_d1.h, which takes its memory from SQLite) then lands in the traps below. */
 #define D1T_NO_MALLOC
 #define D1T_NO_CURL
 #define D1T_NO_STDIO
@@ -244,9 +245,9 @@ static void test_ten_thousand_rows_pass_through_8192_bytes(void)
 
     memset(&memory, 0xA5, sizeof memory);
     make_order();
-    CHECK_INT(sqlite3_exec(local_d1_sqlite(l.d), "CREATE TABLE symbols (path TEXT NOT NULL, name TEXT NOT NULL, kind TEXT "
-                           "NOT NULL, scope TEXT, line INTEGER, signature TEXT, PRIMARY KEY (path, name)) WITHOUT ROWID",
-                           NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(local_d1_sqlite(l.d), "CREATE TABLE symbols (path TEXT NOT NULL, name TEXT NOT NULL, "
+                           "kind TEXT NOT NULL, scope TEXT, line INTEGER, signature TEXT, PRIMARY KEY (path, name)) "
+                           "WITHOUT ROWID", NULL, NULL, NULL), SQLITE_OK);
     CHECK(sizeof client + MEMORY + sizeof window <= TOTAL);
     CHECK_INT(d1t_open(&client, &config), D1T_OK);
     CHECK_INT(d1t_setup(&client, tables, 1), D1T_OK);

@@ -31,7 +31,7 @@ typedef struct run {
     const schedule *faults;
     bool driven;
     uint64_t now; /* driven: the clock */
-    uint64_t requests;
+    uint64_t requests, errors;
     sqlite3_str *log; /* everything that can be seen from outside */
 } run;
 
@@ -202,12 +202,13 @@ static d1t_result drive(run *r, d1t_result started)
 
 /* ---- the verbs in both forms */
 
-/* After an error the workload takes it back and goes on, so that what follows an error is compared too. */
+/* After an error the workload takes it back and goes on, so that what follows an error is compared too: at first
+   with the rows kept, later without them, or a fault that always comes back would never let it end. */
 static void done(run *r, const char *verb, d1t_result result)
 {
     sqlite3_str_appendf(r->log, "\n%s: %s %s", verb, d1t_result_name(result), r->db.error.text);
     if (result != D1T_OK)
-        CHECK_INT(d1t_clear(&r->db, D1T_KEEP_ROWS), D1T_OK);
+        CHECK_INT(d1t_clear(&r->db, r->errors++ < 20 ? D1T_KEEP_ROWS : D1T_DROP_ROWS), D1T_OK);
 }
 
 static void flush(run *r)
@@ -229,8 +230,8 @@ static d1t_result offer(run *r, verb v, const d1t_table *t, const d1t_value *val
     }
 }
 
-/* A full batch: the blocking verb flushes and repeats; so does this in driven form. After an error (taken back, the rows
-   kept) the row is offered once more, in both. */
+/* A full batch: the blocking verb flushes and repeats; so does this in driven form. After an error (taken back, the
+   rows kept) the row is offered once more, in both. */
 static void row(run *r, verb v, const d1t_table *t, const d1t_value *values, size_t n, const d1t_condition *c)
 {
     d1t_result result;
@@ -362,12 +363,12 @@ static void record_end(run *r, d1t_result closed)
 {
     const d1t_stats *s = &r->db.stats;
 
-    sqlite3_str_appendf(r->log, "\nclose: %s; sent %llu upserted %llu updated %llu deleted %llu changed %llu merged %llu "
-                        "poisoned %llu", d1t_result_name(closed), s->rows_sent, s->rows_upserted, s->rows_updated,
-                        s->rows_deleted, s->rows_changed, s->rows_merged, s->rows_poisoned);
-    sqlite3_str_appendf(r->log, " read %llu written %llu requests %llu retries %llu flushes %llu unknown %llu billed %llu "
-                        "bytes %llu waited %llu", s->rows_read, s->rows_written, s->requests, s->retries, s->flushes,
-                        s->unknown, s->maybe_billed, s->bytes_sent, s->waited_ms);
+    sqlite3_str_appendf(r->log, "\nclose: %s; sent %llu upserted %llu updated %llu deleted %llu changed %llu "
+                        "merged %llu poisoned %llu", d1t_result_name(closed), s->rows_sent, s->rows_upserted,
+                        s->rows_updated, s->rows_deleted, s->rows_changed, s->rows_merged, s->rows_poisoned);
+    sqlite3_str_appendf(r->log, " read %llu written %llu requests %llu retries %llu flushes %llu unknown %llu "
+                        "billed %llu bytes %llu waited %llu", s->rows_read, s->rows_written, s->requests, s->retries,
+                        s->flushes, s->unknown, s->maybe_billed, s->bytes_sent, s->waited_ms);
 }
 
 static void perform_run(run *r, bool driven, const schedule *faults, uint64_t seed, uint32_t rows)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# freestanding.sh  The header without an operating system: wasm32 that needs four functions of libc, Cortex-M4 within its
-# budgets of text, no .data and no .bss, no deep frame. Prints ok or short per line; fails if one is short.
+# freestanding.sh  The header without an operating system: wasm32 that needs four functions of libc, Cortex-M4 within
+# its budgets of text, no .data and no .bss, no deep frame. Prints ok or short per line; fails if one is short.
 set -eu
 cd "$(dirname "$0")/../.."
 tests/tools/need.sh clang=clang wasm-ld=lld arm-none-eabi-gcc=gcc-arm-none-eabi
-[ -e /usr/lib/arm-none-eabi/include/string.h ] || apt-get -qq install -y --no-install-recommends libnewlib-arm-none-eabi
+CC=arm-none-eabi-gcc tests/tools/need.sh string.h=libnewlib-arm-none-eabi
 out=build/seams/freestanding
 mkdir -p "$out"
 source=tests/seams/freestanding.c
@@ -63,7 +63,8 @@ measure() { # NAME LEVEL LIMIT LINKER FLAGS...
     local name=$1 level=$2 limit=$3 gc=$4
     shift 4
     arm-none-eabi-gcc $cortex -fstack-usage -DLEVEL="$level" "$@" -c "$source" -o "$out/$name.o"
-    arm-none-eabi-gcc $cortex -nostdlib -Wl,--entry=board_main $gc "$out/$name.o" "$out/board.o" -lgcc -o "$out/$name.elf"
+    arm-none-eabi-gcc $cortex -nostdlib -Wl,--entry=board_main $gc "$out/$name.o" "$out/board.o" -lgcc \
+        -o "$out/$name.elf"
     set -- $(arm-none-eabi-size "$out/$name.elf" | tail -1)
     verdict "$1" "$limit" "Cortex-M4 text, $name" "cortex_m4_text_$name"
     verdict "$(($2 + $3))" 0 "Cortex-M4 .data + .bss, $name" "cortex_m4_data_bss_$name"
@@ -72,6 +73,10 @@ measure() { # NAME LEVEL LIMIT LINKER FLAGS...
 measure write_path 1 $((20 * 1024)) -Wl,--gc-sections $write_only
 measure client 2 $((36 * 1024)) -Wl,--gc-sections $no_libc $no_fpu
 measure everything 3 $((64 * 1024)) -Wl,--no-gc-sections $no_libc $no_fpu
+
+echo 'char client[sizeof(d1t_client)];' |
+    arm-none-eabi-gcc $cortex -include d1target.h -x c -c - -o "$out/client_size.o"
+echo "figure: cortex_m4_client_bytes $((16#$(arm-none-eabi-nm -S "$out/client_size.o" | cut -d' ' -f2)))"
 
 # Frames of the header's functions; the program's own main holds the client and does not count.
 frames=$(grep -h 'd1target.h' "$out/everything.su" | awk '{ n = split($1, f, ":"); print $2, f[n], $3 }' | sort -rn)

@@ -1,8 +1,8 @@
-/* Memory that runs out, at every allocation of every public call, once and for ever: an error, no crash, no leak, a client
-   that can be closed, and a clean second run that ends where it should.
+/* Memory that runs out, at every allocation of every public call, once and for ever: an error, no crash, no leak, a
+   client that can be closed, and a clean second run that ends where it should.
 
-   Build with -O0 -gdwarf-4 -fno-pie -no-pie -finstrument-functions (so that it is seen which public functions a failing allocation
-   passes through, and from which places in the source) and with -DPUBLIC_CALLS='"file"', the file made by
+   Build with -O0 -gdwarf-4 -fno-pie -no-pie -finstrument-functions (so that it is seen which public functions a failing
+   allocation passes through, and from which places in the source) and with -DPUBLIC_CALLS='"file"', the file made by
    tests/tools/public-calls.sh: a function that is declared but neither met nor listed below fails the test.
    Usage: oom [--exhaustive] [FILE for the places reached] */
 #include <stdlib.h>
@@ -104,10 +104,9 @@ static void *noted_alloc(void *ctx, void *p, size_t old, size_t size)
 
 static d1t_allocator allocator(void)
 {
-    d1t_allocator a;
+    d1t_allocator a = checked_allocator(&memory);
 
     a.fn = noted_alloc;
-    a.ctx = &memory;
     return a;
 }
 
@@ -335,8 +334,8 @@ static d1t_result schema_and_plan(void)
 
     memset(&schema, 0, sizeof schema);
     memset(&plan, 0, sizeof plan);
-    sqlite3_exec(local_d1_sqlite(d), "CREATE TABLE IF NOT EXISTS files (path TEXT NOT NULL PRIMARY KEY, body BLOB)", NULL,
-                 NULL, NULL);
+    sqlite3_exec(local_d1_sqlite(d), "CREATE TABLE IF NOT EXISTS files (path TEXT NOT NULL PRIMARY KEY, body BLOB)",
+                 NULL, NULL, NULL);
     sqlite3_exec(local_d1_sqlite(d), "CREATE INDEX IF NOT EXISTS files_body ON files (body, path)", NULL, NULL, NULL);
     d1t_arena_init(&arena, allocator(), 0);
     if (!d1t_arena_take(&arena, fill))
@@ -447,8 +446,8 @@ static d1t_result questions(void)
     d1t_open(&db, &c);
     d1t_setup(&db, tables, 2);
     write_rows(&db, 0, 30);
-    d1t_query(&db, "SELECT *, zeroblob(300), name || name FROM files JOIN symbols USING (path) WHERE path = ?1", &path, 1,
-              on_row, &cells);
+    d1t_query(&db, "SELECT *, zeroblob(300), name || name FROM files JOIN symbols USING (path) WHERE path = ?1", &path,
+              1, on_row, &cells);
     d1t_read(&db, &symbols, "`path` = ?1", &path, 1, on_row, &cells);
     d1t_exec(&db, bound, 2);
     d1t_read(&db, &files, NULL, NULL, 0, on_row, &cells);
@@ -714,14 +713,14 @@ static const struct {
 } takes_no_memory[] = {
     {" d1t_result_name d1t_result_text d1t_schema_sql d1t_sql_type d1t_limits_default ", "static data"},
     {" d1t_cstr d1t_bytes d1t_str_equal d1t_str_equal_nocase d1t_utf8_valid ", "views"},
-    {" d1t_buffer_init d1t_arena_init d1t_block_init d1t_block_allocator d1t_json_reader_init d1t_reply_init d1t_op_init "
-     "d1t_hash_init d1t_shape_init d1t_writer_fixed d1t_writer_growing d1t_writer_counting d1t_writer_window "
-     "d1t_request_set_body ", "fill a struct of the caller's"},
+    {" d1t_buffer_init d1t_arena_init d1t_block_init d1t_block_allocator d1t_json_reader_init d1t_reply_init "
+     "d1t_op_init d1t_hash_init d1t_shape_init d1t_writer_fixed d1t_writer_growing d1t_writer_counting "
+     "d1t_writer_window d1t_request_set_body ", "fill a struct of the caller's"},
     {" d1t_buffer_free d1t_arena_free d1t_plan_free d1t_wipe d1t_clear ", "give memory back"},
     {" d1t_format_int d1t_format_uint d1t_parse_int d1t_format_double d1t_parse_double d1t_hash_add d1t_hash_end "
      "d1t_stats_cost d1t_limiter_wait d1t_limiter_count d1t_classify ", "arithmetic"},
-    {" d1t_absent d1t_null d1t_bool d1t_int d1t_double d1t_text d1t_text_n d1t_blob d1t_json d1t_uuid d1t_date d1t_time "
-     "d1t_timestamp d1t_timestamptz d1t_vector ", "make a value, a view"},
+    {" d1t_absent d1t_null d1t_bool d1t_int d1t_double d1t_text d1t_text_n d1t_blob d1t_json d1t_uuid d1t_date "
+     "d1t_time d1t_timestamp d1t_timestamptz d1t_vector ", "make a value, a view"},
     {" d1t_check_name d1t_sql_next d1t_table_check d1t_table_column d1t_schema_find d1t_error_key d1t_server_text ",
      "look at what is there"},
     {" d1t_json_reader_end d1t_reply_end d1t_op_next d1t_op_on_status d1t_op_on_header d1t_op_on_end "
@@ -774,7 +773,7 @@ static void write_sites(const char *path)
 int main(int argc, char **argv)
 {
     exhaustive = argc > 1 && strcmp(argv[1], "--exhaustive") == 0;
-    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, libcurl_malloc, libcurl_free, (curl_realloc_callback)libcurl_resize, libcurl_strdup,
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, libcurl_malloc, libcurl_free, libcurl_resize, libcurl_strdup,
                              libcurl_calloc) != CURLE_OK)
         return 2;
     memory.live = 0; /* what libcurl keeps until its clean-up is not ours to count */

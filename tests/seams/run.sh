@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# run.sh  Builds and runs the programs of this folder: driven, device, oom (quick), threads. Ends with `N passed, N failed`.
+# run.sh  Builds and runs the programs of this folder: driven, device, oom (quick), threads.
+# Ends with `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/../.."
+tests/tools/need.sh gcc=gcc addr2line=binutils sqlite3.h=libsqlite3-dev curl/curl.h=libcurl4-openssl-dev \
+    microhttpd.h=libmicrohttpd-dev
 out=build/seams
 mkdir -p "$out"
 cc=${CC:-gcc}
@@ -25,14 +28,18 @@ run() { # PROGRAM ARGUMENTS...: shows its output and adds its counts
     fi
 }
 
-$cc $strict -O2 tests/seams/driven.c -o "$out/driven" $libs
-$cc $strict -O1 tests/seams/device.c -o "$out/device" -lsqlite3 -lm \
-    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests/tools/public-calls.sh >"$out/public_calls.inc"
+(
+    $cc $strict -O1 tests/seams/driven.c -o "$out/driven" $libs
+    $cc $strict -O1 -fno-builtin tests/seams/device.c -o "$out/device" -lsqlite3 -lm \
+        -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+) &
+first=$!
 $cc $strict -O0 -gdwarf-4 -fno-pie -no-pie -finstrument-functions "-DPUBLIC_CALLS=\"../../$out/public_calls.inc\"" \
     tests/seams/oom.c -o "$out/oom" $libs
 $cc $strict -O1 -g -fsanitize=thread tests/seams/threads.c -o "$out/threads" $libs -pthread
 $cc -O1 examples/local_d1_server.c -o "$out/local_d1_server" -lmicrohttpd -lsqlite3
+wait "$first"
 
 run "$out/driven"
 run "$out/device"

@@ -10,10 +10,10 @@ rm -rf --one-file-system "$machine"
 trap 'rm -rf --one-file-system "$machine"' EXIT
 debootstrap --variant=minbase --include=git,make,gcc,libc6-dev bookworm "$machine" >"$logs/debootstrap.log" 2>&1 ||
     { tail -5 "$logs/debootstrap.log"; exit 1; }
-for file in /etc/apt /etc/ssl/certs /usr/local/share/ca-certificates /etc/resolv.conf /etc/hosts /etc/npmrc; do
-    [ ! -e $file ] || cp -aL --parents $file "$machine"
+# what this machine needs to reach the registries
+for file in /etc/apt /etc/ssl/certs/ca-certificates.crt /etc/resolv.conf /etc/hosts /etc/npmrc ~/.npmrc; do
+    [ ! -e "$file" ] || tar -C / -chf - "${file#/}" | tar -C "$machine" -xf -
 done
-[ ! -e ~/.npmrc ] || cp ~/.npmrc "$machine/root/"
 git clone -q . "$machine/root/project"
 [ -z "$(git status --porcelain)" ] || echo 'note: what is not committed is not in the clone'
 

@@ -15,7 +15,7 @@ tests/tools/need.sh "${need[@]}"
 
 rm -rf "$out"
 mkdir -p "$out/project"
-tar --exclude=./.git --exclude=./build --exclude=node_modules -cf - . | tar -xf - -C "$out/project"
+tar --exclude=./.git --exclude=build --exclude=node_modules -cf - . | tar -xf - -C "$out/project"
 "${CC:-cc}" -std=c99 -O2 -o "$out/code_index" examples/code_index.c -lsqlite3 -lcurl
 
 if [ -n "${CLOUDFLARE_API_TOKEN:-}" ]; then

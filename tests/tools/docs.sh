@@ -38,20 +38,16 @@ extract() { # PAGE: its blocks as build/docs/PAGE-LINE.c, errors pointing at the
         END { if (file != "") { print page ": a block has no end"; exit 1 } }' "$1"
 }
 
-hello_arrives() { # the hello world, over real HTTP
-    local url
-    "${CC:-cc}" -O1 -w -o "$out/server" examples/local_d1_server.c -lmicrohttpd -lsqlite3
-    "${CC:-cc}" "${strict[@]}" -I. -o "$out/hello" "${hello[0]}" -lcurl
-    "${CC:-cc}" "${strict[@]}" -o "$out/quickstart" examples/quickstart.c -lcurl
+arrives() { # PROGRAM.c: its row, over real HTTP
+    local url server
+    "${CC:-cc}" "${strict[@]}" -I. -o "$out/program" "$1" -lcurl
     rm -f "$out"/d1.sqlite*
     coproc SERVER { exec "$out/server" --file "$out/d1.sqlite" --until-eof; }
+    server=$SERVER_PID
     read -r _ _ url <&"${SERVER[0]}"
-    for program in hello quickstart; do
-        env CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef CLOUDFLARE_API_TOKEN=token \
-            CLOUDFLARE_DATABASE_ID=00000000-0000-0000-0000-000000000000 CLOUDFLARE_API_BASE_URL="$url/client/v4" \
-            "$out/$program" || echo "$program failed"
-    done
-    local server=$SERVER_PID
+    env CLOUDFLARE_ACCOUNT_ID=0123456789abcdef0123456789abcdef CLOUDFLARE_API_TOKEN=token \
+        CLOUDFLARE_DATABASE_ID=00000000-0000-0000-0000-000000000000 CLOUDFLARE_API_BASE_URL="$url/client/v4" \
+        "$out/program" || echo "the program failed"
     eval "exec ${SERVER[1]}>&-"
     wait "$server"
     [ "$(sqlite3 "$out/d1.sqlite" 'SELECT path, name, line FROM symbols')" = 'main.c|main|7' ]
@@ -62,8 +58,8 @@ mkdir -p "$out"
 for page in "${pages[@]}"; do check "$page: its blocks" extract "$page"; done
 for block in "$out"/*.c; do check "$block compiles" "${CC:-cc}" "${strict[@]}" -I. -fsyntax-only "$block"; done
 
-hello=("$out"/README-*.c)
-check 'the hello world of README.md and examples/quickstart.c send their row' hello_arrives
+"${CC:-cc}" -O1 -o "$out/server" examples/local_d1_server.c -lmicrohttpd -lsqlite3
+for program in "$out"/README-*.c examples/quickstart.c; do check "$program sends its row" arrives "$program"; done
 
 sed -n 's/^    X(\(D1T_[A-Z0-9_]*\),.*/\1/p' d1target.h >"$out/codes"
 check 'the result codes are found' grep -qx D1T_ERR_UNSUPPORTED "$out/codes"

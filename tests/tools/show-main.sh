@@ -30,8 +30,8 @@ item_test() {
 item_behaviour() { tests/behaviour/run.sh; }
 item_bench() { tests/bench/run.sh; }
 item_faults() { tests/faults/run.sh; }
-item_bad_input() { unit bad_input; }
-item_secrets() { unit secrets; }
+item_bad_input() { program tests/faults/bad_input.c; }
+item_secrets() { program tests/faults/secrets.c; }
 item_seams() { tests/seams/run.sh; }
 item_freestanding() { tests/seams/freestanding.sh; }
 item_compilers() { tests/compile/run.sh; }
@@ -41,7 +41,11 @@ item_oom() {
 }
 item_sabotage() { tests/tools/sabotage.sh; }
 
-unit() { make -s "build/unit/$1" && "build/unit/$1"; }
+program() { # SOURCE: built with sanitizers and run
+    mkdir -p build/show
+    cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all "$1" \
+        -o build/show/program -lsqlite3 -lcurl -lm -lpthread && build/show/program
+}
 
 item_valgrind() {
     local source program args failed=0 count=0

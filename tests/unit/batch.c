@@ -13,13 +13,8 @@ static sqlite3 *json; /* reads bodies */
 
 static void start(const d1t_table *const *tables, size_t count, d1t_config *config)
 {
-    d1t_transport t = config->transport;
-
     script_free(&s);
     memset(&s, 0, sizeof s);
-    *config = (config->token ? *config : script_config(&s));
-    if (!t.perform)
-        config->transport = script_transport(&s);
     config->setup = D1T_SETUP_TRUST;
     CHECK_INT(d1t_open(&db, config), D1T_OK);
     CHECK_INT(d1t_setup(&db, tables, count), D1T_OK);
@@ -400,14 +395,17 @@ static size_t largest_body(size_t max_body, size_t most, bool around, uint64_t s
 static void test_no_request_of_several_rows_is_larger_than_max_body(void)
 {
     static const size_t bodies[] = {3000, 10000, 65536, 300000, 1000000}, most[] = {0, 10, 100, 1000, 5000, 100000};
-    size_t i, k;
+    size_t i, k, around, n;
 
     for (i = 0; i < sizeof bodies / sizeof *bodies; i++)
-        for (k = 0; k < sizeof most / sizeof *most; k++) {
-            CHECK(largest_body(bodies[i], most[k], false, i * 10 + k) <= bodies[i]);
-            if (i)
-                CHECK(largest_body(bodies[i], most[k], true, i * 10 + k) <= bodies[i]);
-        }
+        for (k = 0; k < sizeof most / sizeof *most; k++)
+            for (around = 0; around < 2; around++) {
+                n = largest_body(bodies[i], most[k], around && i, i * 10 + k);
+                CHECK(n <= bodies[i]);
+                if (n > bodies[i])
+                    printf("body of %lu bytes, max_body %lu, rows up to %lu, prologue %d\n", (unsigned long)n,
+                           (unsigned long)bodies[i], (unsigned long)most[k], around && i);
+            }
 }
 
 static void test_parking_does_not_make_a_request_larger_than_max_body(void)
@@ -604,6 +602,25 @@ static void test_a_group_larger_than_a_request_is_refused(void)
     d1t_close(&db);
     CHECK(s.kept <= 1); /* at most what came before it */
     CHECK(s.kept == 0 || strstr(s.requests[0].body, "never ends") == NULL);
+}
+
+static void test_a_wide_row_does_not_split_its_group(void)
+{
+    static char big[10000];
+    d1t_config config = script_config(&s);
+    const d1t_table *tables[1] = {&numbers};
+    d1t_result result;
+
+    memset(big, 'x', sizeof big - 1);
+    config.max_body = 4000;
+    start(tables, 1, &config);
+    d1t_group_begin(&db);
+    result = put(&numbers, 1, big, 1);
+    if (result == D1T_OK)
+        result = put(&numbers, 2, "small", 1);
+    CHECK_INT(result, D1T_ERR_LIMIT);
+    d1t_close(&db);
+    CHECK_INT(s.kept, 0);
 }
 
 static void test_a_group_is_not_halved_when_the_server_wants_less(void)
@@ -942,6 +959,7 @@ int main(void)
     RUN(test_a_statement_over_the_sql_limit_is_refused_before_sending);
     RUN(test_a_group_is_never_split);
     RUN(test_a_group_larger_than_a_request_is_refused);
+    RUN(test_a_wide_row_does_not_split_its_group);
     RUN(test_a_group_is_not_halved_when_the_server_wants_less);
     RUN(test_rows_without_a_group_are_halved_until_they_pass);
     RUN(test_prologue_and_epilogue_stand_around_every_request);

@@ -1,5 +1,4 @@
-/* >>values: what the constructors make, and which values a column takes. Nothing is sent: what they become in a request is
-   tested with the requests. */
+/* >>values: what the constructors make, and which values a column takes. Nothing is sent here. */
 #define D1T_NO_CURL
 #define D1TARGET_IMPLEMENTATION
 #include "../../d1target.h"
