@@ -370,7 +370,7 @@ D1TDEF void d1t_write_hex(d1t_writer *w, d1t_str bytes);
 
 /* ---- >>json_reader --------------------------------------------------------------------------------------------- */
 
-/* An incremental, strict RFC 8259 reader: text in by pieces of any size, events out. No allocation, no recursion, no tree.
+/* An incremental, strict RFC 8259 reader: text in by pieces of any size, events out. No allocation, no recursion.
 
    Decisions where the RFC leaves a choice: the text is UTF-8 without a byte order mark; ill-formed UTF-8 is
    D1T_ERR_JSON, and so is a \u escape of half a surrogate pair without its other half; \u0000 is a zero byte;
@@ -642,7 +642,8 @@ typedef struct d1t_limits {
     uint32_t sql;           /* bytes of a statement: 100,000 */
     uint32_t parameter;     /* bytes of a string parameter: 2,000,000 */
     uint32_t row;           /* bytes of a stored row: 2,000,000 */
-    uint32_t body;          /* bytes of a request body that this client makes: 1,000,000; see config.max_body */
+    uint32_t body; /* bytes of a request body that this client makes: 1,000,000; see config.max_body. Rows whose
+                               unique values have to be parked travel once more for each unique index */
     uint32_t like_pattern;  /* bytes: 50 */
 } d1t_limits;
 D1TDEF d1t_limits d1t_limits_default(void);
@@ -974,6 +975,8 @@ typedef struct d1t_batch {
     size_t          n;          /* bytes of rows, headers and dead rows included */
     size_t          text;       /* bytes of row texts that would be sent */
     size_t          overhead;   /* bytes of everything else in the request: statements of the groups */
+    size_t          around;     /* bytes of prologue and epilogue */
+    bool            grouped;    /* holds a group of the caller's: it may not be split */
     uint32_t        rows, live; /* all rows, rows that would be sent */
     uint32_t        slots;      /* of the hash; 0: there is none yet */
     uint32_t        reserve;    /* slots that there is room for */
@@ -990,6 +993,7 @@ typedef struct d1t_batch {
     const d1t_limits *limits;
     d1t_allocator   allocator;  /* for wide rows */
     d1t_buffer      wide;       /* parameters of the one row that is too wide for the block; n 0: none */
+    uint32_t        wide_key;   /* where its key ends */
     d1t_columns     big;        /* its columns that are parameters of their own */
     uint32_t        wide_group;
     d1t_policy      nan_policy, nul_policy;
@@ -1499,6 +1503,13 @@ D1T__PRIVATE bool d1t__same(const char *a, const char *b) {
 
 D1T__PRIVATE bool d1t__same_name(const char *a, const char *b) {
     return d1t_str_equal_nocase(d1t_cstr(a), d1t_cstr(b));
+}
+
+/* A NUL-terminated copy of as much as fits. */
+D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
+    size_t n = s.n < cap - 1 ? s.n : cap - 1;
+    if (n) D1T_MEMCPY(out, s.p, n);
+    out[n] = 0;
 }
 
 /* Does s begin with prefix, ASCII case ignored? */
@@ -2346,13 +2357,14 @@ D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip)
 /* A fixed sink takes a whole piece or nothing of it: what is there is never cut inside an escape. */
 D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
     w->total += n;
+    if (w->error != D1T_OK || n == 0) return;
     if (w->sink == D1T__GROWING) {
-        if (w->error == D1T_OK) w->error = d1t_buffer_add(w->buffer, p, n);
+        w->error = d1t_buffer_add(w->buffer, p, n);
         if (w->error == D1T_OK) w->n += n;
     } else if (w->sink == D1T__FIXED) {
-        if (n && w->error == D1T_OK) w->error = D1T_ERR_SPACE;
+        w->error = D1T_ERR_SPACE;
     } else if (w->sink == D1T__WINDOW) {
-        size_t drop = w->error != D1T_OK ? n : w->skip < n ? (size_t)w->skip : n;
+        size_t drop = w->skip < n ? (size_t)w->skip : n;
         w->skip -= drop;
         p += drop;
         n -= drop;
@@ -2427,9 +2439,9 @@ D1T__PRIVATE void d1t__write_escaped(d1t_writer *w, unsigned char c, uint32_t le
     d1t__write_raw(w, a, n);
 }
 
-/* How many bytes from p on need no escape (ascii: and are below 0x80); they are copied to `out` on the way, if there is
-   one. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of "determine if a word has a byte
-   less than n / equal to n"). Text is mostly plain, so this is most of the time of a row. */
+/* How many bytes from p on need no escape (ascii: and are below 0x80); they are copied to `out` on the way, if there
+   is one. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of "determine if a word has
+   a byte less than n / equal to n"). Text is mostly plain, so this is most of the time of a row. */
 D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n, char *out, bool ascii) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080), high = ascii ? tops : 0;
     const unsigned char limit = ascii ? 0x7F : 0xFF;
@@ -2960,7 +2972,7 @@ D1T__PRIVATE void d1t__write_quoted(d1t_writer *w, d1t_str s, char quote) {
         d1t_write(w, d1t_bytes(s.p + from, i + 1 - from));
         from = i;
     }
-    d1t_write(w, d1t_bytes(s.p + from, s.n - from));
+    if (from < s.n) d1t_write(w, d1t_bytes(s.p + from, s.n - from));
     d1t_write(w, d1t_bytes(&quote, 1));
 }
 
@@ -3030,7 +3042,7 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
     size_t i = d1t__sql_skip(s, *pos), end;
     char c;
     token.kind = i == SIZE_MAX ? D1T_SQL_BAD : D1T_SQL_END;
-    token.text = d1t_bytes(s.p + s.n, 0);
+    token.text = d1t_bytes(s.n ? s.p + s.n : s.p, 0);
     if (i == SIZE_MAX || i >= s.n) {
         *pos = s.n;
         return token;
@@ -3360,19 +3372,34 @@ D1T__PRIVATE bool d1t__is_json(d1t_str s) {
 #define D1T__WHY(text) text
 #endif
 
-/* Appends to an error's text; what does not fit is left out as a whole piece. */
+#ifndef D1T_NO_ERRSTR
+/* Appends as much as fits, whole characters; what is no text or not on one line becomes '?'. */
+D1T__PRIVATE void d1t__say_one(d1t_error *e, const char *s) {
+    size_t used = d1t__strlen(e->text), n = s ? d1t__strlen(s) : 0, i, step;
+    for (i = 0; i < n; i += step) {
+        step = d1t__utf8_step((const unsigned char *)s + i, n - i);
+        if (used + (step ? step : 1) >= sizeof e->text) break;
+        if (step == 0 || (unsigned char)s[i] < 0x20 || s[i] == 0x7F) {
+            e->text[used++] = '?';
+            step = 1;
+        } else {
+            D1T_MEMCPY(e->text + used, s + i, step);
+            used += step;
+        }
+    }
+    e->text[used] = 0;
+}
+#endif
+
+/* Appends to an error's text. */
 D1T__PRIVATE void d1t__say(d1t_error *e, const char *a, const char *b, const char *c) {
 #ifdef D1T_NO_ERRSTR
     (void)e, (void)a, (void)b, (void)c;
 #else
-    size_t used = e ? d1t__strlen(e->text) : 0;
-    d1t_writer w;
     if (!e) return;
-    d1t_writer_fixed(&w, e->text + used, sizeof e->text - 1 - used);
-    if (a) d1t_write_text(&w, a);
-    if (b) d1t_write_text(&w, b);
-    if (c) d1t_write_text(&w, c);
-    e->text[used + w.n] = 0;
+    d1t__say_one(e, a);
+    d1t__say_one(e, b);
+    d1t__say_one(e, c);
 #endif
 }
 
@@ -3449,22 +3476,27 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
 
 D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t_table *t, const char *column,
                                         const char *what) {
-    d1t__fail(e, code, "table ", t->name ? t->name : "(no name)", NULL);
-    if (column) d1t__say(e, ", ", column, NULL);
+    if (!e || e->code != D1T_OK) return code;
+    d1t__fail(e, code, "table ", !t->name ? "(no name)" : d1t__strlen(t->name) > 128 ? "(a long name)" : t->name, NULL);
+    if (column) d1t__say(e, ", ", d1t__strlen(column) > 128 ? "(a long name)" : column, NULL);
     d1t__say(e, ": ", what, NULL);
-    if (e) e->table = t->name;
+    e->table = t->name;
     return code;
 }
 
 /* An expression is pasted into a statement: it must be whole, with nothing behind it. */
 D1T__PRIVATE bool d1t__is_whole(const char *sql, bool parameters) {
     d1t_str s = d1t_cstr(sql);
-    size_t pos = 0, open = 0, tokens = 0;
+    size_t pos = 0, open = 0, tokens = 0, end = 0;
     d1t_sql_token t;
     for (;; tokens++) {
         t = d1t_sql_next(s, &pos);
         if (t.kind == D1T_SQL_BAD || (t.kind == D1T_SQL_PARAMETER && !parameters)) return false;
-        if (t.kind == D1T_SQL_END) return open == 0 && tokens > 0;
+        if (t.kind == D1T_SQL_END) {    /* a comment at the end would swallow what follows */
+            while (end < s.n && d1t__is_space(s.p[end])) end++;
+            return open == 0 && tokens > 0 && end == s.n;
+        }
+        end = pos;
         if (t.kind != D1T_SQL_SYMBOL) continue;
         if (t.text.p[0] == ';') return false;
         if (t.text.p[0] == '(') open++;
@@ -3507,28 +3539,29 @@ D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column 
 }
 
 D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits *limits, d1t_error *e) {
-    size_t i, keys = 0;
+    size_t i, keys = 0, most = limits && limits->columns ? limits->columns : d1t_limits_default().columns;
     const char *fault;
     d1t_result result;
     if (t->column_count == 0 || !t->columns) return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no columns");
-    if (t->column_count > limits->columns) {
+    if (t->column_count > most) {
         d1t__fail_table(e, D1T_ERR_LIMIT, t, NULL, "it has ");
         d1t__say_number(e, t->column_count);
         d1t__say(e, " columns, D1 allows ", NULL, NULL);
-        d1t__say_number(e, limits->columns);
+        d1t__say_number(e, most);
         return D1T_ERR_LIMIT;
     }
     for (i = 0; i < t->column_count; i++) {
         const d1t_column *c = &t->columns[i];
+        if (e && e->code == D1T_OK) e->column = c->name;
         result = d1t__check_name(e, t, c->name ? c->name : "", "a column name must be 1 to 128 bytes without control "
                                  "characters and not start with sqlite_, _cf_ or _d1t_");
         if (result != D1T_OK) return result;
         fault = d1t__column_fault(t, c);
         if (!fault && d1t_table_column(t, d1t_cstr(c->name)) != i) fault = "the column name appears twice";
-        if (fault && e) e->column = c->name;
         if (fault) return d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, fault);
         keys += (c->flags & D1T_KEY) != 0;
     }
+    if (e && e->code == D1T_OK) e->column = NULL;
     if (keys == 0)
         return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no key column: mark at least one with D1T_KEY");
     return D1T_OK;
@@ -3552,11 +3585,16 @@ D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
     const char *name_cure =
         "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_";
     d1t_result result;
-    size_t i;
+    size_t i, k;
     for (i = 0; i < t->index_count; i++) {
         const d1t_index *x = &t->indexes[i];
         result = d1t__check_name(e, t, x->name ? x->name : "", name_cure);
         if (result == D1T_OK) result = d1t__check_list(t, x->name, x->columns, x->column_count, e);
+        for (k = 0; k < i && result == D1T_OK; k++)
+            if (d1t__same_name(x->name, t->indexes[k].name))
+                result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "two indexes have this name");
+        if (result == D1T_OK && d1t__same_name(x->name, t->name))
+            result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "an index cannot be named as its table");
         if (result == D1T_OK && x->where_sql && !d1t__is_expression(x->where_sql))
             result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "the condition is not one whole expression");
         if (result != D1T_OK) return result;
@@ -3565,10 +3603,15 @@ D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
         const d1t_foreign_key *f = &t->foreign_keys[i];
         result = d1t__check_name(e, t, f->parent ? f->parent : "", name_cure);
         if (result == D1T_OK) result = d1t__check_list(t, "foreign key", f->columns, f->column_count, e);
+        for (k = 0; f->parent_columns && k < f->column_count && result == D1T_OK; k++)
+            result = d1t__check_name(e, t, f->parent_columns[k] ? f->parent_columns[k] : "", name_cure);
         if (result != D1T_OK) return result;
     }
     for (i = 0; i < t->check_count; i++) {
         result = d1t__check_name(e, t, t->checks[i].name ? t->checks[i].name : "", name_cure);
+        for (k = 0; k < i && result == D1T_OK; k++)
+            if (d1t__same_name(t->checks[i].name, t->checks[k].name))
+                result = d1t__fail_table(e, D1T_ERR_TABLE, t, t->checks[i].name, "two checks have this name");
         if (result == D1T_OK && (!t->checks[i].sql || !d1t__is_expression(t->checks[i].sql)))
             result = d1t__fail_table(e, D1T_ERR_TABLE, t, t->checks[i].name, "the check is not one whole expression");
         if (result != D1T_OK) return result;
@@ -3577,13 +3620,12 @@ D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
 }
 
 D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error) {
-    d1t_limits defaults = d1t_limits_default();
     d1t_result result;
     if (!table) return d1t__fail(error, D1T_ERR_ARG, "the table is NULL", NULL, NULL);
     result = d1t__check_name(error, table, table->name ? table->name : "",
                              "a table name must be 1 to 128 bytes without control "
                              "characters and not start with sqlite_, _cf_ or _d1t_");
-    if (result == D1T_OK) result = d1t__check_columns(table, limits ? limits : &defaults, error);
+    if (result == D1T_OK) result = d1t__check_columns(table, limits, error);
     if (result == D1T_OK) result = d1t__check_rest(table, error);
     return result;
 }
@@ -3753,7 +3795,7 @@ D1T__PRIVATE void d1t__member_column(d1t_writer *w, const d1t_column *c) {
     d1t__member_text(w, "generated", c->generated_sql);
     d1t__member_flag(w, "stored", (c->flags & D1T_STORED) != 0);
     d1t__member_text(w, "on_write", c->on_write_sql);
-    d1t__member_text(w, "collation", c->collation);
+    if (c->collation && !d1t__same_name(c->collation, "BINARY")) d1t__member_text(w, "collation", c->collation);
 }
 
 D1TDEF void d1t_table_to_json(const d1t_table *t, d1t_writer *w) {
@@ -3806,14 +3848,12 @@ typedef struct d1t__table_reader {
     char         list[16];      /* member of the table: "columns", ... */
     char         member[16];    /* member being read, at any level */
     d1t_buffer   text;          /* of the string being read */
-    size_t       version;
+    size_t       version, parent_count;
 } d1t__table_reader;
 
 D1T__PRIVATE d1t_result d1t__table_word(d1t__table_reader *r, const char *what, d1t_str word) {
     char copy[32];
-    size_t n = word.n < sizeof copy - 1 ? word.n : sizeof copy - 1;
-    D1T_MEMCPY(copy, word.p, n);
-    copy[n] = 0;
+    d1t__copy_short(copy, sizeof copy, word);
     return d1t__fail(r->error, D1T_ERR_TABLE, "table JSON: unknown ", what, copy);
 }
 
@@ -3915,6 +3955,7 @@ D1T__PRIVATE d1t_result d1t__table_names(d1t__table_reader *r) {
     bool foreign = d1t__same(r->list, "foreign_keys");
     if (foreign && d1t__same(r->member, "parent_columns")) {
         r->foreign_keys[t->foreign_key_count - 1].parent_columns = r->names;
+        r->parent_count = r->name_count;
     } else if (foreign && d1t__same(r->member, "columns")) {
         r->foreign_keys[t->foreign_key_count - 1].columns = r->names;
         r->foreign_keys[t->foreign_key_count - 1].column_count = r->name_count;
@@ -3942,36 +3983,62 @@ D1T__PRIVATE d1t_result d1t__table_text(d1t__table_reader *r, uint32_t depth) {
     return D1T_OK;
 }
 
+D1T__PRIVATE d1t_result d1t__table_list(d1t__table_reader *r, uint32_t depth) {
+    static const char *const lists[] = {"columns", "indexes", "foreign_keys", "checks"};
+    size_t i;
+    r->names = NULL;
+    r->name_count = 0;
+    if (depth == 3) return D1T_OK;
+    for (i = 0; i < D1T__COUNT(lists) && depth == 1; i++)
+        if (d1t__same(r->list, lists[i])) return D1T_OK;
+    return d1t__table_word(r, "list: ", d1t_cstr(r->list));
+}
+
+D1T__PRIVATE d1t_result d1t__table_object(d1t__table_reader *r, uint32_t depth) {
+    r->parent_count = SIZE_MAX;
+    if (depth == 0) return D1T_OK;
+    return depth == 2 ? d1t__table_element(r) : d1t__table_word(r, "object: ", d1t_cstr(r->list));
+}
+
+D1T__PRIVATE d1t_result d1t__table_object_end(d1t__table_reader *r, uint32_t depth) {
+    const d1t_foreign_key *f = r->foreign_keys + (r->table->foreign_key_count ? r->table->foreign_key_count - 1 : 0);
+    if (depth != 2 || !d1t__same(r->list, "foreign_keys") || r->parent_count == SIZE_MAX) return D1T_OK;
+    return r->parent_count == f->column_count ? D1T_OK : d1t__table_word(r, "number of ", d1t_cstr("parent_columns"));
+}
+
+/* A key, text or number is complete. */
+D1T__PRIVATE d1t_result d1t__table_scalar(d1t__table_reader *r, const d1t_json_event *e) {
+    d1t_str text = d1t_bytes(r->text.p, r->text.n);
+    char *key = e->depth == 1 ? r->list : r->member;
+    if (d1t__has_nul(text)) return d1t__table_word(r, "character in ", text);
+    if (e->kind == D1T_JSON_STRING) return d1t__table_text(r, e->depth);
+    if (e->kind == D1T_JSON_KEY) {
+        if (text.n > 15) return d1t__table_word(r, "member: ", text);
+        d1t__copy_short(key, sizeof r->list, text);
+        return D1T_OK;
+    }
+    if (e->depth != 1 || !d1t__same(r->list, "version") || !d1t_str_equal(text, d1t_cstr("1")))
+        return d1t__table_word(r, "value of ", d1t_cstr(key));
+    r->version = 1;
+    return D1T_OK;
+}
+
 D1T__PRIVATE d1t_result d1t__table_event(void *ctx, const d1t_json_event *e) {
     d1t__table_reader *r = (d1t__table_reader *)ctx;
-    char *key = e->depth == 1 ? r->list : r->member;
     d1t_result result;
     switch (e->kind) {
-        case D1T_JSON_KEY:
-        case D1T_JSON_STRING:
+        case D1T_JSON_KEY: case D1T_JSON_STRING: case D1T_JSON_NUMBER:
             if (e->first) r->text.n = 0;
             result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
-            if (result != D1T_OK || !e->last) return result;
-            if (e->kind == D1T_JSON_STRING) return d1t__table_text(r, e->depth);
-            if (r->text.n > 15) return d1t__table_word(r, "member: ", d1t_bytes(r->text.p, r->text.n));
-            D1T_MEMCPY(key, r->text.p, r->text.n);
-            key[r->text.n] = 0;
-            return D1T_OK;
-        case D1T_JSON_OBJECT: return e->depth == 0 ? D1T_OK : e->depth == 2 ? d1t__table_element(r) : D1T_ERR_TABLE;
-        case D1T_JSON_ARRAY:
-            r->names = NULL;
-            r->name_count = 0;
-            return e->depth == 1 || e->depth == 3 ? D1T_OK : D1T_ERR_TABLE;
+            return result == D1T_OK && e->last ? d1t__table_scalar(r, e) : result;
+        case D1T_JSON_OBJECT: return d1t__table_object(r, e->depth);
+        case D1T_JSON_OBJECT_END: return d1t__table_object_end(r, e->depth);
+        case D1T_JSON_ARRAY: return d1t__table_list(r, e->depth);
         case D1T_JSON_ARRAY_END: return e->depth == 3 ? d1t__table_names(r) : D1T_OK;
         case D1T_JSON_TRUE: return d1t__table_flag(r, e->depth);
-        case D1T_JSON_NUMBER:
-            if (e->depth != 1 || !d1t__same(r->list, "version") || !d1t_str_equal(e->text, d1t_cstr("1"))) break;
-            r->version = 1;
-            return D1T_OK;
         case D1T_JSON_FALSE: case D1T_JSON_NULL: break;
-        case D1T_JSON_OBJECT_END: return D1T_OK;
     }
-    return d1t__table_word(r, "value of ", d1t_cstr(key));
+    return d1t__table_word(r, "value of ", d1t_cstr(e->depth == 1 ? r->list : r->member));
 }
 
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error) {
@@ -4047,8 +4114,15 @@ D1T__PRIVATE const char *d1t__kind_name(d1t_kind kind) {
     return (size_t)kind < D1T__COUNT(names) ? names[kind] : "(no kind)";
 }
 
+/* With bits and integers: a machine without doubles in hardware need not link any arithmetic. */
+D1T__PRIVATE uint64_t d1t__double_bits(double d) {
+    uint64_t bits;
+    D1T_MEMCPY(&bits, &d, sizeof bits);
+    return bits;
+}
+
 D1T__PRIVATE bool d1t__is_nan(double d) {
-    return !(d <= 0) && !(d >= 0);
+    return d1t__double_bits(d) << 1 > UINT64_C(0xFFE0000000000000);
 }
 
 /* Why a value cannot be a parameter; NULL: it can. */
@@ -4367,12 +4441,6 @@ D1T__PRIVATE void d1t__reply_number(d1t_reply *r, d1t_str s) {
 }
 
 #endif /* D1T_NO_META */
-
-D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    D1T_MEMCPY(out, s.p, n);
-    out[n] = 0;
-}
 
 #ifndef D1T_NO_META
 /* Adds a statement's figures to the sums. */
@@ -5290,7 +5358,9 @@ D1T__PRIVATE uint32_t d1t__order_at(const d1t_batch *b, uint32_t i) {
 }
 
 D1T__PRIVATE void d1t__batch_reset(d1t_batch *b) {
-    b->n = b->text = b->overhead = 0;
+    b->n = b->text = 0;
+    b->overhead = b->around + sizeof "{\"batch\":[" "]}";
+    b->grouped = false;
     b->rows = b->live = b->slots = b->reserve = b->ordered = b->groups = 0;
     b->ascending = true;
     b->last = 0;
@@ -5361,13 +5431,18 @@ D1T__PRIVATE void d1t__encode_int(d1t_writer *w, int64_t v, d1t__cell *cell) {
 }
 
 #ifndef D1T_NO_FLOAT
-/* A double with an integral value that int64 holds. */
+/* A double with an integral value that int64 holds (IEEE 754 binary64). */
 D1T__PRIVATE bool d1t__integral(double d, int64_t *out) {
-    int64_t i;
-    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0)) return false;
-    i = (int64_t)d;
-    *out = i;
-    return !((double)i < d) && !((double)i > d);
+    uint64_t bits = d1t__double_bits(d), m = (bits & (UINT64_MAX >> 12)) | UINT64_C(1) << 52;
+    int e = (int)(bits >> 52 & 2047) - 1075;
+    if (bits << 1 == 0 || bits == UINT64_C(0xC3E0000000000000)) {   /* zeros, and -2^63 */
+        *out = bits << 1 ? INT64_MIN : 0;
+        return true;
+    }
+    if (e > 10 || e < -52 || (e < 0 && m << (64 + e))) return false;
+    m = e < 0 ? m >> -e : m << e;
+    *out = bits >> 63 ? -(int64_t)m : (int64_t)m;
+    return true;
 }
 #endif
 
@@ -5399,7 +5474,9 @@ D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1
     if (c->type == D1T_REAL && integer) {
         if (i > INT64_C(9007199254740992) || i < -INT64_C(9007199254740992))
             d1t__cell_fault(cell, D1T_ERR_VALUE, "the integer is beyond 2^53 and a REAL column would round it");
-        else d1t__encode_double(b, w, (double)i, true, cell);
+        d1t_write_int(w, i);
+        d1t_write_text(w, ".0");
+        cell->stored = 9;
         return;
     }
     if (v->kind == D1T_KIND_DOUBLE && (c->type == D1T_INTEGER || c->type == D1T_BOOL)) {
@@ -5678,14 +5755,24 @@ D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scrat
     if (from != order) D1T_MEMCPY(order, from, (size_t)n * sizeof *order);
 }
 
+/* An order of statements of one kind and rank that does not depend on the order in which rows came. */
+D1T__PRIVATE bool d1t__group_before(const d1t_write_desc *a, const d1t_write_desc *b) {
+    if (a->shape != b->shape) return a->shape < b->shape;
+    if (a->columns.bits[0] != b->columns.bits[0]) return a->columns.bits[0] < b->columns.bits[0];
+    if (a->columns.bits[1] != b->columns.bits[1]) return a->columns.bits[1] < b->columns.bits[1];
+    if (a->condition != b->condition) return a->condition < b->condition;
+    return a->equals < b->equals;
+}
+
 /* Parents before children in upserts and updates, children before parents in deletes; upserts first. */
 D1T__PRIVATE void d1t__rank_groups(d1t_batch *b) {
-    uint32_t g, kind, rank;
+    uint32_t g, k, kind, rank, place;
     for (g = 0; g < b->groups; g++) {
         kind = b->group[g].kind;
         rank = b->group[g].shape->rank;
         if (kind == D1T_WRITE_DELETE) rank = 255 - rank;
-        b->group_sort[g] = kind << 24 | rank << 16 | g;
+        for (place = k = 0; k < b->groups; k++) place += d1t__group_before(&b->group[k], &b->group[g]);
+        b->group_sort[g] = kind << 24 | rank << 16 | place;
     }
 }
 
@@ -5771,6 +5858,7 @@ D1T__PRIVATE const d1t_value *d1t__value_of(const d1t__add *a, size_t target) {
 D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, const d1t_column *c, d1t_result code,
                                        const char *fault, const d1t_value *v) {
     d1t_error *e = a->error;
+    if (e->code != D1T_OK) return code;
     d1t__fail(e, code, "table ", a->desc.shape->table->name, NULL);
     if (c) d1t__say(e, ", column ", c->name, NULL);
     d1t__say(e, ", row ", NULL, NULL);
@@ -5875,7 +5963,8 @@ D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
 D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
     uint32_t slots = d1t__slots_for(b, b->live + 1);
     size_t need = b->n + sizeof(d1t__row) + size + d1t__index_size(slots);
-    return need <= b->size && b->text + size + 1 + b->overhead <= b->limits->body && b->n < UINT32_MAX - size;
+    return need <= b->size && size + 2 <= b->limits->parameter && b->text + size + 1 + b->overhead <= b->limits->body &&
+           b->n < UINT32_MAX - size;
 }
 
 /* Takes the row whose text stands behind its header at the end of the block; slot: where its key belongs in the hash.
@@ -6045,6 +6134,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
     if (parameters > b->limits->parameters)
         return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
                               "its long values need more parameters than D1 allows (limit parameters)", NULL);
+    d1t_buffer_free(&b->wide);
     d1t_buffer_init(&b->wide, b->allocator, SIZE_MAX / 4);
     result = d1t_buffer_reserve(&b->wide, (size_t)check.total + 16u * parameters + 64);
     d1t_writer_growing(&w, &b->wide);
@@ -6058,6 +6148,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
     if (result == D1T_OK && w.total > b->limits->parameter)
         result = d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
                                 "its shorter values do not fit one parameter (limit parameter)", NULL);
+    b->wide_key = key;
     for (column = 0; column < a->desc.shape->table->column_count && result == D1T_OK; column++)
         if (d1t__has(big, column)) result = d1t__wide_value(b, &w, a, column);
     if (result == D1T_OK) result = w.error;
@@ -6086,6 +6177,7 @@ D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t
     d1t__batch_reset(b);        /* dead rows only */
     result = d1t__batch_put(b, a, &need, merged);
     if (result != D1T_FULL) return result;
+    if (b->mark != SIZE_MAX) return D1T_FULL;   /* a wide row travels alone, which would split the group */
 #ifndef D1T_NO_WIDE
     if (a->desc.kind != D1T_WRITE_DELETE) return d1t__batch_put_wide(b, a);
 #endif
@@ -6319,13 +6411,11 @@ D1T__PRIVATE d1t_body d1t__send_as_body(struct d1t__send *s) {
     return body;
 }
 
-/* Turns the text of a row into its key as plain JSON, in place: the row is dead and its bytes are free. */
-D1T__PRIVATE d1t_str d1t__row_key_json(d1t_batch *b, size_t at) {
-    d1t__row row = d1t__row_at(b, at);
-    char *text = b->p + at + sizeof row;
+/* Turns the start of a row's text into its key as plain JSON, in place: the row is not needed any more. */
+D1T__PRIVATE d1t_str d1t__key_json(char *text, size_t size) {
     size_t i, n = 0;
-    for (i = 0; i < row.key; i++) {
-        if (text[i] == '\\' && i + 1 < row.key) i++;
+    for (i = 0; i < size; i++) {
+        if (text[i] == '\\' && i + 1 < size) i++;
         text[n++] = text[i];
     }
     text[n++] = ']';
@@ -6750,6 +6840,7 @@ D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, con
 }
 
 D1TDEF void d1t_plan_free(d1t_plan *plan) {
+    if (!plan) return;
     d1t_arena_free(&plan->arena);
     D1T_MEMSET(plan, 0, sizeof *plan);
 }
@@ -6815,8 +6906,26 @@ D1T__PRIVATE bool d1t__url_char(char c) {
 }
 
 D1T__PRIVATE bool d1t__is_loopback(d1t_str host) {
-    return d1t__begins(host, "127.") || d1t__begins(host, "[::1]") ||
-           (d1t__begins(host, "localhost") && (host.n == 9 || host.p[9] == ':' || host.p[9] == '/'));
+    size_t n = d1t__begins(host, "localhost") ? 9 : d1t__begins(host, "[::1]") ? 5 : 0;
+    if (d1t__begins(host, "127."))  /* digits only: 127.0.0.1.example.com is somebody else */
+        for (n = 4; n < host.n && (d1t__is_digit(host.p[n]) || host.p[n] == '.'); n++) {}
+    return n && (n == host.n || host.p[n] == ':' || host.p[n] == '/');
+}
+
+/* A port is 1 to 5 digits, at most 65535; brackets only around an IPv6 address. */
+D1T__PRIVATE bool d1t__authority_good(d1t_str s) {
+    size_t end = 0, colon = 0, n = 0;
+    int64_t port = 1;
+    while (n < s.n && s.p[n] != '/') n++;
+    if (s.p[0] == '[') {
+        while (end < n && s.p[end] != ']') end++;
+        if (end == n) return false;
+        end++;
+    }
+    for (colon = end; colon < n && s.p[colon] != ':'; colon++)
+        if (s.p[colon] == '[' || s.p[colon] == ']' || end) return false;
+    if (colon < n && (!d1t_parse_int(d1t_bytes(s.p + colon + 1, n - colon - 1), &port) || n - colon > 6)) return false;
+    return port > 0 && port < 65536;
 }
 
 /* https, or http to this machine; plain characters only, so that nothing can hide a user, a query or another host. */
@@ -6827,6 +6936,7 @@ D1T__PRIVATE const char *d1t__url_fault(d1t_str url) {
     host = d1t__begins(url, "https://") ? 8 : d1t__begins(url, "http://") ? 7 : 0;
     if (!host) return D1T__WHY("it must begin with https:// (or http:// to this machine)");
     if (url.n == host || url.p[host] == '/' || url.p[host] == ':') return D1T__WHY("it has no host");
+    if (!d1t__authority_good(d1t_bytes(url.p + host, url.n - host))) return D1T__WHY("its host or port is not one");
     if (host == 7 && !d1t__is_loopback(d1t_bytes(url.p + host, url.n - host)))
         return D1T__WHY("http:// is only for this machine; use https://");
     return NULL;
@@ -6836,8 +6946,8 @@ D1T__PRIVATE bool d1t__id_good(const char *id) {
     d1t_str s = d1t_cstr(id);
     size_t i;
     for (i = 0; i < s.n; i++)
-        if (!d1t__is_word(s.p[i]) && s.p[i] != '-') return false;
-    return s.n > 0 && s.n <= 64 && d1t_utf8_valid(s) == s.n;
+        if ((!d1t__is_word(s.p[i]) && s.p[i] != '-') || (unsigned char)s.p[i] >= 0x80) return false;
+    return s.n > 0 && s.n <= 64;
 }
 
 D1T__PRIVATE void d1t__write_url(d1t_writer *w, const d1t_config *c) {
@@ -7100,11 +7210,11 @@ D1T__PRIVATE void d1t__op_error(d1t_client *db) {
 }
 
 D1TDEF d1t_str d1t_error_key(const d1t_client *db) {
-    return db->key;
+    return db ? db->key : d1t_bytes(NULL, 0);
 }
 
 D1TDEF d1t_str d1t_server_text(const d1t_client *db) {
-    return d1t_bytes(db->op.reply.text, db->op.reply.text_n);
+    return db ? d1t_bytes(db->op.reply.text, db->op.reply.text_n) : d1t_bytes(NULL, 0);
 }
 
 /* ---- rows */
@@ -7190,7 +7300,11 @@ D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t
     a.error = &db->error;
     if (kind == D1T_WRITE_UPDATE) result = d1t__update_columns(db, &a);
     if (result == D1T_OK && condition) result = d1t__take_condition(db, &a, condition);
-    return result == D1T_OK ? d1t__batch_add(&db->batch, &a, &db->stats.rows_merged) : result;
+    if (result == D1T_OK) result = d1t__batch_add(&db->batch, &a, &db->stats.rows_merged);
+    if (result == D1T_FULL && db->batch.mark == 0)
+        return d1t__row_fault(&db->batch, &a, NULL, D1T_ERR_LIMIT,
+                              "the open group does not fit one request (limit body)", NULL);
+    return result;
 }
 
 /* D1T_FULL: flush first. */
@@ -7204,15 +7318,24 @@ D1T__PRIVATE d1t_result d1t__group_begin(d1t_client *db) {
 }
 
 #ifndef D1T_NO_AROUND
+D1T__PRIVATE d1t_result d1t__check_around(d1t_client *db, d1t_writer *w, const d1t_statement *list, size_t i) {
+    if (!list || !list[i].sql || (list[i].arg_count && !list[i].args))
+        return d1t__error(db, D1T_ERR_ARG, "a statement or its arguments are NULL", NULL, NULL);
+    return d1t_write_statement(w, &list[i], &db->error);
+}
+
 D1TDEF d1t_result d1t_around(d1t_client *db, const d1t_statement *prologue, size_t prologue_count,
                              const d1t_statement *epilogue, size_t epilogue_count) {
     d1t_result result = d1t__enter(db);
     d1t_writer w;
     size_t i;
     d1t_writer_counting(&w);
-    for (i = 0; i < prologue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &prologue[i], &db->error);
-    for (i = 0; i < epilogue_count && result == D1T_OK; i++) result = d1t_write_statement(&w, &epilogue[i], &db->error);
+    for (i = 0; i < prologue_count && result == D1T_OK; i++) result = d1t__check_around(db, &w, prologue, i);
+    for (i = 0; i < epilogue_count && result == D1T_OK; i++) result = d1t__check_around(db, &w, epilogue, i);
     if (result != D1T_OK) return result;
+    db->batch.overhead -= db->batch.around;
+    db->batch.around = (size_t)w.total + prologue_count + epilogue_count;   /* and the commas */
+    db->batch.overhead += db->batch.around;
     db->send.prologue = prologue;
     db->send.prologue_count = prologue_count;
     db->send.epilogue = epilogue;
@@ -7380,7 +7503,8 @@ D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
         d1t__flush_send(db, to, false);
         return;
     }
-    if (op->shrink && to > 1 && (op->outcome == D1T_NOT_APPLIED || op->code == D1T_ERR_TOO_HEAVY)) {
+    if (op->shrink && to > 1 && !db->batch.grouped &&
+        (op->outcome == D1T_NOT_APPLIED || op->code == D1T_ERR_TOO_HEAVY)) {
         d1t__flush_send(db, to / 2, false);
         return;
     }
@@ -7498,6 +7622,7 @@ D1T__PRIVATE d1t_step d1t__op_step(d1t_client *db, d1t_step step, d1t_todo *todo
 
 D1TDEF d1t_step d1t_next(d1t_client *db, uint64_t now_ms, d1t_todo *todo) {
     d1t_step step;
+    if (!todo) return D1T_FAIL;
     D1T_MEMSET(todo, 0, sizeof *todo);
     if (!db || db->busy) return D1T_FAIL;
     db->now_ms = now_ms;
@@ -7669,15 +7794,40 @@ D1T__PRIVATE void d1t__rank_tables(d1t_client *db) {
     }
 }
 
-D1T__PRIVATE d1t_result d1t__declare_table(d1t_client *db, const d1t_table *table) {
+/* The longest statement of a table is its conditional upsert. */
+D1T__PRIVATE d1t_result d1t__check_length(d1t_client *db, const d1t_shape *shape) {
+    d1t_write_desc desc;
+    d1t_writer w;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.shape = shape;
+    d1t_writer_counting(&w);
+    d1t_write_sql(&w, &desc, d1t__no_columns());
+    if (w.total <= db->limits.sql) return D1T_OK;
+    db->error.need = w.total;
+    return d1t__fail_table(&db->error, D1T_ERR_LIMIT, shape->table, NULL,
+                           "its statements would be longer than D1 allows (limit sql); use shorter names");
+}
+
+D1T__PRIVATE bool d1t__has_index(const d1t_table *table, const char *name) {
     size_t i;
+    for (i = 0; i < table->index_count; i++)
+        if (d1t__same_name(table->indexes[i].name, name)) return true;
+    return false;
+}
+
+D1T__PRIVATE d1t_result d1t__declare_table(d1t_client *db, const d1t_table *table) {
+    size_t i, k;
     for (i = 0; i < db->table_count; i++) {
         if (db->shapes[i].table == table) return D1T_OK;
         if (d1t__same_name(db->shapes[i].table->name, table->name))
             return d1t__fail_table(&db->error, D1T_ERR_TABLE, table, NULL, "two different declarations have this name");
+        for (k = 0; k < table->index_count; k++)
+            if (d1t__has_index(db->shapes[i].table, table->indexes[k].name))
+                return d1t__fail_table(&db->error, D1T_ERR_TABLE, table, table->indexes[k].name,
+                                       "another table has an index of this name");
     }
     (void)d1t_shape_init(&db->shapes[db->table_count++], table);
-    return D1T_OK;
+    return d1t__check_length(db, &db->shapes[db->table_count - 1]);
 }
 
 D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tables, size_t count) {
@@ -7741,11 +7891,17 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
 
 D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count) {
     d1t_result result = d1t__enter(db);
-    size_t i;
+    size_t i, k;
     if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
     if (result == D1T_OK && (!plan || !tables || count == 0))
         result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan and at least one table", NULL, NULL);
     for (i = 0; i < count && result == D1T_OK; i++) result = d1t_table_check(tables[i], &db->limits, &db->error);
+    for (i = 0; i < count && result == D1T_OK; i++) {
+        for (k = 0; k < i && !d1t__same_name(tables[i]->name, tables[k]->name); k++) {}
+        if (k < i)
+            result = d1t__fail_table(&db->error, D1T_ERR_TABLE, tables[i], NULL,
+                                     "two different declarations have this name");
+    }
     return result == D1T_OK ? d1t__plan_job(db, D1T__TASK_PLAN_READ, plan, tables, count) : result;
 }
 
@@ -8128,6 +8284,7 @@ D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
     d1t_row row;
     d1t_result result;
     int stop;
+    bool busy;
     if (count != job->columns) return D1T_ERR_PROTOCOL;
     job->out.n = 0;
     result = d1t_buffer_reserve(&job->out, count * (sizeof *names + sizeof *values) + 8);
@@ -8143,9 +8300,10 @@ D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
     row.values = values;
     row.count = count;
     job->handed = true;
+    busy = db->busy;
     db->busy = true;
     stop = job->on_row(job->row_ctx, &row);
-    db->busy = false;
+    db->busy = busy;    /* inside perform it was true already */
     job->text.n = job->names_end;
     job->cells.n = count * sizeof *places;
     if (stop) d1t__error(db, D1T_ERR_CANCELED, "the row callback asked to stop", NULL, NULL);
@@ -8357,20 +8515,22 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     const d1t_table *t;
     d1t_event event;
     uint64_t number = b->next_row;
-    if (!b->wide.n) row = d1t__row_at(b, at);
-    if (!b->wide.n) number = d1t__row_number(b, &row);
-    t = b->group[b->wide.n ? b->wide_group : row.group].shape->table;
+    bool wide = b->wide.n > 0;
+    if (!wide) row = d1t__row_at(b, at);
+    if (!wide) number = d1t__row_number(b, &row);
+    t = b->group[wide ? b->wide_group : row.group].shape->table;
     d1t__fail_with(db, &db->task.cause);
     db->error.table = t->name;
     db->error.row = number;
     d1t__say(&db->error, "; table ", t->name, ", row ");
     d1t__say_number(&db->error, number);
-    if (b->wide.n) {
-        db->key = d1t_bytes(NULL, 0);
-        d1t__batch_reset(b);
+    if (wide) {
+        db->key = d1t__key_json(b->wide.p + 2, b->wide_key - 2);   /* behind the quote and the bracket of the list */
+        b->wide.n = 0;      /* freed when the next row or task comes */
+        b->live = 0;
     } else {
         d1t__order_remove(b, i);
-        db->key = d1t__row_key_json(b, at);
+        db->key = d1t__key_json(b->p + at + sizeof row, row.key);
     }
     db->stats.rows_poisoned++;
     D1T_MEMSET(&event, 0, sizeof event);
@@ -8380,6 +8540,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     event.result = db->error.code;
     d1t__emit(db, &event);
     if (!db->isolate) {
+        if (wide) return;
         if (b->live == 0) d1t__batch_reset(b);
         else if (b->ordered == 0) d1t__rehash(b, b->live);
         return;
@@ -8390,7 +8551,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     D1T_MEMSET(&db->error, 0, sizeof db->error);
     db->task.low = i;       /* the rows before it pass */
     if (b->ordered) d1t__flush_send(db, b->ordered, false);
-    else if (b->p && !b->wide.n) d1t__batch_compact(b);
+    else d1t__batch_compact(b);
 }
 
 #ifndef D1T_NO_PROBE
@@ -8474,14 +8635,16 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport) {
         return result;
     }
     for (;;) {
+        db->busy = true;
         now = t.now_ms(t.ctx);
+        db->busy = false;
         step = d1t_next(db, now, &todo);
         if (step == D1T_DONE || step == D1T_FAIL) return db->error.code;
         db->busy = true;
         if (step == D1T_SEND) result = t.perform(t.ctx, todo.request, todo.op);
         if (step == D1T_WAIT && todo.wake_ms > now) t.sleep_ms(t.ctx, todo.wake_ms - now);
-        db->busy = false;
         if (step == D1T_SEND) d1t_op_on_end(todo.op, t.now_ms(t.ctx), result, 0);
+        db->busy = false;
     }
 }
 
@@ -8548,14 +8711,23 @@ D1TDEF d1t_result d1t_delete(d1t_client *db, const d1t_table *table, const d1t_v
     return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, NULL);
 }
 
+/* A forgotten condition must not become an unconditional write. */
+D1T__PRIVATE d1t_result d1t__need_condition(d1t_client *db, const d1t_condition *condition) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK || condition) return result;
+    return d1t__error(db, D1T_ERR_ARG, "the condition is NULL; without one call d1t_upsert or d1t_delete", NULL, NULL);
+}
+
 D1TDEF d1t_result d1t_upsert_where(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count,
                                    const d1t_condition *condition) {
-    return d1t__offer(db, table, D1T_WRITE_UPSERT, values, count, condition);
+    d1t_result result = d1t__need_condition(db, condition);
+    return result == D1T_OK ? d1t__offer(db, table, D1T_WRITE_UPSERT, values, count, condition) : result;
 }
 
 D1TDEF d1t_result d1t_delete_where(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count,
                                    const d1t_condition *condition) {
-    return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, condition);
+    d1t_result result = d1t__need_condition(db, condition);
+    return result == D1T_OK ? d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, condition) : result;
 }
 
 D1TDEF d1t_result d1t_group_begin(d1t_client *db) {
@@ -8570,6 +8742,7 @@ D1TDEF d1t_result d1t_group_end(d1t_client *db) {
     if (result != D1T_OK) return result;
     if (db->batch.mark == SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "no group is open", NULL, NULL);
     db->batch.mark = SIZE_MAX;
+    db->batch.grouped = true;
     return D1T_OK;
 }
 

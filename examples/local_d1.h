@@ -823,12 +823,12 @@ static int ld1_execute(local_d1 *d, sqlite3_stmt *stmt)
 {
     uint64_t size = ld1_size(d), size_after, rows, read, changes, written;
     sqlite3_int64 total = sqlite3_total_changes64(d->db), last = sqlite3_last_insert_rowid(d->db);
-    double start = ld1_milliseconds(), took;
+    double start = d->is_virtual ? 0 : ld1_milliseconds(), took;
 
     ld1_put(d->out, d->results++ ? ",{\"success\":true,\"results\":" : "{\"success\":true,\"results\":");
     if (!ld1_put_rows(d, stmt, &rows))
         return 0;
-    took = (double)(sqlite3_int64)((ld1_milliseconds() - start) * 1e4) / 1e4;
+    took = d->is_virtual ? 0 : (double)(sqlite3_int64)((ld1_milliseconds() - start) * 1e4) / 1e4;
     read = (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
     read += read != 0; /* the step onto the first row is not counted */
     changes = (uint64_t)(sqlite3_total_changes64(d->db) - total);

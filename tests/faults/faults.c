@@ -12,7 +12,7 @@
 #include "../support/test.h"
 
 #define STEPS 2
-#define MANY 3000
+#define MANY 2000
 #define LATER_MS 120000u    /* by then everything late has landed */
 #define RESTART_MS 35000u   /* what a restarted program has to wait */
 
@@ -329,7 +329,7 @@ static const operation operations[] = {
      {"SELECT group_concat(name)='items,items_n' FROM (SELECT name FROM sqlite_schema WHERE substr(name,1,1)<>'_')",
       "SELECT count(*)=4 FROM sqlite_schema WHERE name IN ('items','items_n','notes','notes_text')"}},
     {"upsert of a small batch", true, true, prepare_items, step_upsert_few, {ROWS(5, 1), ROWS(5, 2)}},
-    {"upsert of 3000 rows", true, true, prepare_items, step_upsert_many, {ROWS(3000, 1), ROWS(3000, 2)}},
+    {"upsert of 2000 rows", true, true, prepare_items, step_upsert_many, {ROWS(2000, 1), ROWS(2000, 2)}},
     {"update", true, true, prepare_rows, step_update,
      {STATE("1:11,2:21,3:31,4:41,5:51,6:60"), STATE("1:12,2:22,3:32,4:42,5:52,6:60")}},
     {"delete", true, true, prepare_rows, step_delete, {STATE("4:40,5:50,6:60"), STATE("2:22,5:50,6:60")}},
@@ -518,7 +518,7 @@ static void run_operation(const char *name)
 
 static void test_setup(void) { run_operation("setup"); }
 static void test_upsert_of_a_small_batch(void) { run_operation("upsert of a small batch"); }
-static void test_upsert_over_several_requests(void) { run_operation("upsert of 3000 rows"); }
+static void test_upsert_over_several_requests(void) { run_operation("upsert of 2000 rows"); }
 static void test_update(void) { run_operation("update"); }
 static void test_delete(void) { run_operation("delete"); }
 static void test_conditional_writes(void) { run_operation("conditional upsert and delete"); }

@@ -15,26 +15,26 @@ mkdir -p "$out"
 
 # run NAME FLAGS...: builds tests/faults/NAME.c and runs it
 run() {
-    local name=$1 last status=0
+    local name=$1 last good bad status=0
     shift
-    echo "== $name ${*: -1}"
+    echo "== $name $1"
     "$cc" "${flags[@]}" "$@" -o "$out/$name" "tests/faults/$name.c" -lsqlite3 -lcurl -lm
     "$out/$name" >"$out/$name.txt" 2>&1 || status=$?
     cat "$out/$name.txt"
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out/$name.txt" | tail -n 1) || last="0 passed, 1 failed"
-    set -- $last
-    passed=$((passed + $1))
-    failed=$((failed + $3))
-    if [ "$status" -ne 0 ] && [ "$3" -eq 0 ]; then
+    read -r good _ bad _ <<<"$last"
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
         echo "$name ended with status $status"
         failed=$((failed + 1))
     fi
 }
 
 run bad_input "${sanitized[@]}"
-run secrets "${wrapped[@]}" "${sanitized[@]}"
-run secrets "${wrapped[@]}" -O0
-run secrets "${wrapped[@]}" -O2
+run secrets "${sanitized[@]}" "${wrapped[@]}"
+run secrets -O0 "${wrapped[@]}"
+run secrets -O2 "${wrapped[@]}"
 run poison "${sanitized[@]}"
 run faults "${sanitized[@]}"
 echo "$passed passed, $failed failed"

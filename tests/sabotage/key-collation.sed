@@ -1,3 +1,3 @@
 # Broken: keys are BINARY.
-# Shows: unit/table behaviour/behaviour
+# Shows: unit/table
 s/if \(c->collation && !d1t__same_name\(c->collation, "BINARY"\)\)$/if (0)/

@@ -1,3 +1,3 @@
 # Broken: close gives all memory back.
-# Shows: unit/client
+# Shows: seams/driven
 s/d1t__release\(db->allocator, db->shapes, .*\);//

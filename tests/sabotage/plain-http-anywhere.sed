@@ -1,3 +1,3 @@
 # Broken: http is only for this machine.
-# Shows: unit/client behaviour/behaviour
+# Shows: faults/bad_input
 s/if \(host == 7 && !d1t__is_loopback/if (0 \&\& !d1t__is_loopback/

@@ -1,3 +1,3 @@
 # Broken: redirects are not followed.
-# Shows: unit/curl secrets
+# Shows: faults/secrets
 s/CURLOPT_FOLLOWLOCATION, 0L/CURLOPT_FOLLOWLOCATION, 1L/

@@ -1,3 +1,3 @@
 # Broken: no freed block holds the token.
-# Shows: secrets
+# Shows: faults/secrets
 s/if \(db->base\) d1t_wipe\(db->token, db->token_size\);//

@@ -1,3 +1,3 @@
 # Broken: control characters in the token are refused.
-# Shows: unit/client behaviour/behaviour
+# Shows: faults/bad_input
 s/token\.p\[i\] < 0x21 \|\| token\.p\[i\] > 0x7E/0/

@@ -1,3 +1,3 @@
 # Broken: verify changes nothing.
-# Shows: behaviour/behaviour unit/client
+# Shows: behaviour/behaviour
 s/db->setup == D1T_SETUP_VERIFY/0/

@@ -2,8 +2,8 @@
    header. 10,000 shuffled symbol rows, 5 % of them a key that came before, arrive whole.
 
    Compile with -fno-builtin (so that no call is optimised away) and link with
-   -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free: every call of these
-   from this file (the header, this test and local_d1.h, which takes its memory from SQLite) then lands in the traps below. */
+   -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free: every call of these from this file (the header, this
+   test, and local_d1.h, which takes its memory from SQLite) then lands in the traps below. */
 #define D1T_NO_MALLOC
 #define D1T_NO_CURL
 #define D1T_NO_STDIO

@@ -110,11 +110,10 @@ static int on_row(void *ctx, const d1t_row *row)
 static void on_event(void *ctx, const d1t_event *e)
 {
     run *r = ctx;
-    uint64_t bytes = e->what == D1T_EVENT_REPLY ? 0 : e->bytes; /* an answer holds measured times */
 
     sqlite3_str_appendf(r->log, "\n  event %d %s rows %llu row %llu bytes %llu ms %llu attempt %u http %d result %d",
-                        e->what, e->table ? e->table : "-", e->rows, e->row, bytes, e->ms, e->attempt, e->http_status,
-                        e->result);
+                        e->what, e->table ? e->table : "-", e->rows, e->row, e->bytes, e->ms, e->attempt,
+                        e->http_status, e->result);
 }
 
 /* ---- blocking: local_d1's transport, with an ear at it */
@@ -358,7 +357,6 @@ static void work(run *r, uint32_t rows)
     CHECK_INT(d1t_clear(&r->db, D1T_DROP_ROWS), D1T_OK); /* what stayed behind after an error: close would try again */
 }
 
-/* Values that hold measured times are left out. */
 static void record_end(run *r, d1t_result closed)
 {
     const d1t_stats *s = &r->db.stats;
@@ -367,8 +365,9 @@ static void record_end(run *r, d1t_result closed)
                         "merged %llu poisoned %llu", d1t_result_name(closed), s->rows_sent, s->rows_upserted,
                         s->rows_updated, s->rows_deleted, s->rows_changed, s->rows_merged, s->rows_poisoned);
     sqlite3_str_appendf(r->log, " read %llu written %llu requests %llu retries %llu flushes %llu unknown %llu "
-                        "billed %llu bytes %llu waited %llu", s->rows_read, s->rows_written, s->requests, s->retries,
-                        s->flushes, s->unknown, s->maybe_billed, s->bytes_sent, s->waited_ms);
+                        "billed %llu bytes %llu received %llu waited %llu", s->rows_read, s->rows_written,
+                        s->requests, s->retries, s->flushes, s->unknown,
+                        s->maybe_billed, s->bytes_sent, s->bytes_received, s->waited_ms);
 }
 
 static void perform_run(run *r, bool driven, const schedule *faults, uint64_t seed, uint32_t rows)

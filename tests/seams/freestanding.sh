@@ -60,14 +60,14 @@ cortex="-std=c99 -mcpu=cortex-m4 -mthumb -Os -ffunction-sections -fdata-sections
 arm-none-eabi-gcc $cortex -fno-builtin -c "$out/board.c" -o "$out/board.o"
 
 measure() { # NAME LEVEL LIMIT LINKER FLAGS...
-    local name=$1 level=$2 limit=$3 gc=$4
+    local name=$1 level=$2 limit=$3 gc=$4 text data bss
     shift 4
     arm-none-eabi-gcc $cortex -fstack-usage -DLEVEL="$level" "$@" -c "$source" -o "$out/$name.o"
     arm-none-eabi-gcc $cortex -nostdlib -Wl,--entry=board_main $gc "$out/$name.o" "$out/board.o" -lgcc \
         -o "$out/$name.elf"
-    set -- $(arm-none-eabi-size "$out/$name.elf" | tail -1)
-    verdict "$1" "$limit" "Cortex-M4 text, $name" "cortex_m4_text_$name"
-    verdict "$(($2 + $3))" 0 "Cortex-M4 .data + .bss, $name" "cortex_m4_data_bss_$name"
+    read -r text data bss _ < <(arm-none-eabi-size "$out/$name.elf" | tail -1)
+    verdict "$text" "$limit" "Cortex-M4 text, $name" "cortex_m4_text_$name"
+    verdict "$((data + bss))" 0 "Cortex-M4 .data + .bss, $name" "cortex_m4_data_bss_$name"
 }
 
 measure write_path 1 $((20 * 1024)) -Wl,--gc-sections $write_only

@@ -14,8 +14,8 @@ libs="-lsqlite3 -lcurl -lm"
 passed=0 failed=0
 
 run() { # PROGRAM ARGUMENTS...: shows its output and adds its counts
-    local log=$out/$(basename "$1").log last status=0
-    echo "== seams/$(basename "$1")"
+    local log=$out/${1##*/}.log last status=0
+    echo "== seams/${1##*/}"
     "$@" >"$log" 2>&1 || status=$?
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -1) || last="0 passed, 1 failed"
     cat "$log"

@@ -5,6 +5,8 @@
 #define LOCAL_D1_IMPLEMENTATION
 #include "../../examples/local_d1.h"
 #include "../support/test.h"
+#include "../support/script.h"
+#include "../support/script_local.h"
 
 static local_d1 *d1;
 static sqlite3 *db;
@@ -39,21 +41,9 @@ static int execute(const char *text, const char *const *params, int count)
     return sqlite3_total_changes(db) > before ? sqlite3_changes(db) : 0;
 }
 
-/* The first column of the first row, as text. */
 static const char *ask(const char *text)
 {
-    static char answer[4096];
-    sqlite3_stmt *stmt = NULL;
-
-    if (sqlite3_prepare_v2(db, text, -1, &stmt, NULL) != SQLITE_OK)
-        return sqlite3_errmsg(db);
-    answer[0] = 0;
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        const char *value = (const char *)sqlite3_column_text(stmt, 0);
-        snprintf(answer, sizeof answer, "%s", value ? value : "NULL");
-    }
-    sqlite3_finalize(stmt);
-    return answer;
+    return local_ask(d1, text);
 }
 
 static void create(const d1t_table *t)
