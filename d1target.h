@@ -2439,52 +2439,52 @@ D1T__PRIVATE void d1t__write_escaped(d1t_writer *w, unsigned char c, uint32_t le
     d1t__write_raw(w, a, n);
 }
 
-/* How many bytes from p on need no escape (ascii: and are below 0x80); they are copied to `out` on the way, if there
-   is one. Eight at a time: a byte is special if it is below 0x20, '"' or '\\' (bit tricks of "determine if a word has
-   a byte less than n / equal to n"). Text is mostly plain, so this is most of the time of a row. */
-D1T__PRIVATE size_t d1t__plain_run(const char *p, size_t n, char *out, bool ascii) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080), high = ascii ? tops : 0;
-    const unsigned char limit = ascii ? 0x7F : 0xFF;
+D1T__PRIVATE bool d1t__is_plain(char c) {
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Is one of eight bytes below 0x20, above 0x7F, '"' or '\\'? (bit tricks of "determine if a word has a byte less than n /
+   equal to n") */
+D1T__PRIVATE bool d1t__special(uint64_t v) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
+    return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & ones * 0x80) != 0;
+}
+
+/* Copies the ASCII from the start of p that needs no escape, and tells how much. Eight at a time; text is mostly plain, so
+   this is most of the time of a row. */
+D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
     size_t i = 0;
-    uint64_t v, quote, slash, low;
+    uint64_t v;
     for (; n - i >= 8; i += 8) {
         D1T_MEMCPY(&v, p + i, 8);
-        quote = v ^ (ones * '"');
-        slash = v ^ (ones * '\\');
-        low = (v - ones * 0x20) & ~v;
-        if (((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) | (v & high)) break;
-        if (out) D1T_MEMCPY(out + i, &v, 8);
+        if (d1t__special(v)) break;
+        D1T_MEMCPY(out + i, &v, 8);
     }
-    for (; i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && (unsigned char)p[i] <= limit; i++)
-        if (out) out[i] = p[i];
+    if (i > 0 && n - i < 8) {       /* the rest, and some bytes before it again */
+        D1T_MEMCPY(&v, p + n - 8, 8);
+        if (!d1t__special(v)) {
+            D1T_MEMCPY(out + n - 8, &v, 8);
+            return n;
+        }
+    }
+    for (; i < n && d1t__is_plain(p[i]) && !(p[i] & 0x80); i++) out[i] = p[i];
     return i;
 }
 
-/* Writes the plain bytes at p and tells how many. */
-D1T__PRIVATE size_t d1t__write_plain(d1t_writer *w, const char *p, size_t n, bool ascii) {
-    size_t run;
-    if (n > w->room || w->error != D1T_OK) {
-        run = d1t__plain_run(p, n, NULL, ascii);
-        d1t__write_raw(w, p, run);
-        return run;
-    }
-    run = d1t__plain_run(p, n, w->p + w->n, ascii);
-    w->n += run;
-    w->room -= run;
-    w->total += run;
-    return run;
-}
-
 D1T__PRIVATE void d1t__write_level(d1t_writer *w, d1t_str s, uint32_t level) {
-    size_t i = 0;
+    size_t i = 0, from = 0;
     if (level == 0) {
         d1t__write_raw(w, s.p, s.n);
         return;
     }
-    while (i < s.n) {
-        i += d1t__write_plain(w, s.p + i, s.n - i, false);
-        if (i < s.n) d1t__write_escaped(w, (unsigned char)s.p[i++], level);
+    for (; i < s.n; i++) {
+        if (d1t__is_plain(s.p[i])) continue;
+        d1t__write_raw(w, s.p + from, i - from);
+        d1t__write_escaped(w, (unsigned char)s.p[i], level);
+        from = i + 1;
     }
+    d1t__write_raw(w, s.p + from, s.n - from);
 }
 
 D1TDEF void d1t_write(d1t_writer *w, d1t_str s) {
@@ -3170,8 +3170,11 @@ D1T__PRIVATE d1t_value d1t__value_int(d1t_kind kind, int64_t i) {
 }
 
 D1T__PRIVATE d1t_value d1t__value_bytes(d1t_kind kind, const void *p, size_t n) {
-    d1t_value v = d1t__value_int(p || n == 0 ? kind : D1T_KIND_NULL, 0);
-    v.u.s = d1t_bytes(p, n);
+    d1t_value v;
+    v.kind = p || n == 0 ? kind : D1T_KIND_NULL;
+    v.offset = 0;
+    v.u.s.p = (const char *)p;
+    v.u.s.n = n;
     return v;
 }
 
@@ -4076,22 +4079,21 @@ D1TDEF void d1t_request_rewind(d1t_request *req) {
     req->at_end = req->body.write == NULL;
 }
 
-/* A part is written into what is left of the window; if it ended inside the window, the next part follows. */
+/* Parts are written into the window until it is full; the first one goes on where it was cut. */
 D1TDEF size_t d1t_request_read(d1t_request *req, void *buf, size_t cap) {
-    size_t n = 0;
+    size_t before;
     d1t_writer w;
-    while (n < cap && !req->at_end) {
-        d1t_writer_window(&w, (char *)buf + n, cap - n, req->offset);
+    d1t_writer_window(&w, buf, cap, req->offset);
+    while (w.n < cap && !req->at_end) {
+        before = w.n;
+        w.total = 0;
         req->body.write(req->body.ctx, &w);
-        n += w.n;
-        if (w.total > req->offset + w.n) {
-            req->offset += w.n;
-        } else {
-            req->offset = 0;
-            req->at_end = !req->body.advance(req->body.ctx);
-        }
+        req->offset += w.n - before;
+        if (w.total > req->offset) break;       /* cut */
+        req->offset = 0;
+        req->at_end = !req->body.advance(req->body.ctx);
     }
-    return n;
+    return w.n;
 }
 
 D1TDEF void d1t_request_set_body(d1t_request *req, d1t_body body) {
@@ -5316,12 +5318,14 @@ D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t
    body. */
 typedef struct d1t__row {
     uint32_t size;      /* of the text */
-    uint32_t number;    /* low bits of the row's number since open */
+    uint32_t number : 31;   /* low bits of the row's number since open */
+    uint32_t escaped : 1;   /* the key has characters that JSON escapes */
     uint16_t key;       /* bytes of the text up to the end of the last key element */
     uint16_t group;     /* its statement; D1T__DEAD: replaced, sent or refused */
 } d1t__row;
 
 #define D1T__DEAD UINT16_MAX
+#define D1T__NUMBER 0x7FFFFFFFu
 
 D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
     d1t__row row;
@@ -5338,7 +5342,7 @@ D1T__PRIVATE const char *d1t__row_text(const d1t_batch *b, size_t offset) {
 }
 
 D1T__PRIVATE uint64_t d1t__row_number(const d1t_batch *b, const d1t__row *row) {
-    return b->next_row - (uint32_t)((uint32_t)b->next_row - row->number);
+    return b->next_row - (((uint32_t)b->next_row - row->number) & D1T__NUMBER);
 }
 
 /* The index stands at the end of the block (its size and address are multiples of 8): while rows arrive the hash of
@@ -5375,6 +5379,7 @@ typedef struct d1t__cell {
     d1t_result  code;
     const char *fault;      /* NULL: the value was written */
     uint64_t    stored;     /* bytes in SQLite's record, header included (SQLite file format, section 2.1) */
+    bool        escaped;    /* it has characters that JSON escapes */
 } d1t__cell;
 
 D1T__PRIVATE uint64_t d1t__stored_int(int64_t v) {
@@ -5400,27 +5405,43 @@ D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *
     cell->fault = D1T__WHY(fault);
 }
 
-/* A text as a JSON string; it is checked on the way. */
+/* A text with nothing to escape and nothing to check, which most are, in one go. False: not such a text, or no room. */
+D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, d1t_str s) {
+    char *p = w->p + w->n;
+    if (w->level != 1 || w->error != D1T_OK || w->room < 4 || s.n > w->room - 4) return false;
+    if (d1t__copy_plain(p + 2, s.p, s.n) < s.n) return false;
+    p[0] = p[s.n + 2] = '\\';
+    p[1] = p[s.n + 3] = '"';
+    w->n += s.n + 4;
+    w->room -= s.n + 4;
+    w->total += s.n + 4;
+    return true;
+}
+
+/* A text as a JSON string, checked on the way. */
 D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
-    size_t i = 0, step, kept = s.n;
+    size_t i, from = 0, step, kept = s.n;
+    cell->stored = d1t__stored_bytes(kept);
+    if (d1t__encode_plain(w, s)) return;
     d1t__write_quote(w);
-    while (i < s.n) {
-        i += d1t__write_plain(w, s.p + i, s.n - i, true);
-        if (i == s.n) break;
+    for (i = 0; i < s.n; i += step) {
         step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
         if (step == 0) {
             d1t__cell_fault(cell, D1T_ERR_UTF8, "the text is not valid UTF-8");
             return;
         }
-        if (step > 1) d1t__write_raw(w, s.p + i, step);
-        else if (s.p[i]) d1t__write_escaped(w, (unsigned char)s.p[i], w->level + 1u);
-        else if (b->nul_policy == D1T_STRIP) kept--;
-        else {
+        if (step > 1 || d1t__is_plain(s.p[i])) continue;
+        if (!s.p[i] && b->nul_policy != D1T_STRIP) {
             d1t__cell_fault(cell, D1T_ERR_VALUE, "the text contains a NUL character; remove it or set nul_policy");
             return;
         }
-        i += step;
+        d1t__write_raw(w, s.p + from, i - from);
+        if (s.p[i]) d1t__write_escaped(w, (unsigned char)s.p[i], w->level + 1u);
+        else kept--;
+        cell->escaped = true;
+        from = i + 1;
     }
+    d1t__write_raw(w, s.p + from, s.n - from);
     d1t__write_quote(w);
     cell->stored = d1t__stored_bytes(kept);
 }
@@ -5553,49 +5574,56 @@ D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
 }
 
 /* Writes a value as an element of a row, or says why it cannot be. */
-D1T__PRIVATE d1t__cell d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v) {
-    d1t__cell cell = {D1T_OK, NULL, 1};
+D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_column *c, const d1t_value *v,
+                              d1t__cell *cell) {
+    cell->code = D1T_OK;
+    cell->fault = NULL;
+    cell->stored = 1;
+    cell->escaped = false;
+    if (v->kind == D1T_KIND_TEXT && c->type == D1T_TEXT) {  /* the most frequent first */
+        d1t__encode_text(b, w, v->u.s, cell);
+        return;
+    }
     if (c->type == D1T_TEXT && v->kind == D1T_KIND_TEXT) {      /* most values are this */
-        d1t__encode_text(b, w, v->u.s, &cell);
-        return cell;
+        d1t__encode_text(b, w, v->u.s, cell);
+        return;
     }
     if (v->kind == D1T_KIND_NULL) {
-        if (c->flags & D1T_KEY) d1t__cell_fault(&cell, D1T_ERR_VALUE, "a key column cannot be NULL");
-        else if (d1t__not_null(c)) d1t__cell_fault(&cell, D1T_ERR_VALUE, "the column is NOT NULL");
+        if (c->flags & D1T_KEY) d1t__cell_fault(cell, D1T_ERR_VALUE, "a key column cannot be NULL");
+        else if (d1t__not_null(c)) d1t__cell_fault(cell, D1T_ERR_VALUE, "the column is NOT NULL");
         else d1t_write_text(w, "null");
-        return cell;
+        return;
     }
     if (v->kind == D1T_KIND_ABSENT) {
-        d1t__cell_fault(&cell, D1T_ERR_VALUE,
+        d1t__cell_fault(cell, D1T_ERR_VALUE,
                         "the value is absent; only d1t_update may leave columns out, and never a key");
-        return cell;
+        return;
     }
     if ((uint32_t)v->kind > 31 || !(d1t__kinds_of(c->type) >> (uint32_t)v->kind & 1u)) {
-        d1t__cell_fault(&cell, D1T_ERR_VALUE, "the column does not take a value of this kind: ");
-        return cell;
+        d1t__cell_fault(cell, D1T_ERR_VALUE, "the column does not take a value of this kind: ");
+        return;
     }
     if (c->type == D1T_UUID) {
-        d1t__encode_uuid(w, v, &cell);
-        return cell;
+        d1t__encode_uuid(w, v, cell);
+        return;
     }
     switch (v->kind) {
-        case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_DOUBLE: d1t__encode_number(b, w, c, v, &cell); break;
+        case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_DOUBLE: d1t__encode_number(b, w, c, v, cell); break;
         case D1T_KIND_JSON: case D1T_KIND_TEXT:
             if ((c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
-                d1t__cell_fault(&cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
-            else d1t__encode_text(b, w, v->u.s, &cell);
+                d1t__cell_fault(cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
+            else d1t__encode_text(b, w, v->u.s, cell);
             break;
         case D1T_KIND_UUID:
-            if (c->type == D1T_BLOB && v->u.s.n == 16) d1t__encode_blob(w, c, v, &cell);
-            else d1t__encode_uuid(w, v, &cell);
+            if (c->type == D1T_BLOB && v->u.s.n == 16) d1t__encode_blob(w, c, v, cell);
+            else d1t__encode_uuid(w, v, cell);
             break;
-        case D1T_KIND_BLOB: case D1T_KIND_VECTOR: d1t__encode_blob(w, c, v, &cell); break;
+        case D1T_KIND_BLOB: case D1T_KIND_VECTOR: d1t__encode_blob(w, c, v, cell); break;
         case D1T_KIND_DATE: case D1T_KIND_TIME: case D1T_KIND_TIMESTAMP: case D1T_KIND_TIMESTAMPTZ:
-            d1t__encode_temporal(w, c, v, &cell);
+            d1t__encode_temporal(w, c, v, cell);
             break;
         case D1T_KIND_ABSENT: case D1T_KIND_NULL: break;
     }
-    return cell;
 }
 
 /* ---- keys: hash and order */
@@ -5638,7 +5666,7 @@ D1T__PRIVATE size_t d1t__index_size(uint32_t slots) {
 /* Half of the slots may be used, so that the order and the scratch of the sort fit. A small batch, which is sorted in
    place, grows in small steps and uses seven eighths. */
 D1T__PRIVATE uint32_t d1t__slots_for(const d1t_batch *b, uint32_t live) {
-    uint32_t slots = b->reserve ? b->reserve : 16;
+    uint32_t slots = b->reserve ? b->reserve : b->size < 65536 ? 16 : (uint32_t)(b->size / 140);   /* a usual row */
     while (live > (slots <= 64 ? slots / 8 * 7 : slots / 2)) slots += slots < 64 ? 8 : slots;
     return slots;
 }
@@ -5672,24 +5700,10 @@ D1T__PRIVATE int d1t__key_char(const char **p) {
     return values[i];
 }
 
-/* Orders two string elements as SQLite's BINARY does. Equal bytes are skipped first; an escape that may have been cut
-   by that is read again from the start of the strings. */
-D1T__PRIVATE int d1t__compare_text(const char **a, const char **b, const char *end_a, const char *end_b) {
+/* Orders two string elements as SQLite's BINARY does, and steps behind them. */
+D1T__PRIVATE int d1t__compare_text(const char **a, const char **b) {
     const char *p = *a + 2, *q = *b + 2;
-    size_t n = 0, room = (size_t)(end_a - p) < (size_t)(end_b - q) ? (size_t)(end_a - p) : (size_t)(end_b - q), back;
-    uint64_t v, u;
     int c, d;
-    for (; room - n >= 8; n += 8) {
-        D1T_MEMCPY(&v, p + n, 8);
-        D1T_MEMCPY(&u, q + n, 8);
-        if (v != u) break;
-    }
-    while (n < room && p[n] == q[n]) n++;
-    for (back = n > 8 ? n - 8 : 0; back < n && p[back] != '\\'; back++) {}
-    if (back == n) {
-        p += n;
-        q += n;
-    }
     do {
         c = d1t__key_char(&p);
         d = d1t__key_char(&q);
@@ -5713,45 +5727,74 @@ D1T__PRIVATE int d1t__compare_int(const char **a, const char **b) {
     return negative ? -c : c;
 }
 
+/* Orders two keys that have no escapes but those of the quotes: the first byte that differs decides. It is in a string
+   if the quotes before it are odd; `quotes` keeps that for each of eight places. */
+D1T__PRIVATE int d1t__compare_plain(const char *p, const char *q, size_t room) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), lows = ones * 0x7F;
+    uint64_t v, u, quotes = 0;
+    size_t n = 0;
+    bool text;
+    for (; room - n >= 8; n += 8) {
+        D1T_MEMCPY(&v, p + n, 8);
+        D1T_MEMCPY(&u, q + n, 8);
+        if (v != u) break;
+        v ^= ones * '"';
+        quotes ^= ~(((v & lows) + lows) | v | lows);
+    }
+    quotes ^= quotes >> 32;
+    quotes ^= quotes >> 16;
+    text = ((quotes ^ quotes >> 8) & 0x80) != 0;
+    for (; n < room && p[n] == q[n]; n++) text = text != (p[n] == '"');
+    if (text && (p[n] == '\\' || q[n] == '\\')) return p[n] == '\\' ? -1 : 1;
+    if (text) return (unsigned char)p[n] < (unsigned char)q[n] ? -1 : 1;
+    for (; n > 0 && (p[n - 1] == '-' || d1t__is_digit(p[n - 1])); n--) {}
+    p += n;
+    q += n;
+    return d1t__compare_int(&p, &q);
+}
+
 /* Orders two rows: by statement, then by key as the database orders it, so that it inserts at neighbouring places. */
 D1T__PRIVATE int d1t__compare_rows(const d1t_batch *b, uint32_t x, uint32_t y) {
     d1t__row row = d1t__row_at(b, x), other = d1t__row_at(b, y);
     const d1t_shape *s = b->group[row.group].shape;
-    const char *p = d1t__row_text(b, x), *q = d1t__row_text(b, y), *end_p = p + row.key, *end_q = q + other.key;
+    const char *p = d1t__row_text(b, x), *q = d1t__row_text(b, y);
     int c = 0;
     size_t e;
     if (row.group != other.group) return b->group_sort[row.group] < b->group_sort[other.group] ? -1 : 1;
+    if (!row.escaped && !other.escaped) return d1t__compare_plain(p, q, row.key < other.key ? row.key : other.key);
     for (e = 0; e < s->keys && c == 0; e++) {
         d1t_type type = s->table->columns[s->order[e]].type;
         p++;    /* '[' or ',' */
         q++;
-        c = type == D1T_INTEGER || type == D1T_BOOL ? d1t__compare_int(&p, &q)
-                                                    : d1t__compare_text(&p, &q, end_p, end_q);
+        c = type == D1T_INTEGER || type == D1T_BOOL ? d1t__compare_int(&p, &q) : d1t__compare_text(&p, &q);
     }
     return c;
 }
 
-/* The end of the ascending run that begins at i. */
-D1T__PRIVATE uint32_t d1t__run_end(const d1t_batch *b, const uint32_t *order, uint32_t i, uint32_t n) {
-    for (i++; i < n && d1t__compare_rows(b, order[i - 1], order[i]) <= 0; i++) {}
-    return i;
-}
-
-/* A natural merge sort: stable, iterative, no allocation (the scratch was the hash), linear on sorted input. */
+/* A merge sort: stable, iterative, no allocation (the hash is the scratch), a compare or two for each row on sorted
+   input. Blocks of eight by insertion, then merged; what is in order already is only copied. */
 D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scratch, uint32_t n) {
-    uint32_t *from = order, *to = scratch, *swap, i, j, k, middle, end, runs;
-    do {
-        for (i = k = runs = 0; i < n; i = end, runs++) {
-            middle = d1t__run_end(b, from, i, n);
-            end = middle < n ? d1t__run_end(b, from, middle, n) : n;
-            for (j = middle; i < middle || j < end; )
-                to[k++] =
-                    j == end || (i < middle && d1t__compare_rows(b, from[i], from[j]) <= 0) ? from[i++] : from[j++];
+    uint32_t *from = order, *to = scratch, *swap, row, i, j, k, middle, end, width = 8;
+    for (i = 1; i < n; i++) {
+        row = order[i];
+        for (j = i; j % width && d1t__compare_rows(b, order[j - 1], row) > 0; j--) order[j] = order[j - 1];
+        order[j] = row;
+    }
+    for (; width < n; width *= 2) {
+        for (i = k = 0; k < n; i = end) {
+            middle = n - i > width ? i + width : n;
+            end = n - middle > width ? middle + width : n;
+            if (middle < end && d1t__compare_rows(b, from[middle - 1], from[middle]) > 0)
+                for (j = middle; i < middle && j < end; )
+                    to[k++] = d1t__compare_rows(b, from[i], from[j]) <= 0 ? from[i++] : from[j++];
+            else j = middle;
+            while (i < middle) to[k++] = from[i++];
+            while (j < end) to[k++] = from[j++];
         }
         swap = from;
         from = to;
         to = swap;
-    } while (runs > 1);
+    }
     if (from != order) D1T_MEMCPY(order, from, (size_t)n * sizeof *order);
 }
 
@@ -5843,6 +5886,7 @@ typedef struct d1t__add {
    not start over. */
 D1T__PRIVATE const d1t_value *d1t__next_value(const d1t__add *a, size_t target, size_t *column, size_t *value) {
     const d1t_table *t = a->desc.shape->table;
+    if (a->desc.kind != D1T_WRITE_DELETE && a->desc.shape->elements == t->column_count) return &a->values[target];
     if (*column > target) *column = *value = 0;
     for (; *column < target; (*column)++)
         *value += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[*column].flags & D1T_KEY) != 0
@@ -5875,11 +5919,10 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
     return code;
 }
 
-/* Writes a whole row; *key gets the bytes up to the end of the key. Columns in `big` become null: they travel apart. */
+/* Writes a whole row; *key gets the bytes up to the end of the key, *escaped whether it has escapes. Columns in `big` become null: they travel apart. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a,
-                                                      d1t_columns big, uint32_t *key) {
+                                                      d1t_columns big, uint32_t *key, bool *escaped) {
     const d1t_shape *s = a->desc.shape;
-    d1t_value null = d1t_null();
     uint64_t stored = 2;
     size_t e, n = 0, column, at = 0, number = 0;
     const d1t_value *v;
@@ -5893,16 +5936,18 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
             continue;
         }
         v = d1t__next_value(a, column, &at, &number);
-        cell = d1t__encode(b, w, &s->table->columns[column], v);
+        d1t__encode(b, w, &s->table->columns[column], v, &cell);
         if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, v);
         stored += cell.stored;
+        if (e < s->keys) *escaped = *escaped || cell.escaped;
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
     if (a->desc.condition >= 0) {
         d1t_column nullable = s->table->columns[a->desc.condition];
+        d1t_value null = d1t_null();
         nullable.flags = 0;
         d1t__write_char(w, ',');
-        cell = d1t__encode(b, w, &nullable, a->expected.kind == D1T_KIND_ABSENT ? &null : &a->expected);
+        d1t__encode(b, w, &nullable, a->expected.kind == D1T_KIND_ABSENT ? &null : &a->expected, &cell);
         if (cell.fault) return d1t__row_fault(b, a, &nullable, cell.code, cell.fault, &a->expected);
     }
     d1t__write_char(w, ']');
@@ -6027,24 +6072,26 @@ D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need,
                                                      uint64_t *merged) {
-    d1t__row row = {0, 0, 0, 0};
+    d1t__row row = {0, 0, 0, 0, 0};
     d1t_writer w;
     size_t used = b->n + sizeof row + d1t__index_size(d1t__slots_for(b, b->live + 1)), pending = 0;
     uint32_t group = d1t__group_of(b, &a->desc), slot = 0, key = 0;
+    bool escaped = false;
     int meets = D1T__ADD_NEW;
     d1t_result result;
     if (group == b->max_groups) return D1T_FULL;
     if (b->ordered) d1t__rehash(b, b->live);
     d1t_writer_fixed(&w, b->p + b->n + sizeof row, used < b->size ? b->size - used : 0);
     w.level = 1;
-    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &key);
+    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &key, &escaped);
     *need = w.total;
     if (result != D1T_OK) return result;
     if (w.error != D1T_OK || w.total > UINT32_MAX / 2 || !d1t__has_room(b, w.n)) return D1T_FULL;
     if (key > UINT16_MAX) return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its key is longer than 65,535 bytes", NULL);
     row.size = (uint32_t)w.n;
     row.key = (uint16_t)key;
-    row.number = (uint32_t)(b->next_row + 1);
+    row.number = (uint32_t)(b->next_row + 1) & D1T__NUMBER;
+    row.escaped = escaped;
     row.group = (uint16_t)group;
     d1t__row_put(b, b->n, &row);
     if (b->ascending && !d1t__continues(b)) d1t__rehash(b, b->live + 1);
@@ -6102,6 +6149,7 @@ D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d
     const d1t_shape *s = a->desc.shape;
     uint32_t parameters = 1;
     size_t e;
+    d1t__cell cell;
     d1t_writer w;
     for (e = s->keys; e < s->elements; e++) {
         const d1t_column *c = &s->table->columns[s->order[e]];
@@ -6112,7 +6160,7 @@ D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d
             v->kind != D1T_KIND_VECTOR)
             continue;
         d1t_writer_counting(&w);
-        (void)d1t__encode(b, &w, c, v);
+        d1t__encode(b, &w, c, v, &cell);
         if (w.total <= D1T__BIG_VALUE) continue;
         d1t__include(big, s->order[e]);
         parameters += v->kind == D1T_KIND_BLOB || v->kind == D1T_KIND_VECTOR ? 2 : 1;
@@ -6124,12 +6172,13 @@ D1T__PRIVATE uint32_t d1t__wide_columns(const d1t_batch *b, const d1t__add *a, d
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1t__add *a) {
     d1t_writer w, check;
     d1t_columns big = d1t__no_columns();
+    bool escaped = false;
     uint32_t key = 0, parameters = d1t__wide_columns(b, a, &big), group = d1t__group_of(b, &a->desc);
     size_t column;
     d1t_result result;
     d1t_writer_counting(&check);
     check.level = 1;
-    result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key);    /* every value is checked, and the row's size */
+    result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key, &escaped);    /* every value is checked, and the row's size */
     if (result != D1T_OK) return result;
     if (parameters > b->limits->parameters)
         return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
@@ -6141,7 +6190,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
     if (result == D1T_OK) {
         d1t_write_text(&w, "\"[");
         w.level = 1;
-        result = d1t__encode_row(b, &w, a, big, &key);
+        result = d1t__encode_row(b, &w, a, big, &key, &escaped);
         w.level = 0;
         d1t_write_text(&w, "]\"");
     }
@@ -7473,7 +7522,7 @@ D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
     event.bytes = db->op.request.body_size;
     event.ms = db->now_ms - db->task.started_ms;
     d1t__emit(db, &event);
-    if (b->wide.n) {
+    if (b->wide.n || to == b->live) {
         d1t__batch_reset(b);
         return;
     }
@@ -8511,7 +8560,7 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t_batch *b = &db->batch;
     size_t at = b->wide.n ? 0 : d1t__order_at(b, i);
-    d1t__row row = {0, 0, 0, 0};
+    d1t__row row = {0, 0, 0, 0, 0};
     const d1t_table *t;
     d1t_event event;
     uint64_t number = b->next_row;

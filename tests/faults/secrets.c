@@ -2,7 +2,8 @@
    and on_poison's key. Everything else that comes out is collected (events, errors, plans, what is printed) and searched
    for any 8-byte piece of them, in five encodings. And after d1t_close no block of memory holds the token.
 
-   Link with -Wl,--wrap=free,--wrap=realloc: every block is then searched as it is given back. */
+   Link with -Wl,--wrap=free,--wrap=realloc: every block that the header gives back is then searched. (libcurl's own
+   buffers are not the header's: libcurl does not wipe the request that it sent.) */
 #include <arpa/inet.h>
 #include <malloc.h>
 #include <netinet/in.h>
