@@ -1191,7 +1191,7 @@ struct d1t__cause {
     d1t_outcome outcome;
     int32_t     http_status, d1_code, transport_code;
     bool        retryable;
-    const char *phrase, *table, *column;    /* recognised in the server's words */
+    const char *phrase, *table, *column, *check;    /* recognised in the server's words */
 };
 
 /* What the client is doing. Private. */
@@ -1330,7 +1330,10 @@ D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
    replaces or completes a pending one. A full batch is flushed first; with config.driven the answer is D1T_FULL and
    the row is not taken. D1T_OK, D1T_FULL, D1T_ERR_VALUE, D1T_ERR_UTF8, D1T_ERR_JSON, D1T_ERR_LIMIT (a row or value
    over a limit), D1T_ERR_STATE (a table that d1t_setup was not given), D1T_ERR_BUSY, D1T_ERR_NOMEM, D1T_ERR_SPACE, and
-   what a flush returns. */
+   what a flush returns. Parents go before children within a batch, whatever the order of calls, and a unique value may
+   move between rows of one batch. Across batches the order of calls counts: parents first (of a table that references
+   itself too, and with NULL first where two tables reference each other), and a unique value is free once the batch
+   that gave it up was flushed. */
 D1TDEF d1t_result d1t_upsert(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
 /* Only the columns that are not d1t_absent(). A row that does not exist stays missing. */
 D1TDEF d1t_result d1t_update(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
@@ -2443,16 +2446,16 @@ D1T__PRIVATE bool d1t__is_plain(char c) {
     return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
 }
 
-/* Is one of eight bytes below 0x20, above 0x7F, '"' or '\\'? (bit tricks of "determine if a word has a byte less than n /
-   equal to n") */
+/* Is one of eight bytes below 0x20, above 0x7F, '"' or '\\'? (bit tricks of "determine if a word has a byte less than
+   n / equal to n") */
 D1T__PRIVATE bool d1t__special(uint64_t v) {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
     return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & ones * 0x80) != 0;
 }
 
-/* Copies the ASCII from the start of p that needs no escape, and tells how much. Eight at a time; text is mostly plain, so
-   this is most of the time of a row. */
+/* Copies the ASCII from the start of p that needs no escape, and tells how much. Eight at a time; text is mostly
+   plain, so this is most of the time of a row. */
 D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
     size_t i = 0;
     uint64_t v;
@@ -2474,7 +2477,7 @@ D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
 
 D1T__PRIVATE void d1t__write_level(d1t_writer *w, d1t_str s, uint32_t level) {
     size_t i = 0, from = 0;
-    if (level == 0) {
+    if (level == 0 || s.n == 0) {
         d1t__write_raw(w, s.p, s.n);
         return;
     }
@@ -3495,10 +3498,8 @@ D1T__PRIVATE bool d1t__is_whole(const char *sql, bool parameters) {
     for (;; tokens++) {
         t = d1t_sql_next(s, &pos);
         if (t.kind == D1T_SQL_BAD || (t.kind == D1T_SQL_PARAMETER && !parameters)) return false;
-        if (t.kind == D1T_SQL_END) {    /* a comment at the end would swallow what follows */
-            while (end < s.n && d1t__is_space(s.p[end])) end++;
-            return open == 0 && tokens > 0 && end == s.n;
-        }
+        if (t.kind == D1T_SQL_END)      /* a line comment at the end would swallow what follows */
+            return open == 0 && tokens > 0 && !d1t__contains(d1t_bytes(s.p + end, s.n - end), "--");
         end = pos;
         if (t.kind != D1T_SQL_SYMBOL) continue;
         if (t.text.p[0] == ';') return false;
@@ -5027,13 +5028,17 @@ D1T__PRIVATE void d1t__write_big(d1t_writer *w, const d1t_column *c, uint32_t *n
     d1t_write_text(w, ") AS BLOB)");
 }
 
-/* A column of the guard. The comparison of IS NOT uses the column's collation and numeric equality: a change of case,
-   of trailing blanks or of type would be missed. */
-D1T__PRIVATE void d1t__write_guarded(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *prefix) {
-    bool collated = c->collation && !d1t__same_name(c->collation, "BINARY");
+/* A column to be compared. The column's collation would miss a change of case or of trailing blanks. */
+D1T__PRIVATE void d1t__write_exact(d1t_writer *w, const d1t_column *c, const char *prefix) {
     d1t_write_text(w, prefix);
     d1t_write_name(w, c->name);
-    if (collated) d1t_write_text(w, " COLLATE BINARY");
+    if (c->collation && !d1t__same_name(c->collation, "BINARY")) d1t_write_text(w, " COLLATE BINARY");
+}
+
+/* A column of the guard. The comparison is numeric: where a column keeps any kind, a change of kind alone would be
+   missed. */
+D1T__PRIVATE void d1t__write_guarded(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *prefix) {
+    d1t__write_exact(w, c, prefix);
     if (c->type != D1T_ANY || !(t->flags & D1T_STRICT)) return;
     d1t_write_text(w, ",typeof(");
     d1t_write_text(w, prefix);
@@ -5089,8 +5094,7 @@ D1T__PRIVATE void d1t__write_key_match(d1t_writer *w, const d1t_shape *s, const 
 /* t.hash IS v->>n, or IS NOT. */
 D1T__PRIVATE void d1t__write_condition(d1t_writer *w, const d1t_write_desc *d) {
     const d1t_column *c = &d->shape->table->columns[d->condition];
-    d1t_write_text(w, D1T__ALIAS);
-    d1t_write_name(w, c->name);
+    d1t__write_exact(w, c, D1T__ALIAS);
     d1t_write_text(w, d->equals ? " IS " : " IS NOT ");
     d1t__write_element(w, c, d1t__carried(d) - 1);
 }
@@ -5395,6 +5399,11 @@ D1T__PRIVATE uint64_t d1t__stored_bytes(size_t n) {
     uint64_t type = (uint64_t)n * 2 + 13, varint = 1;
     for (; type >= 128; type >>= 7) varint++;
     return n + varint;
+}
+
+/* How many of them stand in the record's header, for its own length. */
+D1T__PRIVATE uint64_t d1t__type_bytes(uint64_t stored) {
+    return stored <= 58 ? 1 : stored <= 8187 ? 2 : stored <= 1048572 ? 3 : 4;
 }
 
 D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *fault) {
@@ -5919,11 +5928,14 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
     return code;
 }
 
-/* Writes a whole row; *key gets the bytes up to the end of the key, *escaped whether it has escapes. Columns in `big` become null: they travel apart. */
+/* Writes a whole row; *key gets the bytes up to the end of the key, *escaped whether it has escapes. Columns in `big`
+   become null: they travel apart. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_writer *w, const d1t__add *a,
                                                       d1t_columns big, uint32_t *key, bool *escaped) {
     const d1t_shape *s = a->desc.shape;
-    uint64_t stored = 2;
+    uint64_t stored = 0, header = 1;
+    bool rowid = s->keys == 1 && s->table->columns[s->order[0]].type == D1T_INTEGER &&
+                 !(s->table->flags & D1T_WITHOUT_ROWID);
     size_t e, n = 0, column, at = 0, number = 0;
     const d1t_value *v;
     d1t__cell cell;
@@ -5938,7 +5950,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
         v = d1t__next_value(a, column, &at, &number);
         d1t__encode(b, w, &s->table->columns[column], v, &cell);
         if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, v);
-        stored += cell.stored;
+        stored += rowid && e == 0 ? 1 : cell.stored;    /* the rowid itself is stored beside the record */
+        header += d1t__type_bytes(cell.stored);
         if (e < s->keys) *escaped = *escaped || cell.escaped;
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
@@ -5951,6 +5964,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
         if (cell.fault) return d1t__row_fault(b, a, &nullable, cell.code, cell.fault, &a->expected);
     }
     d1t__write_char(w, ']');
+    stored += header > 127 ? 2 : 1;
     if (stored <= b->limits->row) return D1T_OK;
     d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the stored row would be larger than D1 allows (limit row): ", NULL);
     d1t__say_number(a->error, stored);
@@ -6178,7 +6192,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
     d1t_result result;
     d1t_writer_counting(&check);
     check.level = 1;
-    result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key, &escaped);    /* every value is checked, and the row's size */
+    result = d1t__encode_row(b, &check, a, d1t__no_columns(), &key,
+                             &escaped); /* every value is checked, and the row's size */
     if (result != D1T_OK) return result;
     if (parameters > b->limits->parameters)
         return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
@@ -7176,11 +7191,14 @@ D1T__PRIVATE bool d1t__names(d1t_str message, size_t from, const char *name) {
            (from + n == message.n || !d1t__is_word(message.p[from + n]));
 }
 
-/* The declared table and column that a message names as `table.column` behind `from`; undeclared ones stay NULL. */
+/* The declared table and column that a message names as `table.column` behind `from`, or the declared check; what is
+   not declared stays NULL. */
 D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *cause, d1t_str message, size_t from) {
     size_t i, k;
     for (i = 0; i < db->table_count; i++) {
         const d1t_table *t = db->shapes[i].table;
+        for (k = 0; k < t->check_count; k++)
+            if (d1t__names(message, from, t->checks[k].name)) cause->check = t->checks[k].name;
         if (!d1t__names(message, from, t->name)) continue;
         cause->table = t->name;
         for (k = 0; k < t->column_count; k++)
@@ -7194,7 +7212,7 @@ D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *caus
 D1T__PRIVATE void d1t__recognise(const d1t_client *db, struct d1t__cause *cause) {
     static const char *const phrases[] = {
         "UNIQUE constraint failed: ", "NOT NULL constraint failed: ", "FOREIGN KEY constraint failed",
-        "CHECK constraint failed", "no such table", "no such column", "syntax error", "incomplete input",
+        "CHECK constraint failed: ", "no such table", "no such column", "syntax error", "incomplete input",
         "not authorized", "too many SQL variables", "Wrong number of parameter bindings", "statement too long",
         "string or blob too big", "datatype mismatch", "cannot store", "too many levels of trigger recursion",
         "triggers nested too deep", "ON CONFLICT clause does not match"};
@@ -7238,7 +7256,7 @@ D1T__PRIVATE void d1t__fail_with(d1t_client *db, const struct d1t__cause *cause)
     e->retryable = cause->retryable;
     e->table = cause->table;
     e->column = cause->column;
-    d1t__say(e, cause->table, cause->column ? "." : NULL, cause->column);
+    d1t__say(e, cause->check ? cause->check : cause->table, cause->column ? "." : NULL, cause->column);
     if (cause->http_status) {
         d1t__say(e, " (HTTP ", NULL, NULL);
         d1t__say_number(e, (uint64_t)cause->http_status);

@@ -39,7 +39,7 @@ static void check_error(int line, const d1t_error *e, d1t_result got, d1t_result
     if (got == code && e->code == code && has_words(e->text, words) && e->outcome == D1T_NOT_APPLIED &&
         !e->http_status && wire.sent == 0)
         return;
-    CHECK(!"a clear error");
+    test_check(0, __FILE__, line, "no clear error");
     printf("  line %d: wanted %s |%s|\n  got %s, outcome %d, %d sent: %s\n", line, d1t_result_name(code), words,
            d1t_result_name(got), (int)e->outcome, (int)wire.sent, e->text);
 }
@@ -278,8 +278,8 @@ static const d1t_column thing_columns[] = {
     D1T_COLUMN("id", D1T_TEXT, D1T_KEY),     D1T_COLUMN("whole", D1T_INTEGER, 0), D1T_COLUMN("real", D1T_REAL, 0),
     D1T_COLUMN("note", D1T_TEXT, 0),         D1T_COLUMN("bytes", D1T_BLOB, 0),    D1T_COLUMN("flag", D1T_BOOL, 0),
     D1T_COLUMN("doc", D1T_JSON, 0),          D1T_COLUMN("uuid", D1T_UUID, 0),     D1T_COLUMN("day", D1T_DATE, 0),
-    D1T_COLUMN("hour", D1T_TIME, 0),         D1T_COLUMN("at", D1T_TIMESTAMP, 0),  D1T_COLUMN("zoned", D1T_TIMESTAMPTZ, 0),
-    D1T_COLUMN("vector", D1T_VECTOR, 0),     D1T_COLUMN("must", D1T_INTEGER, D1T_NOT_NULL)};
+    D1T_COLUMN("hour", D1T_TIME, 0),         D1T_COLUMN("at", D1T_TIMESTAMP, 0),
+    D1T_COLUMN("zoned", D1T_TIMESTAMPTZ, 0), D1T_COLUMN("vector", D1T_VECTOR, 0),     D1T_COLUMN("must", D1T_INTEGER, D1T_NOT_NULL)};
 static const d1t_table things = D1T_TABLE("things", thing_columns), undeclared = D1T_TABLE("others", thing_columns);
 static const d1t_table *const thing_list[] = {&things};
 #define WIDTH 14
@@ -401,7 +401,7 @@ static void test_values_that_cannot_be_kept(void)
     size_t i;
 
     open_things();
-    bad_value("real", d1t_double(NAN), D1T_ERR_VALUE, "things|real|row 1|NaN|nan_policy");
+    bad_value("real", d1t_double((double)NAN), D1T_ERR_VALUE, "things|real|row 1|NaN|nan_policy");
     bad_value("note", d1t_text_n("a\0b", 3), D1T_ERR_VALUE, "things|note|row 1|NUL|nul_policy");
     bad_value("id", d1t_text_n("a\0b", 3), D1T_ERR_VALUE, "things|id|row 1|NUL");
     for (i = 0; i < COUNT(not_utf8); i++) {
@@ -410,7 +410,7 @@ static void test_values_that_cannot_be_kept(void)
     }
     bad_value("whole", d1t_double(1.5), D1T_ERR_VALUE, "things|whole|row 1|integer");
     bad_value("whole", d1t_double(9.3e18), D1T_ERR_VALUE, "things|whole|row 1|integer");
-    bad_value("whole", d1t_double(INFINITY), D1T_ERR_VALUE, "things|whole|row 1|integer");
+    bad_value("whole", d1t_double((double)INFINITY), D1T_ERR_VALUE, "things|whole|row 1|integer");
     bad_value("real", d1t_int(INT64_C(9007199254740993)), D1T_ERR_VALUE, "things|real|row 1|2^53");
     bad_value("flag", d1t_int(2), D1T_ERR_VALUE, "things|flag|row 1|0 or 1");
     close_client();
@@ -419,7 +419,8 @@ static void test_values_that_cannot_be_kept(void)
 static void test_json_uuids_dates_and_times(void)
 {
     static const char *const not_json[] = {"", "{", "[1,]", "{a:1}", "'x'", "NaN", "1 2", "\"\xff\"", "[\"\\ud800\"]"};
-    static const char *const not_uuids[] = {"", "no", "00112233-4455-6677-8899-aabbccddeef", "g0112233445566778899aabbccddeeff",
+    static const char *const not_uuids[] = {"", "no", "00112233-4455-6677-8899-aabbccddeef",
+                                            "g0112233445566778899aabbccddeeff",
                                             "00112233-4455-6677-8899-aabbccddeeff0"};
     size_t i;
 
@@ -574,7 +575,7 @@ static void test_statements(void)
     REFUSED(query(sql, NULL, 0), D1T_ERR_LIMIT, "statement|limit");
     one[0] = d1t_text("\xff");
     REFUSED(exec("SELECT ?1", one, 1), D1T_ERR_VALUE, "argument 1|UTF-8");
-    one[0] = d1t_double(NAN);
+    one[0] = d1t_double((double)NAN);
     REFUSED(query("SELECT ?1", one, 1), D1T_ERR_VALUE, "argument 1|NaN");
     one[0] = d1t_json("{", 1);
     REFUSED(query("SELECT ?1", one, 1), D1T_ERR_VALUE, "argument 1|JSON");
@@ -600,7 +601,8 @@ static void bad_config(int line, const d1t_config *c, d1t_result code, const cha
     if (test_checks_failed == before)
         CHECK_INT(d1t_flush(&db), code);
     else
-        printf("  for %s %s %s\n", c->base_url ? c->base_url : "-", c->database_url ? c->database_url : "-", c->account);
+        printf("  for %s %s %s\n", c->base_url ? c->base_url : "-", c->database_url ? c->database_url : "-",
+               c->account ? c->account : "-");
     (void)d1t_close(&db);
 }
 
@@ -784,8 +786,8 @@ static bool zeroed_objects(void)
 
     d1t_plan_free(&empty);
     return d1t_upsert(&never, &things, row, WIDTH) == D1T_ERR_STATE && d1t_flush(&never) == D1T_ERR_STATE &&
-           d1t_clear(&never, D1T_KEEP_ROWS) == D1T_ERR_STATE && d1t_plan_apply(&empty, D1T_EFFECT_NONE) == D1T_ERR_ARG &&
-           d1t_close(&never) == D1T_OK && d1t_close(&never) == D1T_OK;
+           d1t_clear(&never, D1T_KEEP_ROWS) == D1T_ERR_STATE &&
+           d1t_plan_apply(&empty, D1T_EFFECT_NONE) == D1T_ERR_ARG && d1t_close(&never) == D1T_OK && d1t_close(&never) == D1T_OK;
 }
 
 static void test_null_and_zeroed_where_a_crash_would_be_near(void)
@@ -924,7 +926,8 @@ static uint64_t run_with(caller c)
     CHECK_INT(d1t_open(&db, &config), D1T_OK);
     entered = not_busy = 0;
     CHECK_INT(d1t_setup(&db, thing_list, 1), D1T_OK);
-    CHECK(lab_exec(d, "CREATE TRIGGER no BEFORE INSERT ON things WHEN NEW.whole=13 BEGIN SELECT RAISE(ABORT,'no'); END"));
+    CHECK(lab_exec(d, "CREATE TRIGGER no BEFORE INSERT ON things WHEN NEW.whole=13 "
+                      "BEGIN SELECT RAISE(ABORT,'no'); END"));
     CHECK_INT(d1t_plan_read(&plan, &db, thing_list, 1), D1T_OK);
     armed = c != NOBODY;
     CHECK_INT(d1t_setup(&db, thing_list, 1), D1T_OK);

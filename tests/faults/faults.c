@@ -1,9 +1,9 @@
 /* The fault run: every fault of local_d1 × every operation × {first, last request} × {once, for ever}.
 
-   In each cell the outcome is compared with what the database really holds: what the failed request would have done is
-   found by giving its body to a copy of the database. Then the fault is switched off and the program goes on in each way
-   that is documented; in the end the table must be what the program asked for, also after late requests have landed.
-   Every operation has two steps, and the second writes newer values to the same keys, at once. */
+   In each cell the outcome is compared with what the database really holds: what the failed request would have done
+   is found by giving its body to a copy of the database. Then the fault is switched off and the program goes on in
+   each way that is documented; in the end the table must be what the program asked for, also after late requests have
+   landed. Every operation has two steps, and the second writes newer values to the same keys, at once. */
 #define D1TARGET_IMPLEMENTATION
 #include "../../d1target.h"
 #define LOCAL_D1_IMPLEMENTATION

@@ -1,9 +1,10 @@
-/* The token and the values of rows come out nowhere but where they are documented to: d1t_server_text, d1t_error_key
-   and on_poison's key. Everything else that comes out is collected (events, errors, plans, what is printed) and searched
-   for any 8-byte piece of them, in five encodings. And after d1t_close no block of memory holds the token.
+/* The token and the values of rows come out nowhere but where they are documented to: d1t_server_text,
+   d1t_error_key and on_poison's key. Everything else that comes out is collected (events, errors, plans, what is
+   printed) and searched for any 8-byte piece of them, in five encodings.
 
-   Link with -Wl,--wrap=free,--wrap=realloc: every block that the header gives back is then searched. (libcurl's own
-   buffers are not the header's: libcurl does not wipe the request that it sent.) */
+   After d1t_close no block of memory holds the token: each block that the header gives back is searched. With
+   -DWRAPPED_BY_LINKER -Wl,--wrap=free,--wrap=realloc the compiler does not know that, and may leave out a wipe that it
+   thinks nobody sees. (libcurl's own buffers are not the header's: libcurl does not wipe the request that it sent.) */
 #include <arpa/inet.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -11,6 +12,13 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static void give_back(void *p);
+static void *give_back_for(void *p, size_t n);
+#ifndef WRAPPED_BY_LINKER
+#define free(p) give_back(p)
+#define realloc(p, n) give_back_for(p, n)
+#endif
 
 #define D1TARGET_IMPLEMENTATION
 #include "../../d1target.h"
@@ -178,23 +186,43 @@ static void look_at_block(const void *p, size_t n)
     dirty_blocks += has_token(p, n);
 }
 
+#ifdef WRAPPED_BY_LINKER
 extern void __real_free(void *p);
-extern void *__real_realloc(void *p, size_t n);
 void __wrap_free(void *p);
 void *__wrap_realloc(void *p, size_t n);
 
 void __wrap_free(void *p)
 {
-    if (p && p != (void *)heard)
-        look_at_block(p, malloc_usable_size(p));
-    __real_free(p);
+    give_back(p);
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
+    return give_back_for(p, n);
+}
+#define really_free __real_free
+#else
+#define really_free (free)
+#endif
+
+static void give_back(void *p)
+{
     if (p && p != (void *)heard)
         look_at_block(p, malloc_usable_size(p));
-    return __real_realloc(p, n);
+    really_free(p);
+}
+
+/* A resize always moves, and no byte of a block is undefined. */
+static void *give_back_for(void *p, size_t n)
+{
+    size_t old = p ? malloc_usable_size(p) : 0;
+    void *moved = calloc(1, n);
+
+    if (moved && p)
+        memcpy(moved, p, old < n ? old : n);
+    if (moved)
+        give_back(p);
+    return moved;
 }
 
 /* ---- a client that is listened to */
@@ -470,7 +498,8 @@ static const script_answer echoes[] = {
     {.status = 429, .name = "Ratelimit", .value = "\"" TOKEN "\";r=0;t=5", .body = MESSAGE(ECHO), .times = 9},
     {.status = 200, .body = "{\"success\":true,\"errors\":[],\"result\":[{\"success\":true,\"results\":{\"columns\":[\""
                             KEY_JSON "\"],\"rows\":[[\"" TEXT_JSON "\"]]},\"meta\":{\"served_by\":\"" TOKEN_JSON
-                            "\",\"served_by_region\":\"" TOKEN_JSON "\",\"duration\":\"" TOKEN_JSON "\"}}]}", .times = 9}};
+                            "\",\"served_by_region\":\"" TOKEN_JSON "\",\"duration\":\"" TOKEN_JSON "\"}}]}",
+     .times = 9}};
 #define ECHO_COUNT (sizeof echoes / sizeof echoes[0])
 
 /* Flush, query and setup against one echo; afterwards the client has nothing of the token in it. */
@@ -522,18 +551,13 @@ static void test_a_server_that_echoes(void)
 
 static void *scanned(void *ctx, void *p, size_t old, size_t size)
 {
-    void *moved;
-
     (void)ctx;
-    if (!p)
-        return malloc(size);
-    look_at_block(p, old);
-    moved = size ? malloc(size) : NULL;
-    if (moved)
-        memcpy(moved, p, old < size ? old : size);
-    if (moved || !size)
-        free(p);
-    return moved;
+    if (p)
+        look_at_block(p, old);
+    if (size)
+        return give_back_for(p, size);
+    give_back(p);
+    return NULL;
 }
 
 /* A whole run: a retry, a poison row, a query, an error. */
@@ -641,8 +665,8 @@ static void serve_once(int listener, int out)
         if (end && length)
             want = (size_t)(end + 4 - request) + strtoul(length + 16, NULL, 10);
     }
-    size = snprintf(answer, sizeof answer, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
-                    "<html>%s</html>", request);
+    size = snprintf(answer, sizeof answer, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n"
+                    "Connection: close\r\n\r\n<html>%s</html>", request);
     if (write(client, answer, (size_t)size) != size || write(out, request, n) != (ssize_t)n)
         _exit(1);
     _exit(0);

@@ -14,13 +14,15 @@ debootstrap --variant=minbase --include=git,make,gcc,libc6-dev bookworm "$machin
 for file in /etc/apt /etc/ssl/certs/ca-certificates.crt /etc/resolv.conf /etc/hosts /etc/npmrc ~/.npmrc; do
     [ ! -e "$file" ] || tar -C / -chf - "${file#/}" | tar -C "$machine" -xf -
 done
+# a name that the package ca-certificates does not overwrite
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/npm.crt"
 git clone -q . "$machine/root/project"
 [ -z "$(git status --porcelain)" ] || echo 'note: what is not committed is not in the clone'
 
 inside() { # COMMAND, on the machine, with /proc and /dev/shm of its own
     unshare --mount sh -c "mount -t proc proc '$machine/proc' && mount -t tmpfs tmpfs '$machine/dev/shm' && exec env \
-        -u CC -u CFLAGS -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CLOUDFLARE_API_TOKEN HOME=/root LC_ALL=C \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot '$machine' sh -c 'cd /root/project && $1'"
+        -u CC -u CFLAGS -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CLOUDFLARE_API_TOKEN NODE_EXTRA_CA_CERTS=/etc/ssl/npm.crt \
+        HOME=/root LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot '$machine' sh -c 'cd /root/project && $1'"
 }
 timed() { # TARGET: its output into a log, its time as a figure
     local start=$SECONDS status=0

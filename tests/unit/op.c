@@ -291,6 +291,27 @@ static void test_an_earlier_unknown_outcome_is_not_undone_by_a_later_refusal(voi
     script_free(&t);
 }
 
+static void test_an_error_answer_that_is_cut_is_asked_for_again(void)
+{
+    static const char body[] = ERROR(7500, "UNIQUE constraint failed: t.k: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
+    script_answer answers[2] = {{.status = 400}, {.status = 400}};
+    int noticed;
+
+    answers[0].body = answers[1].body = body;
+    for (noticed = 0; noticed < 2; noticed++) {
+        answers[0].result = noticed ? D1T_ERR_TRANSPORT : D1T_OK;
+        for (answers[0].size = 1; answers[0].size < sizeof body - 1; answers[0].size++) {
+            d1t_exchange x = exchange();
+            script s = {.answers = answers, .count = 2};
+            d1t_op op = run(&x, &s, true);
+            if (op.code != D1T_ERR_CONSTRAINT)
+                printf("cut after %lu bytes: %s\n", (unsigned long)answers[0].size, d1t_result_name(op.code));
+            CHECK_INT(op.code, D1T_ERR_CONSTRAINT);
+            script_free(&s);
+        }
+    }
+}
+
 /* ---- backoff */
 
 static void test_backoff_is_full_jitter_within_its_bounds(void)
@@ -690,6 +711,7 @@ int main(void)
     RUN(test_a_success_is_sent_once);
     RUN(test_one_bad_moment_is_survived);
     RUN(test_an_earlier_unknown_outcome_is_not_undone_by_a_later_refusal);
+    RUN(test_an_error_answer_that_is_cut_is_asked_for_again);
     RUN(test_backoff_is_full_jitter_within_its_bounds);
     RUN(test_100000_draws_of_jitter_are_uniform);
     RUN(test_retry_after_is_obeyed_and_clamped);
