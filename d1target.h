@@ -943,14 +943,19 @@ typedef struct d1t_shape {
     uint8_t  elements;      /* keys and the other writable columns */
     uint8_t  rank;          /* parents before children: 0 references nothing */
     bool     has_unique;    /* a UNIQUE index besides the key */
+    bool     reached;       /* private: a mark */
+    bool     cycle;         /* it and another table reference each other */
+    d1t_columns late;       /* nullable columns that reference the table itself or lead back to it */
 } d1t_shape;
 
 /* One statement over rows of one table; the rows are parameter ?1 = "[[...],...]". */
 typedef struct d1t_write_desc {
     const d1t_shape *shape;
-    d1t_columns      columns;   /* UPDATE: which columns the rows carry besides the key */
+    d1t_columns      columns;   /* UPDATE: the columns that are set; UPSERT: columns that are left out for now */
     uint8_t          kind;      /* d1t_write_kind */
     bool             equals;
+    bool             full;      /* UPDATE: the rows carry all elements, not only the key and the columns that are set */
+    bool             hold;      /* its rows wait for the end of the flush */
     int16_t          condition; /* column number, or -1; the value to compare with is the row's last element */
 } d1t_write_desc;
 
@@ -973,9 +978,10 @@ typedef struct d1t_batch {
     char           *p;
     size_t          size;       /* of the block */
     size_t          n;          /* bytes of rows, headers and dead rows included */
-    size_t          text;       /* bytes of row texts that would be sent */
+    size_t          text;       /* bytes of row texts that the next request would carry: without held rows */
     size_t          overhead;   /* bytes of everything else in the request: statements of the groups */
     size_t          around;     /* bytes of prologue and epilogue */
+    bool            full;       /* D1T_FULL was answered: the next flush makes room, it is not the end of the flush */
     bool            grouped;    /* holds a group of the caller's: it may not be split */
     uint32_t        rows, live; /* all rows, rows that would be sent */
     uint32_t        slots;      /* of the hash; 0: there is none yet */
@@ -1006,6 +1012,7 @@ struct d1t__send {
     size_t               prologue_count, epilogue_count;
     uint32_t             from, to;          /* the rows sent, as positions in the order */
     bool                 park, probe;
+    bool                 first_pass;        /* late columns are left out; a second pass sets them */
     uint8_t              stage;             /* where the walk is: */
     uint32_t             statements;        /* complete so far */
     uint32_t             total;             /* of the whole body, once it has been walked */
@@ -1190,7 +1197,7 @@ struct d1t__cause {
     d1t_result  code;
     d1t_outcome outcome;
     int32_t     http_status, d1_code, transport_code;
-    bool        retryable;
+    bool        retryable, unique;
     const char *phrase, *table, *column, *check;    /* recognised in the server's words */
 };
 
@@ -1198,6 +1205,7 @@ struct d1t__cause {
 struct d1t__task {
     uint8_t   kind, phase, rounds;
     bool      active, has_op, announced, limited;
+    bool      automatic;        /* the flush only makes room; more rows will come */
     bool      probing;          /* looking for the refused row */
     bool      unsure;           /* steps were sent, and what became of them is not known */
     uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
@@ -1331,9 +1339,9 @@ D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
    the row is not taken. D1T_OK, D1T_FULL, D1T_ERR_VALUE, D1T_ERR_UTF8, D1T_ERR_JSON, D1T_ERR_LIMIT (a row or value
    over a limit), D1T_ERR_STATE (a table that d1t_setup was not given), D1T_ERR_BUSY, D1T_ERR_NOMEM, D1T_ERR_SPACE, and
    what a flush returns. Parents go before children within a batch, whatever the order of calls, and a unique value may
-   move between rows of one batch. Across batches the order of calls counts: parents first (of a table that references
-   itself too, and with NULL first where two tables reference each other), and a unique value is free once the batch
-   that gave it up was flushed. */
+   move between rows of one batch. Within one flush that takes several batches this holds for unique values too, and
+   for a table that references itself or is in a cycle of references, as long as the columns are nullable; such rows
+   wait for the end of the flush: d1t_flush or d1t_close. */
 D1TDEF d1t_result d1t_upsert(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
 /* Only the columns that are not d1t_absent(). A row that does not exist stays missing. */
 D1TDEF d1t_result d1t_update(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count);
@@ -4976,7 +4984,12 @@ D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table) {
 D1T__PRIVATE bool d1t__carries(const d1t_write_desc *d, size_t e) {
     if (e < d->shape->keys) return true;
     if (d->kind == D1T_WRITE_DELETE) return false;
-    return d->kind == D1T_WRITE_UPSERT || d1t__has(d->columns, d->shape->order[e]);
+    return d->kind == D1T_WRITE_UPSERT || d->full || d1t__has(d->columns, d->shape->order[e]);
+}
+
+/* Does the statement set it? */
+D1T__PRIVATE bool d1t__sets(const d1t_write_desc *d, size_t e) {
+    return e >= d->shape->keys && d1t__has(d->columns, d->shape->order[e]) == (d->kind == D1T_WRITE_UPDATE);
 }
 
 /* How many elements a row of this statement has. */
@@ -5104,7 +5117,7 @@ D1T__PRIVATE void d1t__write_guard(d1t_writer *w, const d1t_write_desc *d, const
     size_t e, n = 0;
     d1t_write_text(w, "(");
     for (e = d->shape->keys; e < d->shape->elements; e++) {
-        if (!d1t__carries(d, e)) continue;
+        if (!d1t__sets(d, e)) continue;
         if (n++) d1t_write_text(w, ",");
         d1t__write_guarded(w, d->shape->table, &d->shape->table->columns[d->shape->order[e]], prefix);
     }
@@ -5117,11 +5130,12 @@ D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_
     const d1t_shape *s = d->shape;
     const d1t_table *t = s->table;
     uint32_t next = 2;
-    size_t e;
+    size_t e, n = 0;
     d1t_write_text(w, D1T__ROWS ") INSERT INTO ");
     d1t_write_name(w, t->name);
     d1t_write_text(w, " AS d1t_t(");
     for (e = 0; e < s->elements; e++) {
+        if (e >= s->keys && !d1t__sets(d, e)) continue;
         if (e) d1t_write_text(w, ",");
         d1t_write_name(w, t->columns[s->order[e]].name);
     }
@@ -5132,6 +5146,7 @@ D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_
     }
     d1t_write_text(w, ") SELECT ");
     for (e = 0; e < s->elements; e++) {
+        if (e >= s->keys && !d1t__sets(d, e)) continue;
         if (e) d1t_write_text(w, ",");
         if (d1t__has(big, s->order[e])) d1t__write_big(w, &t->columns[s->order[e]], &next);
         else d1t__write_element(w, &t->columns[s->order[e]], e);
@@ -5156,14 +5171,15 @@ D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_
         if (e) d1t_write_text(w, ",");
         d1t_write_name(w, t->columns[s->order[e]].name);
     }
-    d1t_write_text(w, s->elements > s->keys ? ") DO UPDATE SET " : ") DO NOTHING");
-    if (s->elements == s->keys) return;
     for (e = s->keys; e < s->elements; e++) {
-        if (e > s->keys) d1t_write_text(w, ",");
+        if (!d1t__sets(d, e)) continue;
+        d1t_write_text(w, n++ ? "," : ") DO UPDATE SET ");
         d1t_write_name(w, t->columns[s->order[e]].name);
         d1t_write_text(w, "=excluded.");
         d1t_write_name(w, t->columns[s->order[e]].name);
     }
+    if (n == 0) d1t_write_text(w, ") DO NOTHING");
+    if (n == 0) return;
     d1t__write_on_write(w, t, ",", true);
     d1t_write_text(w, " WHERE ");
     d1t__write_guard(w, d, D1T__ALIAS);
@@ -5192,7 +5208,7 @@ D1T__PRIVATE void d1t__write_update(d1t_writer *w, const d1t_write_desc *d, d1t_
     d1t_write_name(w, t->name);
     d1t_write_text(w, " AS d1t_t SET ");
     for (e = s->keys, n = 0; e < s->elements; e++) {
-        if (!d1t__carries(d, e)) continue;
+        if (!d1t__sets(d, e)) continue;
         if (n++) d1t_write_text(w, ",");
         d1t_write_name(w, t->columns[s->order[e]].name);
         d1t_write_text(w, "=d1t_n.");
@@ -5268,8 +5284,11 @@ D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t
     const d1t_column *park = d1t__park_column(t, index);
     size_t i, e;
     if (!park || d->condition >= 0 || d->kind == D1T_WRITE_DELETE) return false;
-    for (i = 0; i < index->column_count; i++)
-        if (d1t__place_of(d, d1t_table_column(t, d1t_cstr(index->columns[i]))) == SIZE_MAX) return false;
+    for (i = 0; i < index->column_count; i++) {
+        size_t column = d1t_table_column(t, d1t_cstr(index->columns[i]));
+        bool set = d1t__has(d->columns, column) == (d->kind == D1T_WRITE_UPDATE);
+        if (d1t__place_of(d, column) == SIZE_MAX || (!set && !(t->columns[column].flags & D1T_KEY))) return false;
+    }
     d1t_write_text(w, D1T__ROWS "),d1t_m AS MATERIALIZED (SELECT ");
     for (e = 0; e < s->keys; e++) {
         d1t_write_text(w, e ? ",d1t_t." : "d1t_t.");
@@ -5813,6 +5832,8 @@ D1T__PRIVATE bool d1t__group_before(const d1t_write_desc *a, const d1t_write_des
     if (a->columns.bits[0] != b->columns.bits[0]) return a->columns.bits[0] < b->columns.bits[0];
     if (a->columns.bits[1] != b->columns.bits[1]) return a->columns.bits[1] < b->columns.bits[1];
     if (a->condition != b->condition) return a->condition < b->condition;
+    if (a->full != b->full) return a->full < b->full;
+    if (a->hold != b->hold) return a->hold < b->hold;
     return a->equals < b->equals;
 }
 
@@ -5843,13 +5864,21 @@ D1T__PRIVATE void d1t__sort_few(const d1t_batch *b, uint32_t *order, uint32_t n)
     }
 }
 
-/* Sorts the rows that begin before byte `limit` of the block. The hash is gone afterwards. */
-D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit) {
+enum { D1T__ALL, D1T__FRESH, D1T__HELD };
+
+D1T__PRIVATE bool d1t__is_due(const d1t_batch *b, size_t at, int which) {
+    uint16_t group = d1t__row_at(b, at).group;
+    return group != D1T__DEAD && (which == D1T__ALL || b->group[group].hold == (which == D1T__HELD));
+}
+
+/* Sorts the rows that begin before byte `limit` of the block: all of them, or only those that wait for the end of the
+   flush (held), or only the others. The hash is gone afterwards. */
+D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit, int which) {
     uint32_t *order = d1t__index_end(b) - b->live, n = 0;
     size_t at;
     d1t__rank_groups(b);
     for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
-        if (d1t__row_at(b, at).group != D1T__DEAD) order[n++] = (uint32_t)at;
+        if (d1t__is_due(b, at, which)) order[n++] = (uint32_t)at;
     if (!b->ascending && b->slots < 2 * b->live) d1t__sort_few(b, order, n);
     else if (!b->ascending) d1t__sort(b, order, order - n, n);
     if (n < b->live) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order);  /* it ends where the block ends */
@@ -5870,8 +5899,8 @@ D1T__NOINLINE D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_
     for (g = 0; g < b->groups; g++) {
         const d1t_write_desc *have = &b->group[g];
         if (have->shape == d->shape && have->kind == d->kind && have->condition == d->condition &&
-            have->equals == d->equals && have->columns.bits[0] == d->columns.bits[0] &&
-            have->columns.bits[1] == d->columns.bits[1])
+            have->equals == d->equals && have->full == d->full && have->hold == d->hold &&
+            have->columns.bits[0] == d->columns.bits[0] && have->columns.bits[1] == d->columns.bits[1])
             return g;
     }
     if (b->groups == b->max_groups) return b->max_groups;
@@ -6012,10 +6041,19 @@ D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, cons
 D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
     d1t__row row = d1t__row_at(b, at);
     if (row.group == D1T__DEAD) return;
+    if (!b->group[row.group].hold) b->text -= row.size + 1u;
     row.group = D1T__DEAD;
     d1t__row_put(b, at, &row);
     b->live--;
-    b->text -= row.size + 1u;
+}
+
+/* Moves a row to another statement. */
+D1T__PRIVATE void d1t__row_regroup(d1t_batch *b, size_t at, uint32_t group) {
+    d1t__row row = d1t__row_at(b, at);
+    if (!b->group[row.group].hold) b->text -= row.size + 1u;
+    if (!b->group[group].hold) b->text += row.size + 1u;
+    row.group = (uint16_t)group;
+    d1t__row_put(b, at, &row);
 }
 
 /* Whether the block and the body have room for a row of `size` bytes of text, one more live row included. */
@@ -6038,7 +6076,7 @@ D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot
     b->reserve = d1t__slots_for(b, b->live + 1);
     b->last = b->n;
     b->n += sizeof *row + row->size;
-    b->text += row->size + 1u;
+    if (!b->group[row->group].hold) b->text += row->size + 1u;
     b->rows++;
     b->live++;
 }
@@ -6401,6 +6439,13 @@ D1T__PRIVATE bool d1t__send_advance(void *ctx) {
     return true;
 }
 
+/* The statement of the list being written, for this pass. */
+D1T__PRIVATE void d1t__send_statement_sql(const struct d1t__send *s, d1t_writer *w) {
+    d1t_write_desc desc = *d1t__send_group(s, s->run);
+    if (s->first_pass && desc.kind == D1T_WRITE_UPSERT && desc.condition < 0) desc.columns = desc.shape->late;
+    d1t_write_sql(w, &desc, d1t__no_columns());
+}
+
 /* {"sql":" with a comma before all but the first statement. */
 D1T__PRIVATE void d1t__send_head(const struct d1t__send *s, d1t_writer *w) {
     const char *head = D1T__HEAD_TEXT;
@@ -6445,7 +6490,7 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
         case D1T__PART_PARK_END: d1t_write_text(w, "]\"]}"); break;
         case D1T__PART_HEAD:
             d1t__send_head(s, w);
-            d1t_write_sql(w, d1t__send_group(s, s->run), d1t__no_columns());
+            d1t__send_statement_sql(s, w);
             w->level = 0;
             d1t_write_text(w, D1T__ROWS_OPEN);
             break;
@@ -6929,6 +6974,7 @@ D1TDEF uint64_t d1t_stats_cost(const d1t_stats *stats) {
 D1T__PRIVATE void d1t__free_job(d1t_client *db);
 D1T__PRIVATE void d1t__job_begin(d1t_client *db);
 D1T__PRIVATE void d1t__job_settled(d1t_client *db);
+D1T__PRIVATE uint32_t d1t__flush_chunk(const d1t_client *db);
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i);
 #ifndef D1T_NO_PROBE
 D1T__PRIVATE void d1t__probe(d1t_client *db);
@@ -7238,6 +7284,7 @@ D1T__PRIVATE struct d1t__cause d1t__cause_of(const d1t_client *db) {
     cause.d1_code = op->reply.d1_code;
     cause.transport_code = op->transport_code;
     cause.retryable = op->retryable;
+    cause.unique = d1t__contains(d1t_server_text(db), "UNIQUE constraint failed");
 #ifndef D1T_NO_ERRSTR
     d1t__recognise(db, &cause);
 #endif
@@ -7368,6 +7415,7 @@ D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t
     if (kind == D1T_WRITE_UPDATE) result = d1t__update_columns(db, &a);
     if (result == D1T_OK && condition) result = d1t__take_condition(db, &a, condition);
     if (result == D1T_OK) result = d1t__batch_add(&db->batch, &a, &db->stats.rows_merged);
+    db->batch.full = result == D1T_FULL;
     if (result == D1T_FULL && db->batch.mark == 0)
         return d1t__row_fault(&db->batch, &a, NULL, D1T_ERR_LIMIT,
                               "the open group does not fit one request (limit body)", NULL);
@@ -7474,38 +7522,120 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
 /* Removes position i from the order; it ends where the block ends, so what is before i moves up. */
 D1T__PRIVATE void d1t__order_remove(d1t_batch *b, uint32_t i) {
     uint32_t *order = d1t__index_end(b) - b->ordered;
-    d1t__row_kill(b, order[i]);
     D1T_MEMMOVE(order + 1, order, i * sizeof *order);
     b->ordered--;
 }
 
-/* The rows of an open group move to the start of the block. */
+/* The rows that are left move to the start of the block. */
 D1T__PRIVATE void d1t__batch_compact(d1t_batch *b) {
-    size_t at = b->mark;
+    size_t at, next, to = 0, mark = SIZE_MAX;
     if (b->live == 0) {
         d1t__batch_reset(b);
         return;
     }
-    if (at != SIZE_MAX) {
-        D1T_MEMMOVE(b->p, b->p + at, b->n - at);
-        b->n -= at;
-        b->mark = 0;
-        b->rows = b->live;
+    for (at = 0; at < b->n; at = next) {
+        next = d1t__row_end(b, at);
+        if (at == b->mark) mark = to;
+        if (d1t__row_at(b, at).group == D1T__DEAD) continue;
+        if (to != at) D1T_MEMMOVE(b->p + to, b->p + at, next - at);
+        to += next - at;
     }
+    if (b->mark != SIZE_MAX) b->mark = b->mark >= b->n ? to : mark;
+    b->n = to;
+    b->rows = b->live;
     d1t__rehash(b, b->live);
+}
+
+/* The group in which the second pass sets the late columns of a group's rows. */
+D1T__PRIVATE uint32_t d1t__second_group(d1t_batch *b, const d1t_write_desc *d) {
+    d1t_write_desc late = *d;
+    late.kind = D1T_WRITE_UPDATE;
+    late.columns = d->shape->late;
+    late.full = late.hold = true;
+    return d1t__group_of(b, &late);
+}
+
+D1T__PRIVATE bool d1t__has_late(const d1t_write_desc *d) {
+    return d->kind == D1T_WRITE_UPSERT && d->condition < 0 && (d->shape->late.bits[0] | d->shape->late.bits[1]) != 0;
+}
+
+/* Must these rows go in two passes? A table that references itself: only if more rows follow, because one statement
+   takes parents and children in any order. Tables that reference each other: always. */
+D1T__PRIVATE bool d1t__needs_two(d1t_batch *b, bool automatic) {
+    uint32_t g, count = b->groups;
+    bool needed = false;
+    for (g = 0; g < count && !b->grouped; g++) {
+        if (!d1t__has_late(&b->group[g]) || !(automatic || b->group[g].shape->cycle)) continue;
+        if (d1t__second_group(b, &b->group[g]) == b->max_groups) return false;
+        needed = true;
+    }
+    return needed;
+}
+
+/* Which rows a flush that only makes room sends: the fresh ones, unless the held ones have become too many. */
+D1T__PRIVATE int d1t__due(const d1t_batch *b) {
+    size_t at, held = 0, fresh = 0;
+    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
+        if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_at(b, at).size;
+        if (d1t__is_due(b, at, D1T__FRESH)) fresh += d1t__row_at(b, at).size;
+    }
+    return held > b->size / 2 || fresh == 0 || (held && b->groups == b->max_groups) ? D1T__HELD : D1T__FRESH;
+}
+
+/* How many rows of the order fit one request. Only with rows that were held back are there ever more. */
+D1T__PRIVATE uint32_t d1t__flush_chunk(const d1t_client *db) {
+    const d1t_batch *b = &db->batch;
+    size_t bytes = b->overhead;
+    uint32_t i;
+    for (i = 0; i < b->ordered && !b->grouped; i++) {
+        bytes += d1t__row_at(b, d1t__order_at(b, i)).size + 1u;
+        if (bytes > b->limits->body && i) return i;
+    }
+    return b->ordered;
+}
+
+/* At the end of the flush rows that were put aside are as good as fresh ones: in one statement they can swap values. */
+D1T__PRIVATE void d1t__release_held(d1t_batch *b) {
+    d1t_write_desc desc;
+    size_t at;
+    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
+        if (!d1t__is_due(b, at, D1T__HELD)) continue;
+        desc = b->group[d1t__row_at(b, at).group];
+        if (desc.full) continue;
+        desc.hold = false;
+        d1t__row_regroup(b, at, d1t__group_of(b, &desc));   /* it was made from that group */
+    }
+}
+
+/* Doubles the block, so that more rows can wait; memory of the caller's stays as it is. */
+D1T__PRIVATE bool d1t__grow_block(d1t_client *db) {
+    d1t_batch *b = &db->batch;
+    void *p;
+    if (db->batch_size == 0 || b->size > (64u << 20)) return false;
+    p = d1t__resize(db->allocator, b->p, b->size, b->size * 2);
+    if (!p) return false;
+    b->p = (char *)p;
+    b->size *= 2;
+    return true;
 }
 
 /* Begins to send the pending rows; false: there are none to send. */
 D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
     d1t_batch *b = &db->batch;
     size_t limit = b->mark < b->n ? b->mark : b->n;
-    if (b->live == 0 || (b->mark == 0 && !b->wide.n)) return false;
-    if (!b->wide.n) d1t__batch_sort(b, limit);
-    if (!b->wide.n && b->ordered == 0) d1t__batch_compact(b);
-    if (!b->wide.n && b->ordered == 0) return false;
-    db->task.total = b->wide.n ? 1 : b->ordered;
+    bool automatic = db->task.automatic, wide = b->wide.n > 0;
+    int which = D1T__ALL;
+    if (b->live == 0 || (b->mark == 0 && !wide) || (automatic && db->task.rounds++)) return false;
+    if (automatic && !wide) which = d1t__due(b);
+    if (which == D1T__HELD && d1t__grow_block(db)) which = D1T__FRESH;
+    if (which != D1T__FRESH) d1t__release_held(b);
+    db->send.first_pass = !wide && which != D1T__HELD && d1t__needs_two(b, automatic);
+    if (!wide) d1t__batch_sort(b, limit, which);
+    if (!wide && b->ordered == 0) d1t__batch_compact(b);
+    if (!wide && b->ordered == 0) return false;
+    db->task.total = wide ? 1 : b->ordered;
     db->task.low = 0;
-    d1t__flush_send(db, b->ordered, false);
+    d1t__flush_send(db, wide ? 0 : d1t__flush_chunk(db), false);
     return true;
 }
 
@@ -7522,10 +7652,18 @@ D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
     if (db->batch.wide.n) d1t__count_kind(s, db->batch.group[db->batch.wide_group].kind, 1);
     for (i = 0; i < to; i = end) {
         end = d1t__send_end(&db->send, i);
-        d1t__count_kind(s, d1t__send_group(&db->send, i)->kind, end - i);
+        if (!d1t__send_group(&db->send, i)->full) d1t__count_kind(s, d1t__send_group(&db->send, i)->kind, end - i);
     }
     s->rows_changed += db->task.changed;
     s->flushes++;
+}
+
+/* A row is in D1; after the first pass it waits for the second. */
+D1T__PRIVATE void d1t__row_sent(d1t_client *db, size_t at) {
+    d1t_batch *b = &db->batch;
+    const d1t_write_desc *group = &b->group[d1t__row_at(b, at).group];
+    if (db->send.first_pass && d1t__has_late(group)) d1t__row_regroup(b, at, d1t__second_group(b, group));
+    else d1t__row_kill(b, at);
 }
 
 /* The request is in D1. */
@@ -7540,14 +7678,14 @@ D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
     event.bytes = db->op.request.body_size;
     event.ms = db->now_ms - db->task.started_ms;
     d1t__emit(db, &event);
-    if (b->wide.n || to == b->live) {
+    if (b->wide.n || (to == b->live && !db->send.first_pass)) {
         d1t__batch_reset(b);
         return;
     }
-    for (i = 0; i < to; i++) d1t__row_kill(b, d1t__order_at(b, i));
+    for (i = 0; i < to; i++) d1t__row_sent(db, d1t__order_at(b, i));
     b->ordered -= to;       /* what is left ends where the block ends */
     db->task.low = 0;
-    if (b->ordered) d1t__flush_send(db, b->ordered, false);
+    if (b->ordered) d1t__flush_send(db, d1t__flush_chunk(db), false);
     else d1t__batch_compact(b);
 }
 
@@ -7614,7 +7752,11 @@ D1T__PRIVATE d1t_result d1t__start(d1t_client *db, uint8_t kind) {
 
 D1TDEF d1t_result d1t_flush_start(d1t_client *db) {
     d1t_result result = d1t__enter(db);
-    return result == D1T_OK ? d1t__start(db, D1T__TASK_FLUSH) : result;
+    if (result != D1T_OK) return result;
+    (void)d1t__start(db, D1T__TASK_FLUSH);
+    db->task.automatic = db->batch.full;
+    db->batch.full = false;
+    return D1T_OK;
 }
 
 /* Goes on with the task until it has a request or ends. */
@@ -7897,6 +8039,47 @@ D1T__PRIVATE d1t_result d1t__declare_table(d1t_client *db, const d1t_table *tabl
     return d1t__check_length(db, &db->shapes[db->table_count - 1]);
 }
 
+D1T__PRIVATE size_t d1t__table_number(const d1t_client *db, const char *name) {
+    size_t i;
+    for (i = 0; i < db->table_count && !d1t__same_name(db->shapes[i].table->name, name); i++) {}
+    return i;
+}
+
+/* Does a way of foreign keys lead from table `from` to table `to`? Marks what is reached until nothing is added. */
+D1T__PRIVATE bool d1t__leads_to(d1t_client *db, size_t from, size_t to) {
+    size_t i, f, k;
+    bool more = true;
+    for (i = 0; i < db->table_count; i++) db->shapes[i].reached = i == from;
+    while (more && from < db->table_count && !db->shapes[to].reached) {
+        more = false;
+        for (i = 0; i < db->table_count; i++)
+            for (f = 0; db->shapes[i].reached && f < db->shapes[i].table->foreign_key_count; f++) {
+                k = d1t__table_number(db, db->shapes[i].table->foreign_keys[f].parent);
+                if (k == db->table_count || db->shapes[k].reached) continue;
+                db->shapes[k].reached = more = true;
+            }
+    }
+    return from < db->table_count && db->shapes[to].reached;
+}
+
+/* The columns whose parents may come after their children: they are set when all rows are there. */
+D1T__PRIVATE void d1t__find_late(d1t_client *db) {
+    size_t i, f, c, column;
+    for (i = 0; i < db->table_count; i++) {
+        d1t_shape *s = &db->shapes[i];
+        for (f = 0; f < s->table->foreign_key_count; f++) {
+            const d1t_foreign_key *key = &s->table->foreign_keys[f];
+            if (!d1t__leads_to(db, d1t__table_number(db, key->parent), i)) continue;
+            s->cycle = s->cycle || !d1t__same_name(key->parent, s->table->name);
+            for (c = 0; c < key->column_count; c++) {
+                column = d1t_table_column(s->table, d1t_cstr(key->columns[c]));
+                if (d1t__takes_value(&s->table->columns[column]) && !d1t__not_null(&s->table->columns[column]))
+                    d1t__include(&s->late, column);
+            }
+        }
+    }
+}
+
 D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tables, size_t count) {
     d1t_result result = D1T_OK;
     size_t i, cap = db->table_count + count;
@@ -7917,6 +8100,7 @@ D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tab
     d1t__batch_reset(&db->batch);   /* its statements point to the shapes */
     for (i = 0; i < count && result == D1T_OK; i++) result = d1t__declare_table(db, tables[i]);
     d1t__rank_tables(db);
+    d1t__find_late(db);
     return result;
 }
 
@@ -8573,6 +8757,25 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
 
 /* ---- >>probe (implementation) --------------------------------------------------------------------------------- */
 
+/* More rows will come, and one of them may take the row's unique value away: it is put aside until the end of the
+   flush, and the others are sent. */
+D1T__PRIVATE bool d1t__put_aside(d1t_client *db, uint32_t i) {
+    d1t_batch *b = &db->batch;
+    size_t at = d1t__order_at(b, i);
+    d1t__row row = d1t__row_at(b, at);
+    d1t_write_desc held = b->group[row.group];
+    if (!db->task.automatic || held.hold || held.condition >= 0 || !held.shape->has_unique || b->grouped ||
+        !db->task.cause.unique) return false;
+    held.hold = true;
+    if (d1t__group_of(b, &held) == b->max_groups) return false;
+    d1t__row_regroup(b, at, d1t__group_of(b, &held));
+    d1t__order_remove(b, i);
+    db->task.low = i;
+    if (b->ordered) d1t__flush_send(db, d1t__flush_chunk(db), false);
+    else d1t__batch_compact(b);
+    return true;
+}
+
 /* The refused row has been found (position i of the order): it leaves the batch. Default: the error stands and nothing
    of the batch is in D1. Isolate: the callback is told and the others are sent. */
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
@@ -8583,6 +8786,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t_event event;
     uint64_t number = b->next_row;
     bool wide = b->wide.n > 0;
+    if (!wide && d1t__put_aside(db, i)) return;
     if (!wide) row = d1t__row_at(b, at);
     if (!wide) number = d1t__row_number(b, &row);
     t = b->group[wide ? b->wide_group : row.group].shape->table;
@@ -8596,6 +8800,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
         b->wide.n = 0;      /* freed when the next row or task comes */
         b->live = 0;
     } else {
+        d1t__row_kill(b, at);
         d1t__order_remove(b, i);
         db->key = d1t__key_json(b->p + at + sizeof row, row.key);
     }
@@ -8617,7 +8822,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     db->busy = false;
     D1T_MEMSET(&db->error, 0, sizeof db->error);
     db->task.low = i;       /* the rows before it pass */
-    if (b->ordered) d1t__flush_send(db, b->ordered, false);
+    if (b->ordered) d1t__flush_send(db, d1t__flush_chunk(db), false);
     else d1t__batch_compact(b);
 }
 

@@ -8,7 +8,10 @@
 #define LOCAL_D1_IMPLEMENTATION
 #include "../../examples/local_d1.h"
 #include "../support/test.h"
+#include "../support/random.h"
 #include "../support/back_end.h"
+
+static const double not_a_number = (double)NAN, infinite = (double)INFINITY;
 
 static const d1t_column item_columns[] = {
     D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
@@ -18,14 +21,6 @@ static const d1t_column item_columns[] = {
 static const d1t_table items = D1T_TABLE("items", item_columns);
 
 #define ITEM(id, name, price) ROW(I(id), T(name), d1t_double(price))
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
 
 /* ---- create, insert, update, delete */
 
@@ -212,10 +207,11 @@ static void test_an_unchanged_second_run_writes_nothing(void)
     for (run = 1; run <= 2; run++) {
         DECLARE(&t);
         for (i = 0; i < 4; i++)
-            OK(d1t_upsert(&db, &t, ROW(T(keys[i]), I(INT64_MAX - i), d1t_double(i ? 0.1 * i : -0.0), T("\xC3\xA9\n\"\\"),
-                                       d1t_blob("\0\1", (size_t)i % 3), d1t_json("{\"a\": 1.0}", 10),
-                                       d1t_uuid((const uint8_t *)"0123456789abcdef"), d1t_date(2024, 2, 29),
-                                       d1t_bool(i & 1), T(unique[i]))));
+            OK(d1t_upsert(&db, &t,
+                          ROW(T(keys[i]), I(INT64_MAX - i), d1t_double(i ? 0.1 * i : -0.0), T("\xC3\xA9\n\"\\"),
+                              d1t_blob("\0\1", (size_t)i % 3), d1t_json("{\"a\": 1.0}", 10),
+                              d1t_uuid((const uint8_t *)"0123456789abcdef"), d1t_date(2024, 2, 29), d1t_bool(i & 1),
+                              T(unique[i]))));
         OK(d1t_upsert(&db, &t, ROW(T("null"), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(),
                                    d1t_null(), d1t_null(), d1t_null())));
         OK(d1t_update(&db, &t, ROW(T("missing"), I(1), d1t_absent(), d1t_absent(), d1t_absent(), d1t_absent(),
@@ -276,9 +272,10 @@ static void test_key_only_tables(void)
 static void test_keys_of_every_kind_find_their_row_again(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("t", D1T_TEXT, D1T_KEY),        D1T_COLUMN("i", D1T_INTEGER, D1T_KEY), D1T_COLUMN("b", D1T_BLOB, D1T_KEY),
-        D1T_COLUMN("u", D1T_UUID, D1T_KEY),        D1T_COLUMN("y", D1T_BOOL, D1T_KEY),    D1T_COLUMN("d", D1T_DATE, D1T_KEY),
-        D1T_COLUMN("s", D1T_TIMESTAMP, D1T_KEY),   D1T_COLUMN("n", D1T_INTEGER, 0),
+        D1T_COLUMN("t", D1T_TEXT, D1T_KEY),      D1T_COLUMN("i", D1T_INTEGER, D1T_KEY),
+        D1T_COLUMN("b", D1T_BLOB, D1T_KEY),      D1T_COLUMN("u", D1T_UUID, D1T_KEY),
+        D1T_COLUMN("y", D1T_BOOL, D1T_KEY),      D1T_COLUMN("d", D1T_DATE, D1T_KEY),
+        D1T_COLUMN("s", D1T_TIMESTAMP, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, 0),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
     static const uint8_t uuid[16] = {0xAB, 1, 2, 3};
@@ -300,14 +297,16 @@ static void test_keys_of_every_kind_find_their_row_again(void)
 
 static void test_equal_keys_written_differently_are_one_row(void)
 {
-    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("at", D1T_TIMESTAMPTZ, D1T_KEY),
-                                         D1T_COLUMN("u", D1T_UUID, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, 0)};
+    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
+                                         D1T_COLUMN("at", D1T_TIMESTAMPTZ, D1T_KEY), D1T_COLUMN("u", D1T_UUID, D1T_KEY),
+                                         D1T_COLUMN("n", D1T_INTEGER, 0)};
     static const d1t_table t = D1T_TABLE("t", columns);
     static const uint8_t uuid[16] = {0xAB};
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ROW(I(0), d1t_timestamptz(0, 60), d1t_uuid(uuid), I(1))));
-    OK(d1t_upsert(&db, &t, ROW(d1t_double(-0.0), d1t_timestamptz(0, 0), T("AB000000-0000-0000-0000-000000000000"), I(2))));
+    OK(d1t_upsert(&db, &t,
+                  ROW(d1t_double(-0.0), d1t_timestamptz(0, 0), T("AB000000-0000-0000-0000-000000000000"), I(2))));
     OK(d1t_upsert(&db, &t, ROW(I(7), d1t_timestamptz(0, -60), T("ab000000000000000000000000000000"), I(3))));
     OK(d1t_upsert(&db, &t, ROW(d1t_double(7), d1t_timestamptz(0, 0), d1t_uuid(uuid), I(4))));
     OK(d1t_flush(&db));
@@ -351,7 +350,8 @@ static void test_int64_extremes_are_exact_by_read(void)
     OK(d1t_update(&db, &numbers, ROW(I(INT64_MIN), I(INT64_MAX - 1))));
     OK(d1t_delete(&db, &numbers, ROW(I(INT64_MAX))));
     OK(d1t_flush(&db));
-    CHECK_STR(stored(&numbers), "-9223372036854775808, 9223372036854775806; 0, 9007199254740993; 1, 4611686018427387904");
+    CHECK_STR(stored(&numbers),
+              "-9223372036854775808, 9223372036854775806; 0, 9007199254740993; 1, 4611686018427387904");
 }
 
 static void test_an_integer_that_json_may_round_is_inexact_by_query(void)
@@ -403,11 +403,24 @@ static int compare_double(void *ctx, const d1t_row *row)
 
 static void test_100000_random_doubles_are_bit_exact(void)
 {
-    static const double special[] = {-0.0, 0.0, INFINITY, -INFINITY, DBL_MAX, -DBL_MAX, DBL_MIN, 5e-324, -5e-324, 0.1,
-                                     1e22, 1e23, 9007199254740993.0, 1.7976931348623155e308, 2.2250738585072011e-308};
+    static const double special[] = {-0.0,
+                                     0.0,
+                                     (double)INFINITY,
+                                     -(double)INFINITY,
+                                     DBL_MAX,
+                                     -DBL_MAX,
+                                     DBL_MIN,
+                                     5e-324,
+                                     -5e-324,
+                                     0.1,
+                                     1e22,
+                                     1e23,
+                                     9007199254740993.0,
+                                     1.7976931348623155e308,
+                                     2.2250738585072011e-308};
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("d", D1T_REAL, 0)};
     static const d1t_table t = D1T_TABLE("doubles", columns);
-    uint64_t state = 88172645463325252u, bits;
+    uint64_t bits;
     int i;
 
     doubles = malloc(DOUBLES * sizeof *doubles);
@@ -415,7 +428,7 @@ static void test_100000_random_doubles_are_bit_exact(void)
     DECLARE(&t);
     for (i = 0; i < DOUBLES; i++) {
         do {
-            bits = next_random(&state);
+            bits = random64();
             memcpy(&doubles[i], &bits, sizeof bits);
         } while (doubles[i] != doubles[i]);
         if ((size_t)i < COUNT(special))
@@ -452,13 +465,12 @@ static int compare_blob(void *ctx, const d1t_row *row)
 /* Writes each size as a row, reads it back, changes nothing the second time. */
 static void blobs_come_back(const size_t *sizes, size_t count)
 {
-    uint64_t state = 4711;
     size_t i;
 
     blob_wanted = malloc(2000000);
     blobs_read = 0;
     for (i = 0; i < 2000000; i++)
-        blob_wanted[i] = (char)(i < 256 ? i : next_random(&state) >> 32);
+        blob_wanted[i] = (char)(i < 256 ? i : random64() >> 32);
     DECLARE(&blobs);
     for (i = 0; i < count; i++) {
         blob_sizes[i] = sizes[i];
@@ -555,8 +567,9 @@ static void test_empty_text_and_null_are_different(void)
 /* ---- values that are refused */
 
 static const d1t_column reading_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("note", D1T_TEXT, 0),  D1T_COLUMN("celsius", D1T_REAL, 0),
-    D1T_COLUMN("raw", D1T_BLOB, 0),         D1T_COLUMN("flag", D1T_BOOL, 0),  D1T_COLUMN("count", D1T_INTEGER, D1T_NOT_NULL),
+    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("note", D1T_TEXT, 0),
+    D1T_COLUMN("celsius", D1T_REAL, 0),     D1T_COLUMN("raw", D1T_BLOB, 0),
+    D1T_COLUMN("flag", D1T_BOOL, 0),        D1T_COLUMN("count", D1T_INTEGER, D1T_NOT_NULL),
     D1T_COLUMN("extra", D1T_JSON, 0),
 };
 static const d1t_table readings = D1T_TABLE("readings", reading_columns);
@@ -605,15 +618,16 @@ static void test_nul_in_text_is_refused(void)
 static void test_nan_is_refused(void)
 {
     begin_readings();
-    value_is_refused(2, d1t_double(NAN), D1T_ERR_VALUE);
-    value_is_refused(2, d1t_double(-NAN), D1T_ERR_VALUE);
+    value_is_refused(2, d1t_double(not_a_number), D1T_ERR_VALUE);
+    value_is_refused(2, d1t_double(-not_a_number), D1T_ERR_VALUE);
     end_readings();
 }
 
 static void test_invalid_utf8_is_refused(void)
 {
-    static const char *const bad[] = {"\xFF", "ok\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xE2\x82",
-                                      "\xF0\x9F\x98", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"};
+    static const char *const bad[] = {
+        "\xFF",     "ok\x80",       "\xC0\x80",         "\xC1\xBF",         "\xE0\x80\x80",        "\xED\xA0\x80",
+        "\xE2\x82", "\xF0\x9F\x98", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"};
     size_t i;
 
     begin_readings();
@@ -669,12 +683,12 @@ static void test_policies_make_nan_null_and_strip_nul(void)
     config.nul_policy = D1T_STRIP;
     reopen(&config);
     DECLARE(&t);
-    OK(d1t_upsert(&db, &t, ROW(d1t_text_n("\0a\0\0b\0", 6), d1t_double(NAN), d1t_double(1))));
-    OK(d1t_upsert(&db, &t, ROW(T("ab"), d1t_double(NAN), d1t_double(2)))); /* the same key then */
+    OK(d1t_upsert(&db, &t, ROW(d1t_text_n("\0a\0\0b\0", 6), d1t_double(not_a_number), d1t_double(1))));
+    OK(d1t_upsert(&db, &t, ROW(T("ab"), d1t_double(not_a_number), d1t_double(2)))); /* the same key then */
     OK(d1t_flush(&db));
     CHECK_STR(stored(&t), "'ab', NULL, 2.0");
     CHECK_INT(db.stats.rows_merged, 1);
-    REFUSED(D1T_ERR_VALUE, d1t_upsert(&db, &t, ROW(T("c"), d1t_double(1), d1t_double(NAN))));
+    REFUSED(D1T_ERR_VALUE, d1t_upsert(&db, &t, ROW(T("c"), d1t_double(1), d1t_double(not_a_number))));
     CHECK_STR(db.error.column, "e");
     CLEAR();
     REFUSED(D1T_ERR_UTF8, d1t_upsert(&db, &t, ROW(d1t_text_n("\0\xFF", 2), d1t_double(1), d1t_double(1))));
@@ -715,9 +729,11 @@ static void test_json_round_trip(void)
     static const char object[] = "{ \"b\" : 1.0, \"a\":[1e2,\"\\u0000\\ud83d\\ude00\"], \"a\":-0 }";
     const d1t_value v[] = {d1t_json(object, sizeof object - 1), d1t_json("null", 4), T(" \"x\" ")};
 
-    kind_is(D1T_JSON, v, COUNT(v),
-            "0, json'{ \"b\" : 1.0, \"a\":[1e2,\"\\u0000\\ud83d\\ude00\"], \"a\":-0 }'; 1, json'null'; 2, json' \"x\" '",
-            "'{ \"b\" : 1.0, \"a\":[1e2,\"\\u0000\\ud83d\\ude00\"], \"a\":-0 }', 'text'; 'null', 'text'; ' \"x\" ', 'text'");
+    kind_is(
+        D1T_JSON, v, COUNT(v),
+        "0, json'{ \"b\" : 1.0, \"a\":[1e2,\"\\u0000\\ud83d\\ude00\"], \"a\":-0 }'; 1, json'null'; 2, json' \"x\" '",
+        "'{ \"b\" : 1.0, \"a\":[1e2,\"\\u0000\\ud83d\\ude00\"], \"a\":-0 }', 'text'; 'null', 'text'; ' \"x\" ', "
+        "'text'");
 }
 
 static void test_uuid_round_trip(void)
@@ -776,7 +792,8 @@ static void test_vector_round_trip(void)
     static const float f[] = {1.0f, -0.0f, 0.1f, FLT_MAX, 1e-45f};
     const d1t_value v[] = {d1t_vector(f, 5), d1t_vector(f, 0), d1t_vector(f, 1)};
 
-    kind_is(D1T_VECTOR, v, COUNT(v), "0, vector 1 -0 0.100000001 3.40282347e+38 1.40129846e-45; 1, vector ; 2, vector 1",
+    kind_is(D1T_VECTOR, v, COUNT(v),
+            "0, vector 1 -0 0.100000001 3.40282347e+38 1.40129846e-45; 1, vector ; 2, vector 1",
             "x'0000803f00000080cdcccc3dffff7f7f01000000', 'blob'; x'', 'blob'; x'0000803f', 'blob'");
 }
 
@@ -810,15 +827,16 @@ static void test_parameters_keep_their_kind(void)
     CHECK_STR(query("SELECT 1+6 = ?1", ROW(T("7"))), "0");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(T("007"))), "'007', 'text'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(T(""))), "'', 'text'");
-    CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(T("\xF0\x9F\x98\x80 ?2 ' \\ \n"))), "'\xF0\x9F\x98\x80 ?2 ' \\ \n', 'text'");
+    CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(T("\xF0\x9F\x98\x80 ?2 ' \\ \n"))),
+              "'\xF0\x9F\x98\x80 ?2 ' \\ \n', 'text'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(d1t_blob("\0\xFF'", 3))), "x'00ff27', 'blob'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(d1t_blob("", 0))), "x'', 'blob'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(d1t_null())), "NULL, 'null'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(d1t_double(0.1))), "0.1, 'real'");
     CHECK_STR(query("SELECT typeof(?1), ?1 / 2 = 3.5", ROW(d1t_double(7))), "'real', 1");
     CHECK_STR(query("SELECT ?1 / 2", ROW(I(7))), "3");
-    CHECK_STR(query("SELECT ?1 = 9e999, typeof(?1)", ROW(d1t_double(INFINITY))), "1, 'real'");
-    CHECK_STR(query("SELECT ?1 = -9e999, typeof(?1)", ROW(d1t_double(-INFINITY))), "1, 'real'");
+    CHECK_STR(query("SELECT ?1 = 9e999, typeof(?1)", ROW(d1t_double(infinite))), "1, 'real'");
+    CHECK_STR(query("SELECT ?1 = -9e999, typeof(?1)", ROW(d1t_double(-infinite))), "1, 'real'");
     CHECK_STR(query("SELECT ?1, typeof(?1)", ROW(d1t_bool(true))), "1, 'integer'");
     CHECK_STR(query("SELECT CAST(?1 AS TEXT), CAST(?2 AS TEXT), typeof(?1)", ROW(I(INT64_MIN), I(INT64_MAX))),
               "'-9223372036854775808', '9223372036854775807', 'integer'");
@@ -891,7 +909,8 @@ static void test_names_of_columns_may_be_keywords_quotes_and_emoji(void)
     row[1] = I(111);
     OK(d1t_upsert_where(&db, &t, row, NAME_COUNT, &differs));
     CHECK_STR(stored(&t), "0, 111, 2, 3, 44, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19");
-    CHECK_STR(ask("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"), "'in`d\"e'x \xF0\x9F\x98\x80'");
+    CHECK_STR(ask("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"),
+              "'in`d\"e'x \xF0\x9F\x98\x80'");
     OK(d1t_delete(&db, &t, ROW(I(2), I(6))));
     CHECK_STR(stored(&t), "");
     DECLARE(&t); /* and recognises them */
@@ -1240,20 +1259,49 @@ static void test_a_unique_value_moves_from_a_deleted_row_and_its_children_too(vo
     CHECK_STR(stored(&goals), "100, 10; 200, 20; 300, 30");
 }
 
-static void test_unique_values_swap_across_requests(void)
+/* Team 1 takes b and team 2 takes `second`, 2,000 rows later: the two travel in different requests. */
+static void offer_far_apart(const char *second)
 {
-    d1t_config config = back_end_config();
     int i;
 
-    config.max_body = 16384; /* rows 1 and 2 travel in different requests, 2,000 rows apart */
-    begin_teams(&config);
     OK(d1t_upsert(&db, &teams, TEAM(1, "b")));
     for (i = 1000; i < 3000 && !db.error.code; i++)
         OK(d1t_upsert(&db, &teams, ROW(I(i), d1t_null(), I(0))));
-    OK(d1t_upsert(&db, &teams, TEAM(2, "a")));
-    OK(d1t_flush(&db));
-    CHECK_STR(ask("SELECT id, code FROM teams WHERE id < 1000"), "1, 'b'; 2, 'a'; 3, 'c'");
-    CHECK_STR(ask("SELECT count(*) FROM teams"), "2003");
+    OK(d1t_upsert(&db, &teams, TEAM(2, second)));
+}
+
+static void test_unique_values_swap_across_requests(void)
+{
+    d1t_config config = back_end_config();
+    int run;
+
+    config.max_body = 16384;
+    begin_teams(&config);
+    for (run = 1; run <= 2; run++) { /* and the same again writes nothing */
+        offer_far_apart("a");
+        OK(d1t_flush(&db));
+        CHECK_STR(ask("SELECT id, code FROM teams WHERE id < 1000"), "1, 'b'; 2, 'a'; 3, 'c'");
+        CHECK_STR(ask("SELECT count(*) FROM teams"), "2003");
+        CHECK_STR(stored(&players), "10, 1; 20, 2; 30, 3");
+        CHECK_STR(stored(&goals), "100, 10; 200, 20; 300, 30");
+        CHECK(run == 1 ? db.stats.rows_written > 0 : db.stats.rows_written == 0);
+        reopen(&config);
+        DECLARE(&goals, &players, &teams);
+    }
+}
+
+static void test_a_unique_value_of_two_rows_in_different_requests_is_an_error_and_loses_nothing(void)
+{
+    d1t_config config = back_end_config();
+
+    config.max_body = 16384;
+    begin_teams(&config);
+    offer_far_apart("b");
+    FAILS(D1T_ERR_CONSTRAINT, d1t_flush(&db));
+    CHECK_STR(db.error.table, "teams");
+    CHECK(db.error.row == 1 || db.error.row == 2002);
+    CLEAR();
+    CHECK_STR(ask("SELECT id, code FROM teams WHERE id IN (2, 3)"), "2, 'b'; 3, 'c'");
     CHECK_STR(stored(&players), "10, 1; 20, 2; 30, 3");
     CHECK_STR(stored(&goals), "100, 10; 200, 20; 300, 30");
 }
@@ -1277,8 +1325,8 @@ static void test_unique_values_that_may_not_be_null_rotate(void)
         D1T_COLUMN("b", D1T_INTEGER, D1T_NOT_NULL), D1T_COLUMN("n", D1T_INTEGER, D1T_NOT_NULL),
         D1T_COLUMN("x", D1T_BLOB, D1T_NOT_NULL),    D1T_COLUMN("s", D1T_TEXT, D1T_NOT_NULL),
     };
-    static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("pair", pair), D1T_UNIQUE_INDEX("n", n), D1T_UNIQUE_INDEX("x", x),
-                                        D1T_UNIQUE_INDEX("s", s)};
+    static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("pair", pair), D1T_UNIQUE_INDEX("n", n),
+                                        D1T_UNIQUE_INDEX("x", x), D1T_UNIQUE_INDEX("s", s)};
     static const d1t_table t = {"t", columns, COUNT(columns), indexes, 4, NULL, 0, NULL, 0, D1T_STRICT};
     static const char *const keys[] = {"1", "2", "3"}, *const texts_of[] = {"", "b", "c"};
     static const int64_t numbers_of[] = {INT64_MIN, 0, INT64_MAX};
@@ -1426,7 +1474,8 @@ static void test_upsert_where_the_hash_equals(void)
 
 static void test_delete_where_the_hash_equals_or_differs(void)
 {
-    const d1t_condition is_1 = {"hash", true, I(1)}, not_2 = {"hash", false, I(2)}, is_null = {"hash", true, d1t_null()};
+    const d1t_condition is_1 = {"hash", true, I(1)}, not_2 = {"hash", false, I(2)},
+                        is_null = {"hash", true, d1t_null()};
 
     begin_files();
     OK(d1t_delete_where(&db, &files, ROW(T("a")), &is_1));
@@ -1489,11 +1538,11 @@ static void test_a_condition_compares_exactly(void)
 
 /* ---- what a table may have */
 
-static char first_stamp[64];
+enum { STAMP_SIZE = 64 };
 
 static int keep_text(void *ctx, const d1t_row *row)
 {
-    snprintf(ctx, sizeof first_stamp, "%.*s", (int)row->values[0].u.s.n, row->values[0].u.s.p);
+    snprintf(ctx, STAMP_SIZE, "%.*s", (int)row->values[0].u.s.n, row->values[0].u.s.p);
     return 0;
 }
 
@@ -1506,7 +1555,7 @@ static void test_on_write_columns_change_only_with_the_row(void)
         D1T_COLUMN("b", D1T_INTEGER, 0),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
-    char stamps[4][sizeof first_stamp];
+    char stamps[4][STAMP_SIZE];
     int i;
 
     DECLARE(&t);
@@ -1593,8 +1642,18 @@ static void any_keeps_every_value(uint32_t flags)
 {
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_ANY, 0)};
     const d1t_table t = D1T_TABLE_FLAGS("t", columns, flags);
-    const d1t_value values[] = {I(INT64_MAX), d1t_double(1), d1t_double(0.1), T("007"), T("1e3"), T(""), T("i7"),
-                                d1t_blob("\0\xFF", 2), d1t_blob("", 0), d1t_null(), d1t_double(-INFINITY), d1t_bool(true),
+    const d1t_value values[] = {I(INT64_MAX),
+                                d1t_double(1),
+                                d1t_double(0.1),
+                                T("007"),
+                                T("1e3"),
+                                T(""),
+                                T("i7"),
+                                d1t_blob("\0\xFF", 2),
+                                d1t_blob("", 0),
+                                d1t_null(),
+                                d1t_double(-infinite),
+                                d1t_bool(true),
                                 T("{\"x\":\"00\"}")};
     int run;
     size_t i;
@@ -1663,7 +1722,8 @@ static void test_without_rowid_tables(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("a", D1T_TEXT, D1T_KEY), D1T_COLUMN("b", D1T_INTEGER, D1T_KEY),
                                          D1T_COLUMN("v", D1T_TEXT, 0)};
-    static const d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_WITHOUT_ROWID), rowid = D1T_TABLE("with_rowid", columns);
+    static const d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_WITHOUT_ROWID),
+                           rowid = D1T_TABLE("with_rowid", columns);
     uint64_t written;
 
     DECLARE(&t, &rowid);
@@ -1763,7 +1823,8 @@ static void test_other_actions_on_delete(void)
 
 /* Like players, but without a cascade: parents must come first and go last. */
 static const d1t_foreign_key member_keys[] = {D1T_REFERENCES(team_only, "teams", D1T_NO_ACTION)};
-static const d1t_table members = {"members", player_columns, COUNT(player_columns), NULL, 0, member_keys, 1, NULL, 0, 0};
+static const d1t_table members = {"members", player_columns, COUNT(player_columns), NULL, 0, member_keys, 1, NULL, 0,
+                                  0};
 
 static void test_parents_are_written_first_and_deleted_last_whatever_the_order_of_calls(void)
 {
@@ -1811,15 +1872,18 @@ static void test_a_table_that_references_itself_in_one_batch(void)
 static void test_a_table_that_references_itself_across_requests(void)
 {
     d1t_config config = back_end_config();
-    int i;
+    int i, run;
 
     config.max_body = 16384;
-    reopen(&config);
-    DECLARE(&tree);
-    for (i = 1; i <= 3000 && !db.error.code; i++) /* each row's parent comes later */
-        OK(d1t_upsert(&db, &tree, ROW(I(i), i < 3000 ? I(i + 1) : d1t_null())));
-    OK(d1t_flush(&db));
-    CHECK_STR(ask("SELECT count(*), sum(id), sum(up) FROM tree"), "3000, 4501500, 4501499");
+    for (run = 1; run <= 2; run++) { /* and the same again writes nothing */
+        reopen(&config);
+        DECLARE(&tree);
+        for (i = 1; i <= 3000 && !db.error.code; i++) /* each row's parent comes later */
+            OK(d1t_upsert(&db, &tree, ROW(I(i), i < 3000 ? I(i + 1) : d1t_null())));
+        OK(d1t_flush(&db));
+        CHECK_STR(ask("SELECT count(*), sum(id), sum(up) FROM tree"), "3000, 4501500, 4501499");
+        CHECK(run == 1 ? db.stats.rows_written >= 3000 : db.stats.rows_written == 0);
+    }
 }
 
 static void test_tables_that_reference_each_other(void)
@@ -1982,8 +2046,11 @@ static void test_columns_and_indexes_are_added_to_a_table_with_rows(void)
 {
     static const char *const size[] = {"size", "name"};
     static const d1t_column more[] = {
-        D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("price", D1T_REAL, 0),
-        D1T_COLUMN("size", D1T_TEXT, 0), D1T_COLUMN_DEFAULT("stock", D1T_INTEGER, D1T_NOT_NULL, "3"),
+        D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+        D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
+        D1T_COLUMN("price", D1T_REAL, 0),
+        D1T_COLUMN("size", D1T_TEXT, 0),
+        D1T_COLUMN_DEFAULT("stock", D1T_INTEGER, D1T_NOT_NULL, "3"),
         D1T_COLUMN_GENERATED("upper", D1T_TEXT, 0, "upper(`name`)"),
     };
     static const d1t_index indexes[] = {D1T_INDEX("by_size", size), {"cheap", size, 1, D1T_UNIQUE, "`price` < 1"}};
@@ -2021,12 +2088,14 @@ static void schema_change_is_refused(const d1t_table *t, const char *word)
 
 static void test_changes_that_cannot_keep_data_are_refused(void)
 {
-    static const d1t_column retyped[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
-                                         D1T_COLUMN("price", D1T_TEXT, 0)};
-    static const d1t_column tightened[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
+    static const d1t_column retyped[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                         D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("price", D1T_TEXT, 0)};
+    static const d1t_column tightened[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                           D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
                                            D1T_COLUMN("price", D1T_REAL, D1T_NOT_NULL)};
-    static const d1t_column required[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
-                                          D1T_COLUMN("price", D1T_REAL, 0), D1T_COLUMN("size", D1T_TEXT, D1T_NOT_NULL)};
+    static const d1t_column required[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                          D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("price", D1T_REAL, 0),
+                                          D1T_COLUMN("size", D1T_TEXT, D1T_NOT_NULL)};
     static const d1t_column rekeyed[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_KEY),
                                          D1T_COLUMN("price", D1T_REAL, 0)};
     static const d1t_column dropped[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("price", D1T_REAL, 0)};
@@ -2034,9 +2103,14 @@ static void test_changes_that_cannot_keep_data_are_refused(void)
     static const d1t_index by_name[] = {D1T_INDEX("i", name)}, by_price[] = {D1T_INDEX("i", price)};
     static const d1t_table with_index = {"items", item_columns, 3, by_name, 1, NULL, 0, NULL, 0, 0};
     static const d1t_table tables[] = {
-        D1T_TABLE("items", retyped), D1T_TABLE("items", tightened), D1T_TABLE("items", required), D1T_TABLE("items", rekeyed),
-        D1T_TABLE("items", dropped), D1T_TABLE_FLAGS("items", item_columns, D1T_STRICT),
-        D1T_TABLE_FLAGS("items", item_columns, D1T_WITHOUT_ROWID), {"items", item_columns, 3, by_price, 1, NULL, 0, NULL, 0, 0},
+        D1T_TABLE("items", retyped),
+        D1T_TABLE("items", tightened),
+        D1T_TABLE("items", required),
+        D1T_TABLE("items", rekeyed),
+        D1T_TABLE("items", dropped),
+        D1T_TABLE_FLAGS("items", item_columns, D1T_STRICT),
+        D1T_TABLE_FLAGS("items", item_columns, D1T_WITHOUT_ROWID),
+        {"items", item_columns, 3, by_price, 1, NULL, 0, NULL, 0, 0},
     };
     static const char *const words[] = {"price", "price", "size", "name", "name", "STRICT", "ROWID", "i"};
     static char before[sizeof rows_text];
@@ -2044,7 +2118,8 @@ static void test_changes_that_cannot_keep_data_are_refused(void)
 
     DECLARE(&with_index);
     OK(d1t_upsert(&db, &with_index, ITEM(1, "nut", 0.5)));
-    snprintf(before, sizeof before, "%s", ask("SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'items' ORDER BY name"));
+    snprintf(before, sizeof before, "%s",
+             ask("SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'items' ORDER BY name"));
     for (i = 0; i < COUNT(tables); i++)
         schema_change_is_refused(&tables[i], words[i]);
     CHECK_STR(ask("SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'items' ORDER BY name"), before);
@@ -2099,7 +2174,8 @@ static void test_exec_is_atomic(void)
     const d1t_value ok[] = {I(3), T("three")}, null[] = {I(4), d1t_null()};
     const d1t_statement good[] = {{"INSERT INTO items(id, name) VALUES (?1, ?2)", ok, 2},
                                   {"UPDATE items SET price = 9.5 WHERE id = 3", NULL, 0}};
-    const d1t_statement bad[] = {{"DELETE FROM items", NULL, 0}, {"INSERT INTO items(id, name) VALUES (?1, ?2)", null, 2}};
+    const d1t_statement bad[] = {{"DELETE FROM items", NULL, 0},
+                                 {"INSERT INTO items(id, name) VALUES (?1, ?2)", null, 2}};
 
     DECLARE(&items);
     OK(d1t_upsert(&db, &items, ITEM(1, "pending", 1))); /* is flushed first */
@@ -2187,7 +2263,8 @@ static void test_query_keeps_duplicate_column_names(void)
     int rows = 0;
 
     rows_text[rows_n = 0] = 0;
-    OK(d1t_query(&db, "SELECT 1 AS a, 'x' AS a, NULL AS `b \"\xF0\x9F\x98\x80`, 2.5 AS a", NULL, 0, check_duplicates, &rows));
+    OK(d1t_query(&db, "SELECT 1 AS a, 'x' AS a, NULL AS `b \"\xF0\x9F\x98\x80`, 2.5 AS a", NULL, 0, check_duplicates,
+                 &rows));
     CHECK_INT(rows, 1);
     CHECK_STR(rows_text, "1, 'x', NULL, 2.5");
 }
@@ -2419,131 +2496,127 @@ static void test_statements_around_the_rows_share_their_fate(void)
     CHECK_STR(ask("SELECT runs, seen FROM mark"), "1, 2");
 }
 
+static const back_end_case cases[] = {
+    TEST(test_setup_creates_tables_and_indexes),
+    TEST(test_a_second_setup_changes_nothing),
+    TEST(test_an_empty_list_of_tables_is_refused),
+    TEST(test_upsert_inserts_new_rows),
+    TEST(test_close_sends_what_is_pending),
+    TEST(test_upsert_replaces_a_row_of_the_same_key),
+    TEST(test_the_last_row_of_a_key_wins_within_a_batch),
+    TEST(test_update_sets_only_the_columns_given),
+    TEST(test_update_of_a_missing_row_leaves_it_missing),
+    TEST(test_delete_removes_rows_by_key),
+    TEST(test_partial_rows_are_merged),
+    TEST(test_updates_of_different_columns_share_a_batch),
+    TEST(test_an_unchanged_second_run_writes_nothing),
+    TEST(test_composite_keys),
+    TEST(test_key_only_tables),
+    TEST(test_keys_of_every_kind_find_their_row_again),
+    TEST(test_equal_keys_written_differently_are_one_row),
+    TEST(test_keys_that_cannot_be_compared_by_bytes_are_refused),
+    TEST(test_int64_extremes_are_exact_by_read),
+    TEST(test_an_integer_that_json_may_round_is_inexact_by_query),
+    TEST(test_100000_random_doubles_are_bit_exact),
+    TEST(test_empty_and_small_blobs),
+    TEST(test_blobs_of_1_mb),
+    TEST(test_blobs_of_1999900_bytes),
+    TEST(test_text_of_every_length_of_utf8),
+    TEST(test_empty_text_and_null_are_different),
+    TEST(test_nul_in_text_is_refused),
+    TEST(test_nan_is_refused),
+    TEST(test_invalid_utf8_is_refused),
+    TEST(test_values_of_the_wrong_kind_are_refused),
+    TEST(test_a_wrong_number_of_values_is_refused),
+    TEST(test_policies_make_nan_null_and_strip_nul),
+    TEST(test_bool_round_trip),
+    TEST(test_json_round_trip),
+    TEST(test_uuid_round_trip),
+    TEST(test_date_round_trip),
+    TEST(test_time_round_trip),
+    TEST(test_timestamp_round_trip),
+    TEST(test_timestamptz_round_trip),
+    TEST(test_vector_round_trip),
+    TEST(test_dates_and_times_out_of_range_are_refused),
+    TEST(test_parameters_keep_their_kind),
+    TEST(test_double_parameters_are_bit_exact),
+    TEST(test_parameters_that_do_not_fit_the_statement_are_refused),
+    TEST(test_names_of_columns_may_be_keywords_quotes_and_emoji),
+    TEST(test_names_of_tables_may_be_keywords_quotes_and_emoji),
+    TEST(test_names_that_cannot_be_used_are_refused),
+    TEST(test_100_columns),
+    TEST(test_a_row_at_the_limit_of_a_stored_row),
+    TEST(test_a_value_at_the_limit_of_a_parameter),
+    TEST(test_a_value_at_the_limit_of_a_parameter_beyond_that_of_a_body),
+    TEST(test_a_key_at_the_limit_of_a_body),
+    TEST(test_many_rows_are_cut_into_requests_of_the_size_asked_for),
+    TEST(test_a_unique_value_moves_up_to_another_row),
+    TEST(test_a_unique_value_moves_down_to_another_row),
+    TEST(test_unique_values_swap),
+    TEST(test_unique_values_rotate),
+    TEST(test_unique_values_swap_by_updates_of_that_column),
+    TEST(test_a_unique_value_moves_to_a_new_row),
+    TEST(test_a_unique_value_moves_from_a_deleted_row_and_its_children_too),
+    TEST(test_unique_values_swap_across_requests),
+    TEST(test_a_unique_value_of_two_rows_in_different_requests_is_an_error_and_loses_nothing),
+    TEST(test_a_unique_value_of_two_rows_is_an_error_and_loses_nothing),
+    TEST(test_unique_values_that_may_not_be_null_rotate),
+    TEST(test_an_index_on_a_misspelt_column_is_an_error),
+    TEST(test_a_condition_of_an_index_on_a_misspelt_column_is_an_error),
+    TEST(test_a_foreign_key_on_a_misspelt_column_is_an_error),
+    TEST(test_a_condition_on_a_misspelt_column_is_an_error),
+    TEST(test_upsert_where_the_hash_differs_from_the_new_one),
+    TEST(test_upsert_where_the_hash_differs_from_a_given_one),
+    TEST(test_upsert_where_the_hash_equals),
+    TEST(test_delete_where_the_hash_equals_or_differs),
+    TEST(test_a_condition_on_a_pending_row_sees_that_row),
+    TEST(test_a_condition_compares_exactly),
+    TEST(test_on_write_columns_change_only_with_the_row),
+    TEST(test_generated_columns),
+    TEST(test_defaults),
+    TEST(test_strict_tables_take_only_their_types),
+    TEST(test_any_in_strict_tables_keeps_every_value),
+    TEST(test_any_in_other_tables_keeps_every_value),
+    TEST(test_any_in_strict_tables_sees_a_change_of_type),
+    TEST(test_collated_columns_see_a_change_of_case_and_blanks),
+    TEST(test_without_rowid_tables),
+    TEST(test_partial_unique_indexes_hold_where_their_condition_does),
+    TEST(test_checks_refuse_rows_by_name),
+    TEST(test_cascade_delete),
+    TEST(test_other_actions_on_delete),
+    TEST(test_parents_are_written_first_and_deleted_last_whatever_the_order_of_calls),
+    TEST(test_a_table_that_references_itself_in_one_batch),
+    TEST(test_a_table_that_references_itself_across_requests),
+    TEST(test_tables_that_reference_each_other),
+    TEST(test_a_group_is_never_split),
+    TEST(test_a_group_larger_than_a_request_is_refused),
+    TEST(test_a_wide_row_does_not_split_its_group),
+    TEST(test_groups_have_a_begin_and_an_end),
+    TEST(test_two_declarations_of_one_table_are_refused),
+    TEST(test_verify_changes_nothing),
+    TEST(test_trust_sends_nothing),
+    TEST(test_columns_and_indexes_are_added_to_a_table_with_rows),
+    TEST(test_changes_that_cannot_keep_data_are_refused),
+    TEST(test_a_plan_is_read_first_and_applied_later),
+    TEST(test_exec_is_atomic),
+    TEST(test_exec_of_a_statement_d1_does_not_know_is_an_sql_error),
+    TEST(test_exec_carries_every_kind_of_parameter),
+    TEST(test_query_of_no_rows),
+    TEST(test_a_callback_stops_a_query),
+    TEST(test_query_keeps_duplicate_column_names),
+    TEST(test_a_callback_may_not_call_into_its_client),
+    TEST(test_read_takes_a_condition_with_parameters),
+    TEST(test_an_error_stands_until_it_is_cleared),
+    TEST(test_a_poison_row_is_named_and_nothing_of_its_batch_is_written),
+    TEST(test_without_its_rows_a_refused_batch_is_forgotten),
+    TEST(test_isolate_writes_every_row_but_the_poisonous_ones),
+    TEST(test_isolate_finds_two_rows_that_clash_only_together),
+    TEST(test_isolate_finds_missing_parents_and_deletes_that_are_held),
+    TEST(test_a_precondition_aborts_the_batch),
+    TEST(test_statements_around_the_rows_share_their_fate),
+};
+
 int main(int argc, char **argv)
 {
-    if (!back_end_arguments(argc, argv)) {
-        fputs("usage: behaviour local | behaviour url DATABASE_URL...\n", stderr);
-        return 2;
-    }
-    TEST(test_setup_creates_tables_and_indexes);
-    TEST(test_a_second_setup_changes_nothing);
-    TEST(test_an_empty_list_of_tables_is_refused);
-    TEST(test_upsert_inserts_new_rows);
-    TEST(test_close_sends_what_is_pending);
-    TEST(test_upsert_replaces_a_row_of_the_same_key);
-    TEST(test_the_last_row_of_a_key_wins_within_a_batch);
-    TEST(test_update_sets_only_the_columns_given);
-    TEST(test_update_of_a_missing_row_leaves_it_missing);
-    TEST(test_delete_removes_rows_by_key);
-    TEST(test_partial_rows_are_merged);
-    TEST(test_updates_of_different_columns_share_a_batch);
-    TEST(test_an_unchanged_second_run_writes_nothing);
-    TEST(test_composite_keys);
-    TEST(test_key_only_tables);
-    TEST(test_keys_of_every_kind_find_their_row_again);
-    TEST(test_equal_keys_written_differently_are_one_row);
-    TEST(test_keys_that_cannot_be_compared_by_bytes_are_refused);
-    TEST(test_int64_extremes_are_exact_by_read);
-    TEST(test_an_integer_that_json_may_round_is_inexact_by_query);
-    TEST(test_100000_random_doubles_are_bit_exact);
-    TEST(test_empty_and_small_blobs);
-    TEST(test_blobs_of_1_mb);
-    TEST(test_blobs_of_1999900_bytes);
-    TEST(test_text_of_every_length_of_utf8);
-    TEST(test_empty_text_and_null_are_different);
-    TEST(test_nul_in_text_is_refused);
-    TEST(test_nan_is_refused);
-    TEST(test_invalid_utf8_is_refused);
-    TEST(test_values_of_the_wrong_kind_are_refused);
-    TEST(test_a_wrong_number_of_values_is_refused);
-    TEST(test_policies_make_nan_null_and_strip_nul);
-    TEST(test_bool_round_trip);
-    TEST(test_json_round_trip);
-    TEST(test_uuid_round_trip);
-    TEST(test_date_round_trip);
-    TEST(test_time_round_trip);
-    TEST(test_timestamp_round_trip);
-    TEST(test_timestamptz_round_trip);
-    TEST(test_vector_round_trip);
-    TEST(test_dates_and_times_out_of_range_are_refused);
-    TEST(test_parameters_keep_their_kind);
-    TEST(test_double_parameters_are_bit_exact);
-    TEST(test_parameters_that_do_not_fit_the_statement_are_refused);
-    TEST(test_names_of_columns_may_be_keywords_quotes_and_emoji);
-    TEST(test_names_of_tables_may_be_keywords_quotes_and_emoji);
-    TEST(test_names_that_cannot_be_used_are_refused);
-    TEST(test_100_columns);
-    TEST(test_a_row_at_the_limit_of_a_stored_row);
-    TEST(test_a_value_at_the_limit_of_a_parameter);
-    TEST(test_a_value_at_the_limit_of_a_parameter_beyond_that_of_a_body);
-    TEST(test_a_key_at_the_limit_of_a_body);
-    TEST(test_many_rows_are_cut_into_requests_of_the_size_asked_for);
-    TEST(test_a_unique_value_moves_up_to_another_row);
-    TEST(test_a_unique_value_moves_down_to_another_row);
-    TEST(test_unique_values_swap);
-    TEST(test_unique_values_rotate);
-    TEST(test_unique_values_swap_by_updates_of_that_column);
-    TEST(test_a_unique_value_moves_to_a_new_row);
-    TEST(test_a_unique_value_moves_from_a_deleted_row_and_its_children_too);
-    TEST(test_unique_values_swap_across_requests);
-    TEST(test_a_unique_value_of_two_rows_is_an_error_and_loses_nothing);
-    TEST(test_unique_values_that_may_not_be_null_rotate);
-    TEST(test_an_index_on_a_misspelt_column_is_an_error);
-    TEST(test_a_condition_of_an_index_on_a_misspelt_column_is_an_error);
-    TEST(test_a_foreign_key_on_a_misspelt_column_is_an_error);
-    TEST(test_a_condition_on_a_misspelt_column_is_an_error);
-    TEST(test_upsert_where_the_hash_differs_from_the_new_one);
-    TEST(test_upsert_where_the_hash_differs_from_a_given_one);
-    TEST(test_upsert_where_the_hash_equals);
-    TEST(test_delete_where_the_hash_equals_or_differs);
-    TEST(test_a_condition_on_a_pending_row_sees_that_row);
-    TEST(test_a_condition_compares_exactly);
-    TEST(test_on_write_columns_change_only_with_the_row);
-    TEST(test_generated_columns);
-    TEST(test_defaults);
-    TEST(test_strict_tables_take_only_their_types);
-    TEST(test_any_in_strict_tables_keeps_every_value);
-    TEST(test_any_in_other_tables_keeps_every_value);
-    TEST(test_any_in_strict_tables_sees_a_change_of_type);
-    TEST(test_collated_columns_see_a_change_of_case_and_blanks);
-    TEST(test_without_rowid_tables);
-    TEST(test_partial_unique_indexes_hold_where_their_condition_does);
-    TEST(test_checks_refuse_rows_by_name);
-    TEST(test_cascade_delete);
-    TEST(test_other_actions_on_delete);
-    TEST(test_parents_are_written_first_and_deleted_last_whatever_the_order_of_calls);
-    TEST(test_a_table_that_references_itself_in_one_batch);
-    TEST(test_a_table_that_references_itself_across_requests);
-    TEST(test_tables_that_reference_each_other);
-    TEST(test_a_group_is_never_split);
-    TEST(test_a_group_larger_than_a_request_is_refused);
-    TEST(test_a_wide_row_does_not_split_its_group);
-    TEST(test_groups_have_a_begin_and_an_end);
-    TEST(test_two_declarations_of_one_table_are_refused);
-    TEST(test_verify_changes_nothing);
-    TEST(test_trust_sends_nothing);
-    TEST(test_columns_and_indexes_are_added_to_a_table_with_rows);
-    TEST(test_changes_that_cannot_keep_data_are_refused);
-    TEST(test_a_plan_is_read_first_and_applied_later);
-    TEST(test_exec_is_atomic);
-    TEST(test_exec_of_a_statement_d1_does_not_know_is_an_sql_error);
-    TEST(test_exec_carries_every_kind_of_parameter);
-    TEST(test_query_of_no_rows);
-    TEST(test_a_callback_stops_a_query);
-    TEST(test_query_keeps_duplicate_column_names);
-    TEST(test_a_callback_may_not_call_into_its_client);
-    TEST(test_read_takes_a_condition_with_parameters);
-    TEST(test_an_error_stands_until_it_is_cleared);
-    TEST(test_a_poison_row_is_named_and_nothing_of_its_batch_is_written);
-    TEST(test_without_its_rows_a_refused_batch_is_forgotten);
-    TEST(test_isolate_writes_every_row_but_the_poisonous_ones);
-    TEST(test_isolate_finds_two_rows_that_clash_only_together);
-    TEST(test_isolate_finds_missing_parents_and_deletes_that_are_held);
-    TEST(test_a_precondition_aborts_the_batch);
-    TEST(test_statements_around_the_rows_share_their_fate);
-    if (test_passed + test_failed == 0) {
-        puts("no such test");
-        return 2;
-    }
-    TEST_MAIN_END;
+    return back_end_main(argc, argv, cases, COUNT(cases));
 }

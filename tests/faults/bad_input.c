@@ -279,7 +279,8 @@ static const d1t_column thing_columns[] = {
     D1T_COLUMN("note", D1T_TEXT, 0),         D1T_COLUMN("bytes", D1T_BLOB, 0),    D1T_COLUMN("flag", D1T_BOOL, 0),
     D1T_COLUMN("doc", D1T_JSON, 0),          D1T_COLUMN("uuid", D1T_UUID, 0),     D1T_COLUMN("day", D1T_DATE, 0),
     D1T_COLUMN("hour", D1T_TIME, 0),         D1T_COLUMN("at", D1T_TIMESTAMP, 0),
-    D1T_COLUMN("zoned", D1T_TIMESTAMPTZ, 0), D1T_COLUMN("vector", D1T_VECTOR, 0),     D1T_COLUMN("must", D1T_INTEGER, D1T_NOT_NULL)};
+    D1T_COLUMN("zoned", D1T_TIMESTAMPTZ, 0), D1T_COLUMN("vector", D1T_VECTOR, 0),
+    D1T_COLUMN("must", D1T_INTEGER, D1T_NOT_NULL)};
 static const d1t_table things = D1T_TABLE("things", thing_columns), undeclared = D1T_TABLE("others", thing_columns);
 static const d1t_table *const thing_list[] = {&things};
 #define WIDTH 14
@@ -787,7 +788,8 @@ static bool zeroed_objects(void)
     d1t_plan_free(&empty);
     return d1t_upsert(&never, &things, row, WIDTH) == D1T_ERR_STATE && d1t_flush(&never) == D1T_ERR_STATE &&
            d1t_clear(&never, D1T_KEEP_ROWS) == D1T_ERR_STATE &&
-           d1t_plan_apply(&empty, D1T_EFFECT_NONE) == D1T_ERR_ARG && d1t_close(&never) == D1T_OK && d1t_close(&never) == D1T_OK;
+           d1t_plan_apply(&empty, D1T_EFFECT_NONE) == D1T_ERR_ARG && d1t_close(&never) == D1T_OK &&
+           d1t_close(&never) == D1T_OK;
 }
 
 static void test_null_and_zeroed_where_a_crash_would_be_near(void)

@@ -3,8 +3,9 @@
    printed) and searched for any 8-byte piece of them, in five encodings.
 
    After d1t_close no block of memory holds the token: each block that the header gives back is searched. With
-   -DWRAPPED_BY_LINKER -Wl,--wrap=free,--wrap=realloc the compiler does not know that, and may leave out a wipe that it
-   thinks nobody sees. (libcurl's own buffers are not the header's: libcurl does not wipe the request that it sent.) */
+   -DWRAPPED_BY_LINKER -Xlinker --wrap=free -Xlinker --wrap=realloc the compiler does not know of that, and may leave
+   out a wipe that it thinks nobody sees. (libcurl's own buffers are not the header's: libcurl does not wipe the
+   request that it sent.) */
 #include <arpa/inet.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@ static void *give_back_for(void *p, size_t n);
 #ifndef WRAPPED_BY_LINKER
 #define free(p) give_back(p)
 #define realloc(p, n) give_back_for(p, n)
+#define malloc(n) calloc(1, n)
 #endif
 
 #define D1TARGET_IMPLEMENTATION

@@ -1,3 +1,3 @@
 # Broken: with config.memory nothing else is allocated.
-# Shows: seams/device
+# Shows: unit/client
 s/db->allocator = d1t_block_allocator\(&db->block\);//

@@ -1,3 +1,3 @@
 # Broken: the rate of the account is kept.
-# Shows: unit/op
+# Shows: unit/client
 s/limited = op->exchange->limiter \? .*: now_ms;/limited = now_ms;/

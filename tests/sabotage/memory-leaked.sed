@@ -1,3 +1,3 @@
 # Broken: close gives all memory back.
-# Shows: seams/driven
+# Shows: unit/client
 s/d1t__release\(db->allocator, db->shapes, .*\);//

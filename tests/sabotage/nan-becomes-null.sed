@@ -1,3 +1,3 @@
 # Broken: NaN is refused.
-# Shows: behaviour/behaviour
+# Shows: behaviour:test_nan_is_refused
 s/b->nan_policy != D1T_MAKE_NULL/0/

@@ -1,3 +1,3 @@
 # Broken: a probe leaves nothing.
-# Shows: faults/poison
+# Shows: unit/probe
 s/json_extract\('\{\}','d1t probe'\)/1/

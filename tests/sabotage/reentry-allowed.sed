@@ -1,3 +1,3 @@
 # Broken: callbacks may not call into the client.
-# Shows: faults/bad_input
+# Shows: unit/client
 / d1t__enter\(/,/^\}/ s/if \(db->busy \|\| db->task\.active\)/if (db->task.active \&\& !db->busy)/

@@ -1,3 +1,3 @@
 # Broken: Retry-After is clamped.
 # Shows: unit/op
-s/if \(told > r->retry_after_ms\) told = r->retry_after_ms;//
+s/return told > op->exchange->retry\.retry_after_ms \? .*: told;/return told;/

@@ -1,3 +1,3 @@
 # Broken: no freed block holds the token.
-# Shows: faults/secrets
+# Shows: unit/client
 s/if \(db->base\) d1t_wipe\(db->token, db->token_size\);//

@@ -1,3 +1,3 @@
 # Broken: control characters in the token are refused.
-# Shows: faults/bad_input
+# Shows: unit/client
 s/token\.p\[i\] < 0x21 \|\| token\.p\[i\] > 0x7E/0/

@@ -1,3 +1,3 @@
 # Broken: text is valid UTF-8.
-# Shows: behaviour/behaviour
+# Shows: behaviour:test_invalid_utf8_is_refused
 s/if \(!step\) return .*not valid UTF-8.*/if (!step) step = 1;/

@@ -1,3 +1,3 @@
 # Broken: verify changes nothing.
-# Shows: behaviour/behaviour
+# Shows: behaviour:test_verify_changes_nothing
 s/db->setup == D1T_SETUP_VERIFY/0/

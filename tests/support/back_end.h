@@ -214,7 +214,14 @@ static inline void empty_database(void)
     OK(d1t_exec(&db, statements, n));
 }
 
-static void (*back_end_test)(void);
+typedef struct back_end_case {
+    const char *name;
+    void (*test)(void);
+} back_end_case;
+
+#define TEST(test) {#test, test}
+
+static void (*back_end_test)(void); /* the one that runs */
 
 static inline void back_end_fresh_test(void)
 {
@@ -240,25 +247,35 @@ static inline void back_end_fresh_test(void)
     url_turn++;
 }
 
-#define TEST(test)                              \
-    do {                                        \
-        int failed_before_ = test_failed;       \
-        back_end_test = test;                   \
-        if (!getenv("ONLY") || strcmp(getenv("ONLY"), #test) == 0) \
-            RUN(back_end_fresh_test);           \
-        if (test_failed != failed_before_)      \
-            printf("FAILED: %s\n", #test);      \
-    } while (0)
-
-/* False: the arguments name no back end. */
-static inline int back_end_arguments(int argc, char **argv)
+/* Runs the cases, or the one that ONLY names, on the back end that the arguments name. */
+static inline int back_end_main(int argc, char **argv, const back_end_case *cases, size_t count)
 {
+    const char *only = getenv("ONLY");
+    size_t i;
+
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 2 && strcmp(argv[1], "url") == 0) {
         urls = argv + 2;
         url_count = argc - 2;
+    } else if (argc != 2 || strcmp(argv[1], "local") != 0) {
+        fprintf(stderr, "usage: %s local | %s url DATABASE_URL...\n", argv[0], argv[0]);
+        return 2;
     }
-    return urls || (argc == 2 && strcmp(argv[1], "local") == 0);
+    for (i = 0; i < count; i++) {
+        int failed_before = test_failed;
+
+        if (only && strcmp(only, cases[i].name) != 0)
+            continue;
+        back_end_test = cases[i].test;
+        RUN(back_end_fresh_test);
+        if (test_failed != failed_before)
+            printf("FAILED: %s\n", cases[i].name);
+    }
+    if (test_passed + test_failed == 0) {
+        printf("no such test: %s\n", only);
+        return 2;
+    }
+    TEST_MAIN_END;
 }
 
 #endif

@@ -14,21 +14,25 @@
 #include <string.h>
 
 typedef struct script_answer {
-    d1t_result result;           /* how perform ends */
-    int32_t status;              /* 0: none comes */
-    const char *name, *value;    /* one header */
-    const char *body;            /* NULL: with status 200 a success with a result for every statement, else nothing */
-    size_t size;                 /* of body; 0: it is a string */
-    size_t piece;                /* bytes fed at a time; 0: all at once */
-    uint64_t delay_ms;           /* the request takes so long; at its deadline it ends as D1T_ERR_TIMEOUT */
-    uint32_t times;              /* played so often; 0: once */
+    d1t_result result; /* how perform ends */
+    int32_t status; /* 0: none comes */
+    const char *name, *value; /* one header */
+    const char *body; /* NULL: with status 200 a success with a result for every statement, else nothing */
+    size_t size; /* of body; 0: it is a string */
+    size_t piece; /* bytes fed at a time; 0: all at once */
+    uint64_t delay_ms; /* the request takes so long; at its deadline it ends as D1T_ERR_TIMEOUT */
+    uint32_t times; /* played so often; 0: once */
 } script_answer;
 
-#define SCRIPT_OK {.status = 200}
-#define SCRIPT_FAIL(code, text) "{\"success\":false,\"errors\":[{\"code\":" #code ",\"message\":\"" text "\"}],\"result\":[]}"
+#define SCRIPT_OK                                                                                                      \
+    {                                                                                                                  \
+        .status = 200                                                                                                  \
+    }
+#define SCRIPT_FAIL(code, text)                                                                                        \
+    "{\"success\":false,\"errors\":[{\"code\":" #code ",\"message\":\"" text "\"}],\"result\":[]}"
 
 typedef struct script_request {
-    char *body;                  /* a string, size bytes */
+    char *body; /* a string, size bytes */
     size_t size;
     char url[240], token[80];
     uint64_t at_ms, deadline_ms;
@@ -38,17 +42,17 @@ typedef struct script_request {
 typedef struct script {
     const script_answer *answers;
     size_t count, next;
-    uint32_t played;             /* of the next answer */
+    uint32_t played; /* of the next answer */
     script_answer (*decide)(void *ctx, const script_request *request); /* instead of the list */
     void *ctx;
-    bool forget;                 /* keep only the newest request, as requests[0] */
-    size_t window;               /* the body is pulled by so many bytes; 0: 4,096 */
+    bool forget; /* keep only the newest request, as requests[0] */
+    size_t window; /* the body is pulled by so many bytes; 0: 4,096 */
     uint64_t now_ms, slept_ms;
     script_request *requests;
     size_t kept;
-    uint64_t sent;               /* requests so far */
+    uint64_t sent; /* requests so far */
     uint32_t closed;
-    char *made;                  /* the success made for the last request */
+    char *made; /* the success made for the last request */
 } script;
 
 /* A batch's elements are the objects at depth 2; a single statement is the object at depth 0. */
@@ -111,7 +115,8 @@ static inline script_request *script_keep(script *s, d1t_request *req)
     r = &s->requests[s->kept++];
     memset(r, 0, sizeof *r);
     r->body = (char *)malloc(room + 1);
-    while (r->size < room && (n = d1t_request_read(req, r->body + r->size, window < room - r->size ? window : room - r->size)) > 0)
+    while (r->size < room &&
+           (n = d1t_request_read(req, r->body + r->size, window < room - r->size ? window : room - r->size)) > 0)
         r->size += n;
     r->body[r->size] = 0;
     script_copy(r->url, sizeof r->url, req->url);

@@ -8,7 +8,13 @@ log=build/log/$name.log
 mkdir -p build/log
 status=0
 timeout --kill-after=10 1500 "$@" >"$log" 2>&1 </dev/null || status=$?
-read -r passed failed < <(tail -n 1 "$log" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p') || passed=0 failed=1
+# the total in the last line; else the sum of lines with a name before them
+read -r passed failed < <(awk '{ last = $0 }
+    match($0, /^[a-z_0-9-]+: [0-9]+ passed, [0-9]+ failed$/) { p += $2; f += $4; named = 1 }
+    END {
+        if (last ~ /^[0-9]+ passed, [0-9]+ failed$/) { split(last, n, " "); p = n[1]; f = n[3]; named = 1 }
+        print named ? p " " f : "0 1"
+    }' "$log")
 [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
 echo "$passed $failed" >"build/log/$name.count"
 if [ "$failed" -gt 0 ]; then

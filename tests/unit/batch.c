@@ -124,7 +124,8 @@ static d1t_result drop(const d1t_table *t, int64_t k)
 
 static void test_integers_are_sent_in_numeric_order(void)
 {
-    static const int64_t keys[] = {10, 9, -1, 100, 0, INT64_MIN, 99, INT64_MAX, -10, -9, 1, INT64_MAX - 1, INT64_MIN + 1, -100};
+    static const int64_t keys[] = {
+        10, 9, -1, 100, 0, INT64_MIN, 99, INT64_MAX, -10, -9, 1, INT64_MAX - 1, INT64_MIN + 1, -100};
     size_t i;
 
     start_plain(&numbers);
@@ -139,9 +140,34 @@ static void test_integers_are_sent_in_numeric_order(void)
 
 static size_t random_text(uint64_t *seed, char *out)
 {
-    static const char *const bits[] = {"\x01", "\x1f", "\n", "\t", "\b", "\f", "\r", "\"", "\\", "/", " ", "!", "#", "[", "]", "^",
-                                       "u", "0", "a", "ab", "prefix of eight or more", "\x7f", "\xC3\xA9", "\xEF\xBF\xBF",
-                                       "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "n", "t"};
+    static const char *const bits[] = {"\x01",
+                                       "\x1f",
+                                       "\n",
+                                       "\t",
+                                       "\b",
+                                       "\f",
+                                       "\r",
+                                       "\"",
+                                       "\\",
+                                       "/",
+                                       " ",
+                                       "!",
+                                       "#",
+                                       "[",
+                                       "]",
+                                       "^",
+                                       "u",
+                                       "0",
+                                       "a",
+                                       "ab",
+                                       "prefix of eight or more",
+                                       "\x7f",
+                                       "\xC3\xA9",
+                                       "\xEF\xBF\xBF",
+                                       "\xF0\x9F\x98\x80",
+                                       "\xED\x9F\xBF",
+                                       "n",
+                                       "t"};
     size_t n = script_random(seed) % 7;
 
     out[0] = 0;
@@ -166,11 +192,14 @@ static void test_texts_are_sent_as_sqlite_orders_them(void)
         }
         finish();
         CHECK_INT(s.kept, 1);
-        CHECK_STR(in_body(s.requests[0].body,
-                          "SELECT count(*)>700 FROM json_each(json_extract(?1,'$.batch[0].params[0]'))"), "1");
+        CHECK_STR(
+            in_body(s.requests[0].body, "SELECT count(*)>700 FROM json_each(json_extract(?1,'$.batch[0].params[0]'))"),
+            "1");
         CHECK_STR(in_body(s.requests[0].body, /* rows that do not come after the one before */
-                          "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) OVER w pk, lag(value->>1) OVER w pn "
-                          "FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS (ORDER BY key)) WHERE (pk,pn)>=(k,n)"),
+                          "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) OVER w pk, "
+                          "lag(value->>1) OVER w pn "
+                          "FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS (ORDER BY key)) WHERE "
+                          "(pk,pn)>=(k,n)"),
                   "0");
     }
 }
@@ -192,18 +221,25 @@ static void test_all_key_types_are_sent_in_order(void)
             bits[1] = script_random(&seed);
             row[1] = d1t_int((int64_t)(bits[1] % 5));
             row[0] = d1t_blob(bits, bits[0] % 17);
-            if (types[i] == D1T_UUID) row[0] = d1t_uuid((const uint8_t *)bits);
-            if (types[i] == D1T_DATE) row[0] = d1t_date((int32_t)(bits[0] % 9999), 1 + (int32_t)(bits[1] % 12), 1);
-            if (types[i] == D1T_TIME) row[0] = d1t_time((int32_t)(bits[0] % 24), 1, 1, (int32_t)(bits[1] % 1000000));
-            if (types[i] == D1T_TIMESTAMP) row[0] = d1t_timestamp((int64_t)(bits[0] % 1000000000000000));
-            if (types[i] == D1T_TIMESTAMPTZ) row[0] = d1t_timestamptz((int64_t)(bits[0] % 100000000000000), (int32_t)(bits[1] % 600));
-            if (types[i] == D1T_BOOL) row[0] = d1t_bool(bits[0] % 2);
+            if (types[i] == D1T_UUID)
+                row[0] = d1t_uuid((const uint8_t *)bits);
+            if (types[i] == D1T_DATE)
+                row[0] = d1t_date((int32_t)(bits[0] % 9999), 1 + (int32_t)(bits[1] % 12), 1);
+            if (types[i] == D1T_TIME)
+                row[0] = d1t_time((int32_t)(bits[0] % 24), 1, 1, (int32_t)(bits[1] % 1000000));
+            if (types[i] == D1T_TIMESTAMP)
+                row[0] = d1t_timestamp((int64_t)(bits[0] % 1000000000000000));
+            if (types[i] == D1T_TIMESTAMPTZ)
+                row[0] = d1t_timestamptz((int64_t)(bits[0] % 100000000000000), (int32_t)(bits[1] % 600));
+            if (types[i] == D1T_BOOL)
+                row[0] = d1t_bool(bits[0] % 2);
             CHECK_INT(d1t_upsert(&db, &t, row, 2), D1T_OK);
         }
         finish();
-        CHECK_STR(in_body(s.requests[0].body,
-                          "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) OVER w pk, lag(value->>1) OVER w pn "
-                          "FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS (ORDER BY key)) WHERE (pk,pn)>=(k,n)"),
+        CHECK_STR(in_body(s.requests[0].body, "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) "
+                                              "OVER w pk, lag(value->>1) OVER w pn "
+                                              "FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS "
+                                              "(ORDER BY key)) WHERE (pk,pn)>=(k,n)"),
                   "0");
     }
 }
@@ -268,8 +304,9 @@ static void test_partial_rows_complete_pending_ones(void)
     finish();
     CHECK_INT(s.kept, 1);
     CHECK_STR(rows_of(0, 0), "[[1,\"one\",11,null],[4,\"full\",4,null]]");
-    CHECK_STR(in_body(s.requests[0].body, "SELECT group_concat(json_extract(value,'$.params[0]'),' ') FROM "
-                                          "json_each(?1,'$.batch') WHERE json_extract(value,'$.sql') LIKE '%UPDATE `numbers`%'"),
+    CHECK_STR(in_body(s.requests[0].body,
+                      "SELECT group_concat(json_extract(value,'$.params[0]'),' ') FROM "
+                      "json_each(?1,'$.batch') WHERE json_extract(value,'$.sql') LIKE '%UPDATE `numbers`%'"),
               "[[3,\"three\"]] [[2,\"two\",22]]");
     CHECK_INT(db.stats.rows_updated, 2);
 }
@@ -385,9 +422,12 @@ static size_t largest_body(size_t max_body, size_t most, bool around, uint64_t s
     finish();
     for (i = 0; i < s.kept; i++) {
         CHECK(s.requests[i].statements > 0);
-        if (strcmp(in_body(s.requests[i].body,
-                           "SELECT sum(json_array_length(json_extract(value,'$.params[0]'))) FROM json_each(?1,'$.batch') "
-                           "WHERE json_extract(value,'$.sql') LIKE 'WITH%'"), "1") != 0 && s.requests[i].size > largest)
+        if (strcmp(
+                in_body(s.requests[i].body,
+                        "SELECT sum(json_array_length(json_extract(value,'$.params[0]'))) FROM json_each(?1,'$.batch') "
+                        "WHERE json_extract(value,'$.sql') LIKE 'WITH%'"),
+                "1") != 0 &&
+            s.requests[i].size > largest)
             largest = s.requests[i].size;
     }
     return largest;
@@ -414,7 +454,8 @@ static void test_parking_does_not_make_a_request_larger_than_max_body(void)
     static const char *const a_only[] = {"a"};
     static const d1t_index unique_a[] = {D1T_UNIQUE_INDEX("unique_a", a_only)};
     static const d1t_table t = {"parked", number_columns, 4, unique_a, 1, NULL, 0, NULL, 0, 0};
-    static const script_answer clash = {.status = 400, .body = SCRIPT_FAIL(7500, "UNIQUE constraint failed: parked.a: SQLITE_CONSTRAINT")};
+    static const script_answer clash = {
+        .status = 400, .body = SCRIPT_FAIL(7500, "UNIQUE constraint failed: parked.a: SQLITE_CONSTRAINT")};
     d1t_config config = script_config(&s);
     const d1t_table *tables[1] = {&t};
     char text[120];
@@ -450,9 +491,11 @@ static void test_rows_of_a_statement_are_cut_at_the_size_of_a_parameter(void)
         put(&numbers, i, text, i);
     finish();
     CHECK_INT(s.kept, 1);
-    CHECK_STR(in_body(s.requests[0].body, "SELECT max(length(json_extract(value,'$.params[0]')))<=1000 FROM json_each(?1,'$.batch')"),
+    CHECK_STR(in_body(s.requests[0].body,
+                      "SELECT max(length(json_extract(value,'$.params[0]')))<=1000 FROM json_each(?1,'$.batch')"),
               "1");
-    CHECK_STR(in_body(s.requests[0].body, "SELECT sum(json_array_length(json_extract(value,'$.params[0]'))) FROM json_each(?1,'$.batch')"),
+    CHECK_STR(in_body(s.requests[0].body,
+                      "SELECT sum(json_array_length(json_extract(value,'$.params[0]'))) FROM json_each(?1,'$.batch')"),
               "50");
 }
 
@@ -478,7 +521,8 @@ static void test_a_row_larger_than_a_parameter_travels_alone_or_is_refused(void)
     CHECK_INT(d1t_flush(&db), D1T_OK);
     for (i = 0; i < s.kept; i++)
         CHECK_STR(in_body(s.requests[i].body, "SELECT max(length(p.value))<=30000 FROM json_each(?1,'$.batch') b, "
-                                              "json_each(b.value,'$.params') p"), "1");
+                                              "json_each(b.value,'$.params') p"),
+                  "1");
     row[1] = d1t_text_n(text, 30001);
     CHECK_INT(d1t_upsert(&db, &numbers, row, 4), D1T_ERR_LIMIT);
     CHECK(db.error.need >= 30001);
@@ -579,10 +623,15 @@ static void test_a_group_is_never_split(void)
     sqlite3_exec(json, "DROP TABLE IF EXISTS seen; CREATE TABLE seen(request, grp)", NULL, NULL, NULL);
     for (i = 0; i < s.kept; i++) {
         CHECK(s.requests[i].size <= 6000);
-        in_body(s.requests[i].body, "INSERT INTO seen SELECT (SELECT count(*) FROM (SELECT DISTINCT request FROM seen)), r.value->>2 "
-                                    "FROM json_each(?1,'$.batch') b, json_each(json_extract(b.value,'$.params[0]')) r");
+        in_body(s.requests[i].body,
+                "INSERT INTO seen SELECT (SELECT count(*) FROM (SELECT DISTINCT request FROM seen)), r.value->>2 "
+                "FROM json_each(?1,'$.batch') b, json_each(json_extract(b.value,'$.params[0]')) r");
     }
-    CHECK_STR(in_body("", "SELECT count(*) FROM (SELECT grp FROM seen WHERE grp>0 GROUP BY grp HAVING count(DISTINCT request)>1)"), "0");
+    CHECK_STR(
+        in_body(
+            "",
+            "SELECT count(*) FROM (SELECT grp FROM seen WHERE grp>0 GROUP BY grp HAVING count(DISTINCT request)>1)"),
+        "0");
     CHECK_STR(in_body("", "SELECT count(DISTINCT grp) FROM seen WHERE grp>0"), "199");
 }
 
@@ -655,7 +704,8 @@ static void test_rows_without_a_group_are_halved_until_they_pass(void)
     finish();
     CHECK(s.kept >= 5);
     for (i = 3; i < s.kept; i++)
-        rows += (size_t)atoi(in_body(s.requests[i].body, "SELECT json_array_length(json_extract(?1,'$.batch[0].params[0]'))"));
+        rows += (size_t)atoi(
+            in_body(s.requests[i].body, "SELECT json_array_length(json_extract(?1,'$.batch[0].params[0]'))"));
     CHECK_INT(rows, 100);
     CHECK_INT(db.stats.rows_sent, 100);
 }
@@ -698,7 +748,8 @@ static void test_prologue_and_epilogue_stand_around_every_request(void)
 static void test_a_precondition_that_fails_leaves_nothing_and_stops_the_client(void)
 {
     static const d1t_statement fence = {"SELECT json_extract('{}','d1t '||'stale') WHERE 1", NULL, 0};
-    static const script_answer stale = {.status = 400, .body = SCRIPT_FAIL(7500, "bad JSON path: 'd1t stale': SQLITE_ERROR"), .times = 9};
+    static const script_answer stale = {
+        .status = 400, .body = SCRIPT_FAIL(7500, "bad JSON path: 'd1t stale': SQLITE_ERROR"), .times = 9};
 
     start_plain(&numbers);
     s.answers = &stale;
@@ -756,13 +807,20 @@ static char *shuffled_body(uint64_t seed, int operations)
         k = order[i];
         row[0] = d1t_text(k % 2 ? "odd\n" : "even");
         row[1] = d1t_int(k);
-        if (k % 7 == 0) put(&others, k, "x", k);
-        else if (k % 7 == 1) drop(&others, k);
-        else if (k % 7 == 2) drop(&numbers, k);
-        else if (k % 7 == 3) change(k, "x", 0);
-        else if (k % 7 == 4) change(k, NULL, k);
-        else if (k % 7 == 5) d1t_upsert(&db, &texts, row, 2);
-        else put(&numbers, k, "x", k);
+        if (k % 7 == 0)
+            put(&others, k, "x", k);
+        else if (k % 7 == 1)
+            drop(&others, k);
+        else if (k % 7 == 2)
+            drop(&numbers, k);
+        else if (k % 7 == 3)
+            change(k, "x", 0);
+        else if (k % 7 == 4)
+            change(k, NULL, k);
+        else if (k % 7 == 5)
+            d1t_upsert(&db, &texts, row, 2);
+        else
+            put(&numbers, k, "x", k);
     }
     finish();
     CHECK_INT(s.kept, 1);
@@ -824,7 +882,8 @@ static d1t_value model_key(int k, char *text)
 static d1t_result model_step(uint64_t *seed)
 {
     int k = (int)(script_random(seed) % KEYS), pick = (int)(script_random(seed) % 20);
-    int a = (int)(script_random(seed) % 4) - 1, b = (int)(script_random(seed) % 1000), h = (int)(script_random(seed) % 4) - 1;
+    int a = (int)(script_random(seed) % 4) - 1, b = (int)(script_random(seed) % 1000),
+        h = (int)(script_random(seed) % 4) - 1;
     bool equals = script_random(seed) % 2 == 0, own = script_random(seed) % 2 == 0;
     int against = own && !equals ? h : (int)(script_random(seed) % 4) - 1;
     d1t_condition condition = {"h", false, {D1T_KIND_ABSENT, 0, {0}}};

@@ -201,12 +201,29 @@ static d1t_result opened(const d1t_config *config)
 static void test_incomplete_or_malformed_configurations_are_refused(void)
 {
     static const char *const bad_urls[] = {
-        "", "api.cloudflare.com", "ftp://x.com", "https://", "https:///x", "https://:80", "http://example.com", "http://127.0.0.1.evil.com",
-        "http://127.evil.com", "http://localhost.evil.com", "https://user:pw@x.com", "https://x.com/?a=b", "https://x.com/#f", "https://x.com/a b",
-        "https://x.com/\n", "https://x.com\\@y", "https://x.com/%0a", "HTTPS", "http://[::1].evil.com",
+        "",
+        "api.cloudflare.com",
+        "ftp://x.com",
+        "https://",
+        "https:///x",
+        "https://:80",
+        "http://example.com",
+        "http://127.0.0.1.evil.com",
+        "http://127.evil.com",
+        "http://localhost.evil.com",
+        "https://user:pw@x.com",
+        "https://x.com/?a=b",
+        "https://x.com/#f",
+        "https://x.com/a b",
+        "https://x.com/\n",
+        "https://x.com\\@y",
+        "https://x.com/%0a",
+        "HTTPS",
+        "http://[::1].evil.com",
     };
-    static const char *const good_urls[] = {"https://api.cloudflare.com/client/v4", "http://127.0.0.1:8787/x", "http://localhost", "http://localhost:1/",
-                                            "http://[::1]:8787/client/v4", "https://x.com:8443"};
+    static const char *const good_urls[] = {
+        "https://api.cloudflare.com/client/v4", "http://127.0.0.1:8787/x", "http://localhost", "http://localhost:1/",
+        "http://[::1]:8787/client/v4",          "https://x.com:8443"};
     static const char *const bad_tokens[] = {"", "a b", "a\nb", "a\tb", "\x7f", "t\xC3\xA9", " x", "canary\r\nHost: y"};
     static const char *const bad_ids[] = {"", "a/b", "a?b", "..", "a b", "a#b", "%2e", "\xC3\xA9"};
     d1t_config config = fresh();
@@ -371,7 +388,12 @@ static void test_bad_rows_are_refused_by_name_and_nothing_is_sent(void)
     d1t_value row[3];
     double zero = 0;
     size_t i;
-    struct { d1t_value k, a; size_t count; d1t_result result; const char *column; } cells[8];
+    struct {
+        d1t_value k, a;
+        size_t count;
+        d1t_result result;
+        const char *column;
+    } cells[8];
 
     memset(cells, 0, sizeof cells);
     for (i = 0; i < 8; i++) {
@@ -448,7 +470,8 @@ static void test_clear_takes_the_error_back_and_keeps_or_drops_rows(void)
 
 static void test_texts_of_errors_hold_no_words_of_the_server_or_of_rows(void)
 {
-    static const script_answer wrong = {.status = 400, .body = SCRIPT_FAIL(7500, "no such table: canary: SQLITE_ERROR")};
+    static const script_answer wrong = {.status = 400,
+                                        .body = SCRIPT_FAIL(7500, "no such table: canary: SQLITE_ERROR")};
 
     start_plain();
     s.answers = &wrong;
@@ -555,9 +578,12 @@ static int row_enters(void *ctx, const d1t_row *row)
 
 static void test_callbacks_that_re_enter_are_told_busy_and_harm_nothing(void)
 {
-    static const char rows[] = "{\"success\":true,\"result\":[{\"success\":true,\"results\":{\"columns\":[\"a\"],\"rows\":[[1],[2]]}}]}";
-    static const script_answer answers[] = {SCRIPT_OK, {.status = 200, .body = rows},
-                                            {.status = 400, .body = SCRIPT_FAIL(7500, "NOT NULL constraint failed: t.a: SQLITE_CONSTRAINT")}};
+    static const char rows[] =
+        "{\"success\":true,\"result\":[{\"success\":true,\"results\":{\"columns\":[\"a\"],\"rows\":[[1],[2]]}}]}";
+    static const script_answer answers[] = {
+        SCRIPT_OK,
+        {.status = 200, .body = rows},
+        {.status = 400, .body = SCRIPT_FAIL(7500, "NOT NULL constraint failed: t.a: SQLITE_CONSTRAINT")}};
     d1t_config config = fresh();
 
     config.on_event = event_enters;
@@ -621,8 +647,11 @@ static void test_a_task_under_way_makes_other_calls_busy(void)
 /* Fifty rows over every kind of trouble, in the blocking form or driven from outside. */
 static void write_fifty(bool driven, script *to)
 {
-    static const script_answer answers[] = {{.status = 503}, {.result = D1T_ERR_TRANSPORT, .delay_ms = 70}, {.delay_ms = 99999},
-                                            {.status = 429, .name = "retry-after", .value = "2"}, {.status = 200, .piece = 1}};
+    static const script_answer answers[] = {{.status = 503},
+                                            {.result = D1T_ERR_TRANSPORT, .delay_ms = 70},
+                                            {.delay_ms = 99999},
+                                            {.status = 429, .name = "retry-after", .value = "2"},
+                                            {.status = 200, .piece = 1}};
     d1t_config config = fresh();
     d1t_step step = D1T_DONE;
     d1t_todo todo;
@@ -716,17 +745,23 @@ static void note_event(void *ctx, const d1t_event *e)
 
     CHECK(ctx == &s);
     sprintf(line, "%s", names[e->what]);
-    if (e->what == D1T_EVENT_SEND) sprintf(line + strlen(line), "#%u", e->attempt);
-    if (e->what == D1T_EVENT_REPLY) sprintf(line + strlen(line), "=%s/%d", d1t_result_name(e->result), e->http_status);
-    if (e->what == D1T_EVENT_FLUSH) sprintf(line + strlen(line), "(%llu)", (unsigned long long)e->rows);
-    if (e->what == D1T_EVENT_SEND || e->what == D1T_EVENT_FLUSH) CHECK_INT(e->bytes, s.requests ? s.requests[0].size : e->bytes);
-    if (e->what == D1T_EVENT_RETRY) CHECK(e->ms <= 2000);
+    if (e->what == D1T_EVENT_SEND)
+        sprintf(line + strlen(line), "#%u", e->attempt);
+    if (e->what == D1T_EVENT_REPLY)
+        sprintf(line + strlen(line), "=%s/%d", d1t_result_name(e->result), e->http_status);
+    if (e->what == D1T_EVENT_FLUSH)
+        sprintf(line + strlen(line), "(%llu)", (unsigned long long)e->rows);
+    if (e->what == D1T_EVENT_SEND || e->what == D1T_EVENT_FLUSH)
+        CHECK_INT(e->bytes, s.requests ? s.requests[0].size : e->bytes);
+    if (e->what == D1T_EVENT_RETRY)
+        CHECK(e->ms <= 2000);
     strcat(strcat(events, line), " ");
 }
 
 static void test_events_tell_what_happens(void)
 {
-    static const script_answer answers[] = {{.status = 503}, {.status = 429, .name = "retry-after", .value = "2"}, SCRIPT_OK};
+    static const script_answer answers[] = {
+        {.status = 503}, {.status = 429, .name = "retry-after", .value = "2"}, SCRIPT_OK};
     d1t_config config = fresh();
 
     config.on_event = note_event;

@@ -202,7 +202,8 @@ static void test_a_ratelimit_header_with_nothing_left_blocks_all_clients_of_the_
 
 static void test_a_429_of_the_account_blocks_all_its_clients(void)
 {
-    static const char body[] = "{\"success\":false,\"errors\":[{\"code\":971,\"message\":\"slow down\"}],\"result\":null}";
+    static const char body[] =
+        "{\"success\":false,\"errors\":[{\"code\":971,\"message\":\"slow down\"}],\"result\":null}";
     script_answer a = {.status = 429, .name = "retry-after", .value = "60", .body = body};
     script s = {.answers = &a, .count = 1, .now_ms = 7000};
     d1t_limiter l = {0};
@@ -224,8 +225,9 @@ static void test_a_429_of_the_account_blocks_all_its_clients(void)
 
 static void test_a_429_of_one_database_leaves_the_others_alone(void)
 {
-    static const char body[] = "{\"success\":false,\"errors\":[{\"code\":7500,\"message\":\"D1 DB is overloaded. Too many requests "
-                               "queued.\"}],\"result\":null}";
+    static const char body[] =
+        "{\"success\":false,\"errors\":[{\"code\":7500,\"message\":\"D1 DB is overloaded. Too many requests "
+        "queued.\"}],\"result\":null}";
     script_answer a = {.status = 429, .body = body};
     script s = {.answers = &a, .count = 1, .now_ms = 7000};
     d1t_limiter l = {0};

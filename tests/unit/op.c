@@ -10,7 +10,7 @@
 
 enum { ONCE = 0, AGAIN = 1, SMALLER = 2 }; /* sent again as it is; only in smaller pieces */
 
-/* d1.md 5.2 and 5.3: what D1 says, what became of the request, and whether it is sent again. */
+/* What D1 says, what became of the request, and whether it is sent again. */
 typedef struct cell {
     int32_t status;
     const char *body;
@@ -20,51 +20,68 @@ typedef struct cell {
 } cell;
 
 static const cell cells[] = {
-    /* 5.2: documented messages */
+    /* messages that Cloudflare documents */
     {500, ERROR(7500, "D1 DB reset because its code was updated."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
-    {500, ERROR(7500, "Internal error while starting up D1 DB storage caused object to be reset."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
+    {500, ERROR(7500, "Internal error while starting up D1 DB storage caused object to be reset."), D1T_ERR_RESET,
+     D1T_UNKNOWN, AGAIN},
     {500, ERROR(7500, "Network connection lost."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
     {500, ERROR(7500, "Internal error in D1 DB storage caused object to be reset."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
-    {500, ERROR(7500, "Cannot resolve D1 DB due to transient issue on remote node."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
-    {500, ERROR(7500, "Can't read from request stream because client disconnected."), D1T_ERR_RESET, D1T_UNKNOWN, AGAIN},
-    {500, ERROR(7500, "D1 DB storage operation exceeded timeout which caused object to be reset."), D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, AGAIN | SMALLER},
-    {429, ERROR(7500, "D1 DB is overloaded. Requests queued for too long."), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, AGAIN},
+    {500, ERROR(7500, "Cannot resolve D1 DB due to transient issue on remote node."), D1T_ERR_RESET, D1T_UNKNOWN,
+     AGAIN},
+    {500, ERROR(7500, "Can't read from request stream because client disconnected."), D1T_ERR_RESET, D1T_UNKNOWN,
+     AGAIN},
+    {500, ERROR(7500, "D1 DB storage operation exceeded timeout which caused object to be reset."), D1T_ERR_TOO_HEAVY,
+     D1T_UNKNOWN, AGAIN | SMALLER},
+    {429, ERROR(7500, "D1 DB is overloaded. Requests queued for too long."), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED,
+     AGAIN},
     {429, ERROR(7500, "D1 DB is overloaded. Too many requests queued."), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, AGAIN},
-    {500, ERROR(7500, "D1 DB's isolate exceeded its memory limit and was reset."), D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, SMALLER},
+    {500, ERROR(7500, "D1 DB's isolate exceeded its memory limit and was reset."), D1T_ERR_TOO_HEAVY, D1T_UNKNOWN,
+     SMALLER},
     {500, ERROR(7500, "D1 DB exceeded its CPU time limit and was reset."), D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, SMALLER},
-    {400, ERROR(7500, "Your account has exceeded D1's free tier daily row read limit."), D1T_ERR_QUOTA, D1T_PERMANENT, ONCE},
-    {429, ERROR(7500, "Your account has exceeded D1's free tier daily row write limit."), D1T_ERR_QUOTA, D1T_PERMANENT, ONCE},
-    /* 5.2: seen, not documented; with and without the binding's prefix */
+    {400, ERROR(7500, "Your account has exceeded D1's free tier daily row read limit."), D1T_ERR_QUOTA, D1T_PERMANENT,
+     ONCE},
+    {429, ERROR(7500, "Your account has exceeded D1's free tier daily row write limit."), D1T_ERR_QUOTA, D1T_PERMANENT,
+     ONCE},
+    /* messages that were seen */
     {400, ERROR(7500, "Exceeded maximum DB size"), D1T_ERR_DB_FULL, D1T_PERMANENT, ONCE},
     {500, ERROR(7500, "database or disk is full: SQLITE_FULL"), D1T_ERR_DB_FULL, D1T_PERMANENT, ONCE},
-    {500, ERROR(7500, "D1_ERROR: Currently processing a long-running export."), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, AGAIN},
+    {500, ERROR(7500, "D1_ERROR: Currently processing a long-running export."), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED,
+     AGAIN},
     {500, ERROR(7500, "internal error; reference = e_0123456789"), D1T_ERR_SERVER, D1T_UNKNOWN, AGAIN},
     {400, ERROR(7500, "statement too long: SQLITE_TOOBIG"), D1T_ERR_LIMIT, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "string or blob too big: SQLITE_TOOBIG"), D1T_ERR_LIMIT, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "incomplete input: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "not authorized: SQLITE_AUTH"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
-    {400, ERROR(7500, "not authorized to use function: X at offset 7: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
+    {400, ERROR(7500, "not authorized to use function: X at offset 7: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED,
+     ONCE},
     {400, ERROR(7500, "no such table: t: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "too many SQL variables at offset 434: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "No SQL statements detected."), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "SQL code did not contain a statement."), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "Wrong number of parameter bindings for SQL query."), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
-    {400, ERROR(7500, "UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)"), D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, ONCE},
+    {400, ERROR(7500, "UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)"),
+     D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, ONCE},
     {400, ERROR(7500, "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT"), D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, ONCE},
-    {400, ERROR(7500, "bad JSON path: 'd1t conflict: expected 1 found 2': SQLITE_ERROR"), D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, ONCE},
-    {400, ERROR(7500, "JSON path error near 'd1t conflict': SQLITE_ERROR"), D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, ONCE},
+    {400, ERROR(7500, "bad JSON path: 'd1t conflict: expected 1 found 2': SQLITE_ERROR"), D1T_ERR_PRECONDITION,
+     D1T_NOT_APPLIED, ONCE},
+    {400, ERROR(7500, "JSON path error near 'd1t conflict': SQLITE_ERROR"), D1T_ERR_PRECONDITION, D1T_NOT_APPLIED,
+     ONCE},
     /* the local explorer's statuses: the message decides */
-    {500, ERROR(10001, "D1_ERROR: UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT"), D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, ONCE},
+    {500, ERROR(10001, "D1_ERROR: UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT"), D1T_ERR_CONSTRAINT,
+     D1T_NOT_APPLIED, ONCE},
     {500, ERROR(10001, "near \\\"x\\\": syntax error at offset 0: SQLITE_ERROR"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
-    /* 5.3: statuses and codes */
+    /* statuses and codes */
     {400, ERROR(7500, "something new"), D1T_ERR_SQL, D1T_NOT_APPLIED, ONCE},
     {500, ERROR(7500, "something new"), D1T_ERR_SERVER, D1T_UNKNOWN, AGAIN},
     {429, ERROR(7500, "something new"), D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, AGAIN},
     {429, NULL, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, AGAIN},
-    {429, ERROR(971, "Please wait and consider throttling your request speed"), D1T_ERR_THROTTLED, D1T_NOT_APPLIED, AGAIN},
+    {429, ERROR(971, "Please wait and consider throttling your request speed"), D1T_ERR_THROTTLED, D1T_NOT_APPLIED,
+     AGAIN},
     {404, ERROR(7404, "The database X could not be found"), D1T_ERR_NOT_FOUND, D1T_PERMANENT, ONCE},
-    {404, ERROR(7003, "Could not route to /x, perhaps your object identifier is invalid?"), D1T_ERR_NOT_FOUND, D1T_PERMANENT, ONCE},
-    {400, ERROR(7003, "Could not route to /x, perhaps your object identifier is invalid?"), D1T_ERR_NOT_FOUND, D1T_PERMANENT, ONCE},
+    {404, ERROR(7003, "Could not route to /x, perhaps your object identifier is invalid?"), D1T_ERR_NOT_FOUND,
+     D1T_PERMANENT, ONCE},
+    {400, ERROR(7003, "Could not route to /x, perhaps your object identifier is invalid?"), D1T_ERR_NOT_FOUND,
+     D1T_PERMANENT, ONCE},
     {404, HTML, D1T_ERR_NOT_FOUND, D1T_PERMANENT, ONCE},
     {504, ERROR(7009, "timed out"), D1T_ERR_SERVER, D1T_UNKNOWN, AGAIN},
     {504, HTML, D1T_ERR_SERVER, D1T_UNKNOWN, AGAIN},
@@ -84,7 +101,10 @@ static const cell cells[] = {
 };
 
 static const script_answer transports[] = {
-    {.result = D1T_ERR_CONNECT}, {.result = D1T_ERR_TLS}, {.result = D1T_ERR_TRANSPORT}, {.result = D1T_ERR_TIMEOUT},
+    {.result = D1T_ERR_CONNECT},
+    {.result = D1T_ERR_TLS},
+    {.result = D1T_ERR_TRANSPORT},
+    {.result = D1T_ERR_TIMEOUT},
     {.result = D1T_ERR_TRANSPORT, .status = 200, .body = "{\"success\":true,\"result\":[{"},
 };
 
@@ -222,9 +242,10 @@ static void test_the_table_is_callable_alone(void)
 
 static void test_a_reset_by_a_deferred_violation_is_unknown_first_and_permanent_if_it_repeats(void)
 {
-    static const char text[] = ERROR(7500, "Durable Object was reset and rolled back to its last known good state because the application "
-                                           "left the database in a state where constraints were violated: FOREIGN KEY constraint failed: "
-                                           "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
+    static const char text[] =
+        ERROR(7500, "Durable Object was reset and rolled back to its last known good state because the application "
+                    "left the database in a state where constraints were violated: FOREIGN KEY constraint failed: "
+                    "SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
     script_answer once = {.status = 500, .body = text}, ever = {.status = 500, .body = text, .times = UINT32_MAX};
     d1t_exchange x = exchange();
     script s = {0};
@@ -276,8 +297,10 @@ static void test_one_bad_moment_is_survived(void)
 
 static void test_an_earlier_unknown_outcome_is_not_undone_by_a_later_refusal(void)
 {
-    static const script_answer answers[] = {{.result = D1T_ERR_TRANSPORT}, {.result = D1T_ERR_CONNECT, .times = UINT32_MAX}};
-    static const script_answer denied[] = {{.result = D1T_ERR_TIMEOUT}, {.status = 403, .body = ERROR(10000, "Authentication error")}};
+    static const script_answer answers[] = {{.result = D1T_ERR_TRANSPORT},
+                                            {.result = D1T_ERR_CONNECT, .times = UINT32_MAX}};
+    static const script_answer denied[] = {{.result = D1T_ERR_TIMEOUT},
+                                           {.status = 403, .body = ERROR(10000, "Authentication error")}};
     d1t_exchange x = exchange();
     script s = {.answers = answers, .count = 2}, t = {.answers = denied, .count = 2};
     d1t_op op = run(&x, &s, true);
@@ -293,7 +316,8 @@ static void test_an_earlier_unknown_outcome_is_not_undone_by_a_later_refusal(voi
 
 static void test_an_error_answer_that_is_cut_is_asked_for_again(void)
 {
-    static const char body[] = ERROR(7500, "UNIQUE constraint failed: t.k: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
+    static const char body[] =
+        ERROR(7500, "UNIQUE constraint failed: t.k: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
     script_answer answers[2] = {{.status = 400}, {.status = 400}};
     int noticed;
 
@@ -405,7 +429,8 @@ static void test_retry_after_is_obeyed_and_clamped(void)
 
 static void test_retry_after_belongs_to_its_own_attempt(void)
 {
-    static const script_answer answers[] = {{.status = 503, .name = "retry-after", .value = "9"}, {.status = 503}, SCRIPT_OK};
+    static const script_answer answers[] = {
+        {.status = 503, .name = "retry-after", .value = "9"}, {.status = 503}, SCRIPT_OK};
     d1t_exchange x = exchange();
     script s = {.answers = answers, .count = 3};
 
@@ -554,8 +579,10 @@ static void test_late_feeding_is_ignored(void)
 /* After a request that may still land, other requests wait until 35 s after it was sent. */
 static void test_quiet_time_after_an_unknown_outcome(void)
 {
-    static const script_answer lost[] = {{.result = D1T_ERR_TRANSPORT, .delay_ms = 100}, {.result = D1T_ERR_TIMEOUT, .delay_ms = 34000},
-                                         {.delay_ms = 99000}, {.status = 504, .body = HTML, .delay_ms = 10},
+    static const script_answer lost[] = {{.result = D1T_ERR_TRANSPORT, .delay_ms = 100},
+                                         {.result = D1T_ERR_TIMEOUT, .delay_ms = 34000},
+                                         {.delay_ms = 99000},
+                                         {.status = 504, .body = HTML, .delay_ms = 10},
                                          {.status = 500, .body = ERROR(7500, "Network connection lost.")}};
     size_t i;
 
@@ -609,8 +636,11 @@ static void test_a_lost_read_needs_no_quiet_time(void)
 /* Random faults over many ops: what was lost is followed by nothing but itself for 35 s. */
 static void test_quiet_time_holds_over_random_faults(void)
 {
-    static const script_answer faults[] = {SCRIPT_OK, {.result = D1T_ERR_TRANSPORT, .delay_ms = 900}, {.delay_ms = 99999},
-                                           {.result = D1T_ERR_CONNECT}, {.status = 503, .body = HTML},
+    static const script_answer faults[] = {SCRIPT_OK,
+                                           {.result = D1T_ERR_TRANSPORT, .delay_ms = 900},
+                                           {.delay_ms = 99999},
+                                           {.result = D1T_ERR_CONNECT},
+                                           {.status = 503, .body = HTML},
                                            {.status = 429, .name = "retry-after", .value = "3"}};
     uint64_t random = 3, seen, lost_at;
     d1t_exchange x = exchange();

@@ -8,7 +8,8 @@
 #include "../support/script.h"
 #include "../support/script_local.h"
 
-static const d1t_column columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
+static const d1t_column columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, D1T_KEY),
+                                     D1T_COLUMN("a", D1T_TEXT, 0)};
 static const d1t_table table = D1T_TABLE("t", columns);
 static const d1t_column child_columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("parent", D1T_INTEGER, 0)};
 static const char *const parent_name[] = {"parent"};
@@ -45,10 +46,12 @@ static void start(bool isolate)
     local_d1_close(d1);
     d1 = local_d1_open(NULL, NULL);
     sqlite3_exec(local_d1_sqlite(d1),
-                 "CREATE TABLE t(k TEXT NOT NULL, n INTEGER NOT NULL, a TEXT CONSTRAINT not_bad CHECK(a <> 'bad'), PRIMARY KEY(k,n));"
+                 "CREATE TABLE t(k TEXT NOT NULL, n INTEGER NOT NULL, a TEXT CONSTRAINT not_bad CHECK(a <> 'bad'), "
+                 "PRIMARY KEY(k,n));"
                  "CREATE UNIQUE INDEX only_one ON t(a) WHERE a LIKE 'only%';"
                  "CREATE TABLE p(k INTEGER PRIMARY KEY);"
-                 "CREATE TABLE c(k INTEGER PRIMARY KEY, parent INTEGER REFERENCES p(k) ON DELETE RESTRICT);", NULL, NULL, NULL);
+                 "CREATE TABLE c(k INTEGER PRIMARY KEY, parent INTEGER REFERENCES p(k) ON DELETE RESTRICT);",
+                 NULL, NULL, NULL);
     s.decide = script_from_local;
     s.ctx = d1;
     config = script_config(&s);
@@ -83,7 +86,8 @@ static uint32_t log2_up(uint32_t n)
 
 static const char *count(void)
 {
-    return local_ask(d1, "SELECT (SELECT count(*) FROM t)||','||(SELECT count(*) FROM c)||','||(SELECT count(*) FROM p)");
+    return local_ask(d1,
+                     "SELECT (SELECT count(*) FROM t)||','||(SELECT count(*) FROM c)||','||(SELECT count(*) FROM p)");
 }
 
 static const char *key_of_error(void)
@@ -223,7 +227,8 @@ static void test_a_missing_parent_and_a_delete_that_is_restricted_are_named(void
         d1t_clear(&db, D1T_DROP_ROWS);
         poisoned[0] = 0;
         row[0] = d1t_int(2);
-        sqlite3_exec(local_d1_sqlite(d1), "INSERT INTO p VALUES(3); INSERT OR REPLACE INTO c VALUES(100,2)", NULL, NULL, NULL);
+        sqlite3_exec(local_d1_sqlite(d1), "INSERT INTO p VALUES(3); INSERT OR REPLACE INTO c VALUES(100,2)", NULL, NULL,
+                     NULL);
         CHECK_INT(d1t_delete(&db, &parent, row, 1), D1T_OK);
         row[0] = d1t_int(3);
         CHECK_INT(d1t_delete(&db, &parent, row, 1), D1T_OK);
@@ -245,8 +250,10 @@ static void test_a_wide_row_that_is_refused_is_named_too(void)
     for (isolate = 0; isolate < 2; isolate++) {
         start(isolate != 0);
         d1t_close(&db);
-        sqlite3_exec(local_d1_sqlite(d1), "CREATE UNIQUE INDEX one_long ON t(length(a)) WHERE length(a) > 1000;"
-                                          "INSERT INTO t SELECT 'first', 1, replace(hex(zeroblob(149999)),'0','y')||'z'", NULL, NULL, NULL);
+        sqlite3_exec(local_d1_sqlite(d1),
+                     "CREATE UNIQUE INDEX one_long ON t(length(a)) WHERE length(a) > 1000;"
+                     "INSERT INTO t SELECT 'first', 1, replace(hex(zeroblob(149999)),'0','y')||'z'",
+                     NULL, NULL, NULL);
         config = script_config(&s);
         config.setup = D1T_SETUP_TRUST;
         config.isolate = isolate != 0;
@@ -271,8 +278,9 @@ static void test_a_wide_row_that_is_refused_is_named_too(void)
 
 static void test_faults_while_probing_do_not_change_the_finding(void)
 {
-    static const local_d1_fault faults[] = {LOCAL_D1_REFUSE, LOCAL_D1_LOSE_BEFORE, LOCAL_D1_LOSE_AFTER, LOCAL_D1_CUT_ANSWER, LOCAL_D1_429_API,
-                                            LOCAL_D1_503_HTML, LOCAL_D1_SILENT, LOCAL_D1_ZOMBIE, LOCAL_D1_TWICE};
+    static const local_d1_fault faults[] = {LOCAL_D1_REFUSE,     LOCAL_D1_LOSE_BEFORE, LOCAL_D1_LOSE_AFTER,
+                                            LOCAL_D1_CUT_ANSWER, LOCAL_D1_429_API,     LOCAL_D1_503_HTML,
+                                            LOCAL_D1_SILENT,     LOCAL_D1_ZOMBIE,      LOCAL_D1_TWICE};
     size_t i;
     uint64_t request;
     int64_t k;

@@ -93,12 +93,14 @@ static const char *just(const char *sql)
 static void test_values_arrive_by_their_json(void)
 {
     start(NULL);
-    CHECK_STR(just("SELECT 1, -7, 'x', NULL, x'00ff', x'', '', 1.5, -0.25"), "int 1,int -7,text x,null,blob 00ff,blob ,text ,double 1.5,double -0.25;");
+    CHECK_STR(just("SELECT 1, -7, 'x', NULL, x'00ff', x'', '', 1.5, -0.25"),
+              "int 1,int -7,text x,null,blob 00ff,blob ,text ,double 1.5,double -0.25;");
     CHECK_STR(just("SELECT 2.0, 1e3"), "int 2,int 1000;"); /* a REAL without fraction */
     CHECK_STR(just("SELECT 1e300, 5e-324"), "double 1.0000000000000001e+300,double 4.9406564584124654e-324;");
     CHECK_STR(just("SELECT 9e999, -9e999"), "null,null;");
     CHECK_STR(just("SELECT 9007199254740991, -9007199254740991"), "int 9007199254740991,int -9007199254740991;");
-    CHECK_STR(just("SELECT 'a' || char(10) || '\"\\' || '\xC3\xA9\xF0\x9F\x98\x80'"), "text a\n\"\\\xC3\xA9\xF0\x9F\x98\x80;");
+    CHECK_STR(just("SELECT 'a' || char(10) || '\"\\' || '\xC3\xA9\xF0\x9F\x98\x80'"),
+              "text a\n\"\\\xC3\xA9\xF0\x9F\x98\x80;");
     CHECK_STR(just("SELECT value FROM json_each('[1,2,3]')"), "int 1;int 2;int 3;");
     CHECK_STR(just("SELECT 1 WHERE 0"), "");
     CHECK_STR(just("VALUES(1),(2)"), "int 1;int 2;");
@@ -108,8 +110,8 @@ static void test_values_arrive_by_their_json(void)
 
 static void test_integers_that_may_have_been_rounded_are_inexact(void)
 {
-    static const char *const wrong[] = {"SELECT 9007199254740992", "SELECT -9007199254740992", "SELECT 9223372036854775807",
-                                        "SELECT -9223372036854775807 - 1"};
+    static const char *const wrong[] = {"SELECT 9007199254740992", "SELECT -9007199254740992",
+                                        "SELECT 9223372036854775807", "SELECT -9223372036854775807 - 1"};
     size_t i;
 
     start(NULL);
@@ -154,11 +156,21 @@ static void test_parameters_are_typed(void)
 
 static void test_a_query_that_writes_is_refused_before_sending(void)
 {
-    static const char *const writes[] = {"INSERT INTO t VALUES(1)", "DELETE FROM t", "UPDATE t SET a=1", "CREATE TABLE x(a)", "DROP TABLE t",
-                                         "REPLACE INTO t VALUES(1)", "WITH r AS (SELECT 1) INSERT INTO t SELECT * FROM r",
-                                         "WITH r AS (SELECT 1) DELETE FROM t", "/* SELECT */ delete from t"};
-    static const char *const reads[] = {"SELECT replace('aXb','X','-')", "SELECT 'insert into' AS \"delete\"", "SELECT 1 AS `update`", "-- insert\nSELECT 1",
-                                        "EXPLAIN SELECT 1", "PRAGMA table_list"};
+    static const char *const writes[] = {"INSERT INTO t VALUES(1)",
+                                         "DELETE FROM t",
+                                         "UPDATE t SET a=1",
+                                         "CREATE TABLE x(a)",
+                                         "DROP TABLE t",
+                                         "REPLACE INTO t VALUES(1)",
+                                         "WITH r AS (SELECT 1) INSERT INTO t SELECT * FROM r",
+                                         "WITH r AS (SELECT 1) DELETE FROM t",
+                                         "/* SELECT */ delete from t"};
+    static const char *const reads[] = {"SELECT replace('aXb','X','-')",
+                                        "SELECT 'insert into' AS \"delete\"",
+                                        "SELECT 1 AS `update`",
+                                        "-- insert\nSELECT 1",
+                                        "EXPLAIN SELECT 1",
+                                        "PRAGMA table_list"};
     size_t i;
 
     start(NULL);
@@ -202,11 +214,14 @@ static void test_a_row_larger_than_max_kept_is_refused_and_many_small_ones_are_n
     CHECK_INT(rows_seen, 0);
     d1t_clear(&db, D1T_KEEP_ROWS);
     got[0] = 0;
-    CHECK_STR(result_of("SELECT length(hex(zeroblob(500))) FROM json_each('[1,2,3]')", NULL, 0), "int 1000;int 1000;int 1000;");
+    CHECK_STR(result_of("SELECT length(hex(zeroblob(500))) FROM json_each('[1,2,3]')", NULL, 0),
+              "int 1000;int 1000;int 1000;");
     stop_after = rows_seen = 0;
     got[0] = 0;
-    CHECK_INT(d1t_query(&db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000) SELECT i FROM n", NULL, 0,
-                        note_row, got), D1T_OK);
+    CHECK_INT(d1t_query(&db,
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000) SELECT i FROM n",
+                        NULL, 0, note_row, got),
+              D1T_OK);
     CHECK_INT(rows_seen, 1000);
     CHECK_INT(d1t_close(&db), D1T_OK);
 }
@@ -229,8 +244,10 @@ static void test_a_reply_larger_than_max_reply_is_refused(void)
 
 static void test_a_query_is_sent_again_only_before_its_first_row(void)
 {
-    static const script_answer before[] = {{.status = 200, .body = HEAD "[1", .result = D1T_ERR_TRANSPORT}, {.status = 503, .body = "<html>"},
-                                           {.result = D1T_ERR_CONNECT}, {.status = 200, .body = HEAD "[1],[2]" TAIL}};
+    static const script_answer before[] = {{.status = 200, .body = HEAD "[1", .result = D1T_ERR_TRANSPORT},
+                                           {.status = 503, .body = "<html>"},
+                                           {.result = D1T_ERR_CONNECT},
+                                           {.status = 200, .body = HEAD "[1],[2]" TAIL}};
     static const script_answer after[] = {{.status = 200, .body = HEAD "[1],[2", .result = D1T_ERR_TRANSPORT},
                                           {.status = 200, .body = HEAD "[1],[2]" TAIL}};
 
@@ -249,8 +266,18 @@ static void test_a_query_is_sent_again_only_before_its_first_row(void)
 static void test_replies_of_another_shape_are_protocol_errors(void)
 {
     static const char *const bodies[] = {
-        HEAD "[1,2]" TAIL, HEAD "[]" TAIL, HEAD "[[256]]" TAIL, HEAD "[[-1]]" TAIL, HEAD "[[1.5]]" TAIL, HEAD "[[\"x\"]]" TAIL, HEAD "[[null]]" TAIL,
-        HEAD "[[[1]]]" TAIL, HEAD "[{\"a\":1}]" TAIL, "{\"success\":true,\"result\":[]}", "{\"success\":true,\"result\":null}", "{\"success\":true}",
+        HEAD "[1,2]" TAIL,
+        HEAD "[]" TAIL,
+        HEAD "[[256]]" TAIL,
+        HEAD "[[-1]]" TAIL,
+        HEAD "[[1.5]]" TAIL,
+        HEAD "[[\"x\"]]" TAIL,
+        HEAD "[[null]]" TAIL,
+        HEAD "[[[1]]]" TAIL,
+        HEAD "[{\"a\":1}]" TAIL,
+        "{\"success\":true,\"result\":[]}",
+        "{\"success\":true,\"result\":null}",
+        "{\"success\":true}",
         "{\"success\":true,\"result\":[{\"success\":true,\"results\":[{\"a\":1}]}]}",
     };
     script_answer a = {.status = 200, .times = UINT32_MAX};
@@ -269,7 +296,8 @@ static void test_replies_of_another_shape_are_protocol_errors(void)
 
 static void test_a_query_in_1_byte_pieces_is_the_same(void)
 {
-    static const script_answer a = {.status = 200, .piece = 1, .body = HEAD "[\"x\\u00e9\\n\"],[null],[-1.5e3],[[0,127,255]],[[]],[true]" TAIL};
+    static const script_answer a = {
+        .status = 200, .piece = 1, .body = HEAD "[\"x\\u00e9\\n\"],[null],[-1.5e3],[[0,127,255]],[[]],[true]" TAIL};
 
     start_scripted(&a, 1, fresh());
     CHECK_STR(result_of("SELECT a", NULL, 0), "text x\xC3\xA9\n;null;double -1500;blob 007fff;blob ;bool 1;");
@@ -279,10 +307,11 @@ static void test_a_query_in_1_byte_pieces_is_the_same(void)
 /* ---- d1t_read */
 
 static const d1t_column every_columns[] = {
-    D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("k", D1T_TEXT, D1T_KEY),   D1T_COLUMN("r", D1T_REAL, 0),   D1T_COLUMN("t", D1T_TEXT, 0),
-    D1T_COLUMN("x", D1T_BLOB, 0),    D1T_COLUMN("y", D1T_ANY, 0),          D1T_COLUMN("o", D1T_BOOL, 0),   D1T_COLUMN("j", D1T_JSON, 0),
-    D1T_COLUMN("u", D1T_UUID, 0),    D1T_COLUMN("d", D1T_DATE, 0),         D1T_COLUMN("m", D1T_TIME, 0),   D1T_COLUMN("s", D1T_TIMESTAMP, 0),
-    D1T_COLUMN("z", D1T_TIMESTAMPTZ, 0), D1T_COLUMN("v", D1T_VECTOR, 0),   D1T_COLUMN("k2", D1T_INTEGER, D1T_KEY),
+    D1T_COLUMN("i", D1T_INTEGER, 0),     D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("r", D1T_REAL, 0),
+    D1T_COLUMN("t", D1T_TEXT, 0),        D1T_COLUMN("x", D1T_BLOB, 0),       D1T_COLUMN("y", D1T_ANY, 0),
+    D1T_COLUMN("o", D1T_BOOL, 0),        D1T_COLUMN("j", D1T_JSON, 0),       D1T_COLUMN("u", D1T_UUID, 0),
+    D1T_COLUMN("d", D1T_DATE, 0),        D1T_COLUMN("m", D1T_TIME, 0),       D1T_COLUMN("s", D1T_TIMESTAMP, 0),
+    D1T_COLUMN("z", D1T_TIMESTAMPTZ, 0), D1T_COLUMN("v", D1T_VECTOR, 0),     D1T_COLUMN("k2", D1T_INTEGER, D1T_KEY),
 };
 static const d1t_table every = D1T_TABLE_FLAGS("every`kind", every_columns, D1T_STRICT);
 enum { COLUMNS = 15, EVERY_ROWS = 40 };
@@ -303,8 +332,12 @@ static void make_row(uint64_t n, d1t_value *v, char *room)
     v[3] = d1t_text_n("\xF0\x9F\x98\x80 \x01\x7f'\"\\", n % 3 == 0 ? 10 : n % 3 == 1 ? 4 : 0);
     memcpy(room, &bits, 8);
     v[4] = d1t_blob(room, n % 9);
-    v[5] = n % 6 == 0 ? d1t_int(i) : n % 6 == 1 ? d1t_double((double)i) : n % 6 == 2 ? d1t_text("007") : n % 6 == 3 ? d1t_blob(room, 3)
-         : n % 6 == 4 ? d1t_null() : d1t_double(HUGE_VAL);
+    v[5] = n % 6 == 0   ? d1t_int(i)
+           : n % 6 == 1 ? d1t_double((double)i)
+           : n % 6 == 2 ? d1t_text("007")
+           : n % 6 == 3 ? d1t_blob(room, 3)
+           : n % 6 == 4 ? d1t_null()
+                        : d1t_double(HUGE_VAL);
     v[6] = d1t_bool(n % 2);
     v[7] = d1t_json("{\"a\": [1e5, null]}", 18);
     memcpy(room + 16, &bits, 8);
@@ -326,15 +359,19 @@ static bool same_value(const d1t_value *a, const d1t_value *b)
     switch (a->kind) {
     case D1T_KIND_NULL: return true;
     case D1T_KIND_DOUBLE: return memcmp(&a->u.d, &b->u.d, sizeof a->u.d) == 0;
-    case D1T_KIND_TEXT: case D1T_KIND_BLOB: case D1T_KIND_JSON: case D1T_KIND_UUID: case D1T_KIND_VECTOR:
-        return d1t_str_equal(a->u.s, b->u.s);
+    case D1T_KIND_TEXT:
+    case D1T_KIND_BLOB:
+    case D1T_KIND_JSON:
+    case D1T_KIND_UUID:
+    case D1T_KIND_VECTOR: return d1t_str_equal(a->u.s, b->u.s);
     default: return a->u.i == b->u.i;
     }
 }
 
 static int check_row(void *ctx, const d1t_row *row)
 {
-    uint32_t *n = (uint32_t *)ctx, number = *n < EVERY_ROWS / 2 ? *n * 2 : (*n - EVERY_ROWS / 2) * 2 + 1; /* key order */
+    uint32_t *n = (uint32_t *)ctx,
+             number = *n < EVERY_ROWS / 2 ? *n * 2 : (*n - EVERY_ROWS / 2) * 2 + 1; /* key order */
     d1t_value want[COLUMNS];
     char room[64];
     size_t i;
@@ -344,7 +381,8 @@ static int check_row(void *ctx, const d1t_row *row)
     for (i = 0; i < COLUMNS && i < row->count; i++) {
         CHECK(d1t_str_equal(row->names[i], d1t_cstr(every_columns[i].name)));
         if (!same_value(&row->values[i], &want[i]))
-            printf("row %u, column %s: kind %d, not %d\n", number, every_columns[i].name, (int)row->values[i].kind, (int)want[i].kind);
+            printf("row %u, column %s: kind %d, not %d\n", number, every_columns[i].name, (int)row->values[i].kind,
+                   (int)want[i].kind);
         CHECK(same_value(&row->values[i], &want[i]));
     }
     ++*n;
@@ -412,18 +450,20 @@ static void test_read_takes_a_condition_with_parameters(void)
     sent = s.sent;
     CHECK_INT(read_where("1) OR (1", NULL, 0), D1T_ERR_SQL); /* not one whole expression */
     CHECK_INT(read_where("1; DELETE FROM x", NULL, 0), D1T_ERR_SQL);
-    CHECK_INT(read_where("1 -- )", NULL, 0) == EVERY_ROWS || s.sent == sent, 1); /* all rows, or refused: never half a statement */
+    CHECK_INT(read_where("1 -- )", NULL, 0) == EVERY_ROWS || s.sent == sent,
+              1); /* all rows, or refused: never half a statement */
     CHECK_INT(read_where("k2 < ?1", NULL, 0), D1T_ERR_SQL);
     d1t_close(&db);
 }
 
 static void test_a_stored_value_of_another_kind_is_an_error_not_a_guess(void)
 {
-    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("u", D1T_UUID, 0), D1T_COLUMN("d", D1T_DATE, 0),
-                                         D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("r", D1T_REAL, 0)};
+    static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("u", D1T_UUID, 0),
+                                         D1T_COLUMN("d", D1T_DATE, 0), D1T_COLUMN("i", D1T_INTEGER, 0),
+                                         D1T_COLUMN("r", D1T_REAL, 0)};
     static const d1t_table t = D1T_TABLE("t", columns);
-    static const char *const changes[] = {"UPDATE t SET u='no uuid'", "UPDATE t SET d='yesterday'", "UPDATE t SET i='x'", "UPDATE t SET r='x'",
-                                          "UPDATE t SET d='2026-1-1'"};
+    static const char *const changes[] = {"UPDATE t SET u='no uuid'", "UPDATE t SET d='yesterday'",
+                                          "UPDATE t SET i='x'", "UPDATE t SET r='x'", "UPDATE t SET d='2026-1-1'"};
     d1t_value row[5];
     d1t_statement change = {NULL, NULL, 0};
     size_t i;
@@ -456,7 +496,9 @@ static void test_read_of_an_undeclared_table_is_refused(void)
 static void test_exec_is_one_atomic_batch(void)
 {
     d1t_value args[2];
-    d1t_statement good[3] = {{"CREATE TABLE e(a, b)", NULL, 0}, {"INSERT INTO e VALUES(?1, ?2)", NULL, 2}, {"UPDATE e SET b = b + 1", NULL, 0}};
+    d1t_statement good[3] = {{"CREATE TABLE e(a, b)", NULL, 0},
+                             {"INSERT INTO e VALUES(?1, ?2)", NULL, 2},
+                             {"UPDATE e SET b = b + 1", NULL, 0}};
     d1t_statement bad[2] = {{"DELETE FROM e", NULL, 0}, {"INSERT INTO nowhere VALUES(1)", NULL, 0}};
 
     args[0] = d1t_text("x");

@@ -7,10 +7,12 @@
 #include "../support/test.h"
 #include "../support/script.h"
 
-#define META "{\"served_by\":\"v3-prod\",\"served_by_region\":\"WEUR\",\"served_by_colo\":\"AMS\",\"served_by_primary\":true," \
-             "\"timings\":{\"sql_duration_ms\":0.1234},\"duration\":1.5,\"changes\":7,\"last_row_id\":-3,\"changed_db\":true," \
-             "\"size_after\":40960,\"rows_read\":1e3,\"rows_written\":12.0,\"total_attempts\":2}"
-#define RESULT(columns, rows) "{\"results\":{\"columns\":" columns ",\"rows\":" rows "},\"success\":true,\"meta\":" META "}"
+#define META                                                                                                           \
+    "{\"served_by\":\"v3-prod\",\"served_by_region\":\"WEUR\",\"served_by_colo\":\"AMS\",\"served_by_primary\":true,"  \
+    "\"timings\":{\"sql_duration_ms\":0.1234},\"duration\":1.5,\"changes\":7,\"last_row_id\":-3,\"changed_db\":true,"  \
+    "\"size_after\":40960,\"rows_read\":1e3,\"rows_written\":12.0,\"total_attempts\":2}"
+#define RESULT(columns, rows)                                                                                          \
+    "{\"results\":{\"columns\":" columns ",\"rows\":" rows "},\"success\":true,\"meta\":" META "}"
 #define BODY(result) "{\"result\":" result ",\"success\":true,\"errors\":[],\"messages\":[]}"
 
 /* Events as text, pieces of one text put together. */
@@ -35,7 +37,8 @@ static d1t_result on_event(void *ctx, const d1t_reply_event *e)
     if (e->kind == D1T_REPLY_CELL || e->kind == D1T_REPLY_COLUMN) {
         CHECK(e->first != open_text);
         if (e->first) {
-            sprintf(head, "%s%u.%u%s:", e->kind == D1T_REPLY_CELL ? " " : " col", e->statement, e->column, kinds[e->json]);
+            sprintf(head, "%s%u.%u%s:", e->kind == D1T_REPLY_CELL ? " " : " col", e->statement, e->column,
+                    kinds[e->json]);
             put(head, strlen(head));
         }
         put(e->text.p ? e->text.p : "", e->text.n);
@@ -95,15 +98,34 @@ static const char *const bodies[] = {
     BODY("[" RESULT("[\"a\",\"b\"]", "[[1,\"x\"],[null,\"\xC3\xA9\\u00e9\\n\"]]") "]"),
     BODY("[" RESULT("[\"a\",\"a\"]", "[[true,false],[-1.5e300,9007199254740993]]") "," RESULT("[]", "[]") "]"),
     BODY("[" RESULT("[\"b\"]", "[[[]],[[0,127,255]],[\"\"]]") "]"),
-    BODY("[]"), BODY("null"), BODY("{}"), BODY("1"), "{\"success\":true}", "[]", "null", "\"x\"", "7", "{}",
-    "{\"result\":[],\"success\":false,\"errors\":[{\"code\":7500,\"message\":\"near \\\"x\\\": syntax error\"}],\"messages\":[]}",
-    "{\"errors\":[{\"message\":\"first\",\"code\":1234},{\"code\":9,\"message\":\"second\"}],\"success\":false,\"result\":null}",
-    "{\"success\":false,\"errors\":[],\"result\":[]}", "{\"success\":false,\"errors\":null,\"result\":null}",
-    "{\"success\":true,\"result\":[{\"success\":true,\"results\":[{\"a\":1,\"b\":\"x\"}],\"meta\":" META "}]}", /* /query */
+    BODY("[]"),
+    BODY("null"),
+    BODY("{}"),
+    BODY("1"),
+    "{\"success\":true}",
+    "[]",
+    "null",
+    "\"x\"",
+    "7",
+    "{}",
+    "{\"result\":[],\"success\":false,\"errors\":[{\"code\":7500,\"message\":\"near \\\"x\\\": syntax "
+    "error\"}],\"messages\":[]}",
+    "{\"errors\":[{\"message\":\"first\",\"code\":1234},{\"code\":9,\"message\":\"second\"}],\"success\":false,"
+    "\"result\":null}",
+    "{\"success\":false,\"errors\":[],\"result\":[]}",
+    "{\"success\":false,\"errors\":null,\"result\":null}",
+    "{\"success\":true,\"result\":[{\"success\":true,\"results\":[{\"a\":1,\"b\":\"x\"}],\"meta\":" META
+    "}]}", /* /query */
     "{\"success\":true,\"result\":[{\"success\":false,\"error\":\"no such table: t\",\"meta\":{}}]}",
     "{\"success\":true,\"result\":[{\"results\":{\"rows\":[[1,2]],\"columns\":[\"a\",\"b\"]}}]}",
-    "<html><head><title>504 Gateway Time-out</title></head></html>", "", " ", "error code: 1015", "upstream \xFF\xFE",
-    "504 Gateway Time-out", "true story", "\n <!doctype html>",
+    "<html><head><title>504 Gateway Time-out</title></head></html>",
+    "",
+    " ",
+    "error code: 1015",
+    "upstream \xFF\xFE",
+    "504 Gateway Time-out",
+    "true story",
+    "\n <!doctype html>",
     "{\"success\":false,\"errors\":[{\"code\":1,\"message\":\"its words\"}]} and more",
     "{\"errors\":[{\"code\":1,\"message\":\"its words\"}],\"result\":oops",
 };
@@ -204,7 +226,8 @@ static void test_meta_is_summed_over_statements_and_absent_members_are_0(void)
     d1t_meta none;
 
     memset(&none, 0, sizeof none);
-    CHECK_INT(read_whole(&r, BODY("[" RESULT("[]", "[]") "," RESULT("[]", "[]") ",{\"success\":true,\"meta\":{}}]")), D1T_OK);
+    CHECK_INT(read_whole(&r, BODY("[" RESULT("[]", "[]") "," RESULT("[]", "[]") ",{\"success\":true,\"meta\":{}}]")),
+              D1T_OK);
     CHECK_INT(r.statements, 3);
     CHECK_INT(r.total.rows_read, 2000);
     CHECK_INT(r.total.rows_written, 24);
@@ -273,7 +296,8 @@ static void test_a_body_that_is_not_json_shows_its_first_bytes(void)
 
 static void test_a_value_in_a_broken_reply_is_not_taken_for_the_servers_words(void)
 {
-    static const char body[] = "{\"result\":[{\"results\":{\"columns\":[\"a\"],\"rows\":[[\"UNIQUE constraint failed: t.a\"oops";
+    static const char body[] =
+        "{\"result\":[{\"results\":{\"columns\":[\"a\"],\"rows\":[[\"UNIQUE constraint failed: t.a\"oops";
     d1t_reply r;
 
     CHECK_INT(read_whole(&r, body), D1T_ERR_JSON);
@@ -321,7 +345,15 @@ static void test_a_body_cut_anywhere_is_never_ok(void)
 static void test_a_success_that_is_not_whole_is_never_ok(void)
 {
     static const char *const wrong[] = {
-        BODY("[" RESULT("[]", "[]") "]"), BODY("[]"), BODY("null"), "{\"success\":true}", "null", "[]", "{}", "\"OK\"", " ",
+        BODY("[" RESULT("[]", "[]") "]"),
+        BODY("[]"),
+        BODY("null"),
+        "{\"success\":true}",
+        "null",
+        "[]",
+        "{}",
+        "\"OK\"",
+        " ",
         BODY("[" RESULT("[]", "[]") "," RESULT("[]", "[]") "," RESULT("[]", "[]") "]"),
         BODY("[" RESULT("[]", "[]") ",{\"success\":false}]"),
         "{\"result\":[{\"success\":true},{\"success\":true}]}",
@@ -360,7 +392,8 @@ static d1t_result count_rows(void *ctx, const d1t_reply_event *e)
 
 static void test_100_mb_of_rows_take_no_memory(void)
 {
-    static const char head[] = "{\"success\":true,\"result\":[{\"results\":{\"columns\":[\"a\",\"b\"],\"rows\":[[0,\"\"]";
+    static const char head[] =
+        "{\"success\":true,\"result\":[{\"results\":{\"columns\":[\"a\",\"b\"],\"rows\":[[0,\"\"]";
     static const char row[] = ",[123456,\"a text of some length that stands for the usual column of a row\"]";
     static const char tail[] = "]},\"success\":true,\"meta\":{\"rows_read\":5}}]}";
     static char piece[(sizeof row - 1) * 800];

@@ -59,7 +59,8 @@ static void test_bare_and_repeated_parameters_keep_their_numbers(void)
     CHECK_STR(rewritten("SELECT ?,?,?", args, 3), "SELECT CAST(?1 AS INTEGER),?2,CAST(?3 AS REAL)");
     CHECK_STR(rewritten("SELECT ?2,?1,?3", args, 3), "SELECT ?2,CAST(?1 AS INTEGER),CAST(?3 AS REAL)");
     CHECK_STR(rewritten("SELECT ?1+?1+?2", args, 2), "SELECT CAST(?1 AS INTEGER)+CAST(?1 AS INTEGER)+?2");
-    CHECK_STR(rewritten("SELECT ?2,?,?1", args, 3), "SELECT ?2,CAST(?3 AS REAL),CAST(?1 AS INTEGER)"); /* as SQLite counts */
+    CHECK_STR(rewritten("SELECT ?2,?,?1", args, 3),
+              "SELECT ?2,CAST(?3 AS REAL),CAST(?1 AS INTEGER)"); /* as SQLite counts */
     CHECK_STR(with_one("SELECT 1+6=?1", d1t_int(7)), "SELECT 1+6=CAST(?1 AS INTEGER)");
     CHECK_STR(with_one("SELECT ?01", d1t_text("x")), "SELECT ?1");
 }
@@ -96,11 +97,13 @@ static void test_the_end_of_a_statement_is_tidied_for_d1(void)
 static void test_a_trigger_keeps_its_semicolons(void)
 {
     static const char trigger[] = "CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET n=1; DELETE FROM u; END";
-    static const char cased[] = "create trigger if not exists a after insert on t begin select case when 1 then 2 end; end";
+    static const char cased[] =
+        "create trigger if not exists a after insert on t begin select case when 1 then 2 end; end";
 
     CHECK_STR(rewritten(trigger, NULL, 0), trigger);
     CHECK_STR(rewritten(cased, NULL, 0), cased);
-    CHECK_STR(rewritten("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END; DROP TABLE t", NULL, 0), "D1T_ERR_SQL");
+    CHECK_STR(rewritten("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END; DROP TABLE t", NULL, 0),
+              "D1T_ERR_SQL");
 }
 
 static void test_what_d1_cannot_take_is_refused(void)
@@ -108,9 +111,26 @@ static void test_what_d1_cannot_take_is_refused(void)
     d1t_value one = d1t_int(1), two[2], many[101];
     size_t i;
     static const char *const wrong[] = {
-        "SELECT :a", "SELECT @a", "SELECT $a", "SELECT ?0", "SELECT ?101", "SELECT ?2", "SELECT ?1,?2",
-        "SELECT ?99999999999999999999", "SELECT ?1; SELECT 2", "SELECT ?1;;SELECT 2", "", " ", ";", "-- x", "SELECT 1",
-        "SELECT ?1, 'open", "SELECT ?1, \"open", "SELECT ?1, `open", "SELECT ?1, [open", "SELECT ?1 /* open",
+        "SELECT :a",
+        "SELECT @a",
+        "SELECT $a",
+        "SELECT ?0",
+        "SELECT ?101",
+        "SELECT ?2",
+        "SELECT ?1,?2",
+        "SELECT ?99999999999999999999",
+        "SELECT ?1; SELECT 2",
+        "SELECT ?1;;SELECT 2",
+        "",
+        " ",
+        ";",
+        "-- x",
+        "SELECT 1",
+        "SELECT ?1, 'open",
+        "SELECT ?1, \"open",
+        "SELECT ?1, `open",
+        "SELECT ?1, [open",
+        "SELECT ?1 /* open",
         "SELECT ?1, '\xFF'",
     };
 
@@ -277,7 +297,9 @@ static void test_rewind_in_the_middle_starts_again(void)
 }
 
 static const d1t_column columns[] = {
-    D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("s", D1T_TEXT, 0), D1T_COLUMN("b", D1T_BLOB, 0),
+    D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
+    D1T_COLUMN("s", D1T_TEXT, 0),
+    D1T_COLUMN("b", D1T_BLOB, 0),
 };
 static const d1t_table table = D1T_TABLE("t", columns);
 static const d1t_table *const tables[] = {&table};

@@ -40,8 +40,9 @@ static void have(const char *sql)
 
 static const char *schema(void)
 {
-    return local_ask(d1, "SELECT group_concat(sql, '; ') FROM (SELECT sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' "
-                         "ORDER BY name)");
+    return local_ask(
+        d1, "SELECT group_concat(sql, '; ') FROM (SELECT sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\' "
+            "ORDER BY name)");
 }
 
 /* ---- one declared table, and databases that lack something of it */
@@ -53,7 +54,8 @@ static const d1t_column columns[] = {
     D1T_COLUMN_DEFAULT("b", D1T_INTEGER, D1T_NOT_NULL, "0"),
     D1T_COLUMN_GENERATED("g", D1T_TEXT, 0, "a || b"),
 };
-static const d1t_index indexes[] = {D1T_INDEX("t_a", on_a), D1T_UNIQUE_INDEX("t_ab", on_ab), {"t_part", on_a, 1, 0, "b > 3"}};
+static const d1t_index indexes[] = {
+    D1T_INDEX("t_a", on_a), D1T_UNIQUE_INDEX("t_ab", on_ab), {"t_part", on_a, 1, 0, "b > 3"}};
 static const d1t_table table = {"t", columns, 4, indexes, 3, NULL, 0, NULL, 0, 0};
 static const d1t_table *const tables[] = {&table};
 
@@ -62,12 +64,13 @@ static const d1t_table *const tables[] = {&table};
 #define B "`b` INTEGER NOT NULL DEFAULT 0"
 #define G "`g` TEXT GENERATED ALWAYS AS (a || b)"
 #define PK "PRIMARY KEY(`k`)"
-#define INDEXES "CREATE INDEX t_a ON t(a); CREATE UNIQUE INDEX t_ab ON t(a,b); CREATE INDEX `t_part` ON `t`(`a`) WHERE b > 3"
+#define INDEXES                                                                                                        \
+    "CREATE INDEX t_a ON t(a); CREATE UNIQUE INDEX t_ab ON t(a,b); CREATE INDEX `t_part` ON `t`(`a`) WHERE b > 3"
 
 typedef struct cell {
-    const char *sql;        /* what D1 has */
+    const char *sql; /* what D1 has */
     uint32_t steps;
-    const char *text;       /* of the first step */
+    const char *text; /* of the first step */
 } cell;
 
 static char printed[4000];
@@ -101,8 +104,11 @@ static void test_what_is_missing_is_made_and_then_nothing_is_left_to_do(void)
         {"CREATE TABLE t(" K "," B "," PK ")", 5, "+ column t.a TEXT"},
         {"CREATE TABLE t(" K "," A "," B "," G "," PK ")", 3, "+ index t_a on t"},
         {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a)", 2, "+ index t_ab on t"},
-        {"CREATE TABLE T(K INTEGER PRIMARY KEY NOT NULL, A TEXT, B INTEGER DEFAULT 0 NOT NULL, " G "); CREATE INDEX T_A ON t(A)", 2, "+ index t_ab on t"},
-        {"CREATE TABLE t(" K "," A "," B "," G ", extra BLOB," PK ");" INDEXES, 0, ""}, /* a nullable column more does no harm */
+        {"CREATE TABLE T(K INTEGER PRIMARY KEY NOT NULL, A TEXT, B INTEGER DEFAULT 0 NOT NULL, " G
+         "); CREATE INDEX T_A ON t(A)",
+         2, "+ index t_ab on t"},
+        {"CREATE TABLE t(" K "," A "," B "," G ", extra BLOB," PK ");" INDEXES, 0,
+         ""}, /* a nullable column more does no harm */
         {"CREATE TABLE t(" K "," A "," B "," G "," PK ");" INDEXES "; CREATE INDEX more ON t(b)", 0, ""},
     };
     d1t_plan plan;
@@ -122,57 +128,65 @@ static void test_what_is_missing_is_made_and_then_nothing_is_left_to_do(void)
         d1t_plan_free(&plan);
         d1t_plan_free(&plan);
         CHECK_INT(d1t_close(&db), D1T_OK);
-        CHECK_STR(local_ask(d1, "SELECT count(*) FROM pragma_table_xinfo('t') WHERE lower(name) IN ('k','a','b','g')"), "4");
-        CHECK_STR(local_ask(d1, "SELECT count(*) FROM pragma_index_list('t') WHERE lower(name) IN ('t_a','t_ab','t_part')"), "3");
+        CHECK_STR(local_ask(d1, "SELECT count(*) FROM pragma_table_xinfo('t') WHERE lower(name) IN ('k','a','b','g')"),
+                  "4");
+        CHECK_STR(
+            local_ask(d1, "SELECT count(*) FROM pragma_index_list('t') WHERE lower(name) IN ('t_a','t_ab','t_part')"),
+            "3");
     }
 }
 
+static const cell different[] = {
+    {"CREATE TABLE t(" K ", `a` BLOB," B "," G "," PK ")", 0, "t.a: its type"},
+    {"CREATE TABLE t(" K ", `a` VARCHAR(10)," B "," G "," PK ")", 0, "t.a: its type"},
+    {"CREATE TABLE t(" K "," A "," B "," G ", PRIMARY KEY(k,b))", 0, "t.b: its place in the primary key"},
+    {"CREATE TABLE t(" K "," A "," B "," G ", PRIMARY KEY(a))", 0, "t.k: its place in the primary key"},
+    {"CREATE TABLE t(" A "," B "," G ")", 0, "t.k: it is missing in D1 and part of the key"},
+    {"CREATE TABLE t(" K "," A "," B "," G ", z INTEGER NOT NULL, PRIMARY KEY(k,z))", 0,
+     "t.z: it is part of the key in D1"},
+    {"CREATE TABLE t(" K "," A " NOT NULL," B "," G "," PK ")", 0, "t.a: NOT NULL differs"},
+    {"CREATE TABLE t(" K "," A ", `b` INTEGER DEFAULT 0," G "," PK ")", 0, "t.b: NOT NULL differs"},
+    {"CREATE TABLE t(" K "," A ", `b` INTEGER NOT NULL DEFAULT 1," G "," PK ")", 0, "t.b: its default"},
+    {"CREATE TABLE t(" K "," A ", `b` INTEGER NOT NULL," G "," PK ")", 0, "t.b: its default"},
+    {"CREATE TABLE t(" K ", `a` TEXT DEFAULT 'x'," B "," G "," PK ")", 0, "t.a: its default"},
+    {"CREATE TABLE t(" K "," A "," B ", `g` TEXT," PK ")", 0, "t.g: it is generated in one"},
+    {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || 'x' || b)," PK ")", 0, "t.g: "},
+    {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || b) STORED," PK ")", 0, "t.g: "},
+    {"CREATE TABLE t(" K ", `a` TEXT COLLATE NOCASE," B "," G "," PK ")", 0, "t.a: "},
+    {"CREATE TABLE t(`k` INTEGER NOT NULL COLLATE NOCASE," A "," B "," G "," PK ")", 0, "t.k: "},
+    {"CREATE TABLE t(" K "," A "," B "," G ", z TEXT NOT NULL," PK ")", 0,
+     "t.z: it is NOT NULL without a default in D1"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK ") STRICT", 0, "table t: it is STRICT"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK ") WITHOUT ROWID", 0, "table t: it is WITHOUT ROWID"},
+    {"CREATE TABLE p(x PRIMARY KEY); CREATE TABLE t(" K ", `a` TEXT REFERENCES p," B "," G "," PK ")", 0,
+     "table t: its foreign keys"},
+    {"CREATE TABLE t(" K ", `a` TEXT CHECK(a <> 'x')," B "," G "," PK ")", 0, "table t: "},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(b)", 0, "index t_a: its columns"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a, b)", 0, "index t_a: its columns"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(lower(a))", 0, "index t_a: its columns"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE UNIQUE INDEX t_a ON t(a)", 0, "index t_a: it is UNIQUE"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a) WHERE b", 0, "index t_a: it is partial"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_part ON t(a) WHERE b > 4", 0,
+     "index t_part: its condition"},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_part ON t(a)", 0, "index t_part: it is partial"},
+    {"CREATE TABLE o(a); CREATE INDEX t_a ON o(a)", 0, "index t_a: "}, /* the name belongs to another table */
+    {"CREATE TABLE o(a); CREATE VIEW t AS SELECT a FROM o", 0, "t: "}, /* a view has the name */
+};
+
 static void test_what_differs_is_refused_by_name_with_the_cure(void)
 {
-    static const cell cells[] = {
-        {"CREATE TABLE t(" K ", `a` BLOB," B "," G "," PK ")", 0, "t.a: its type"},
-        {"CREATE TABLE t(" K ", `a` VARCHAR(10)," B "," G "," PK ")", 0, "t.a: its type"},
-        {"CREATE TABLE t(" K "," A "," B "," G ", PRIMARY KEY(k,b))", 0, "t.b: its place in the primary key"},
-        {"CREATE TABLE t(" K "," A "," B "," G ", PRIMARY KEY(a))", 0, "t.k: its place in the primary key"},
-        {"CREATE TABLE t(" A "," B "," G ")", 0, "t.k: it is missing in D1 and part of the key"},
-        {"CREATE TABLE t(" K "," A "," B "," G ", z INTEGER NOT NULL, PRIMARY KEY(k,z))", 0, "t.z: it is part of the key in D1"},
-        {"CREATE TABLE t(" K "," A " NOT NULL," B "," G "," PK ")", 0, "t.a: NOT NULL differs"},
-        {"CREATE TABLE t(" K "," A ", `b` INTEGER DEFAULT 0," G "," PK ")", 0, "t.b: NOT NULL differs"},
-        {"CREATE TABLE t(" K "," A ", `b` INTEGER NOT NULL DEFAULT 1," G "," PK ")", 0, "t.b: its default"},
-        {"CREATE TABLE t(" K "," A ", `b` INTEGER NOT NULL," G "," PK ")", 0, "t.b: its default"},
-        {"CREATE TABLE t(" K ", `a` TEXT DEFAULT 'x'," B "," G "," PK ")", 0, "t.a: its default"},
-        {"CREATE TABLE t(" K "," A "," B ", `g` TEXT," PK ")", 0, "t.g: it is generated in one"},
-        {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || 'x' || b)," PK ")", 0, "t.g: "},
-        {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || b) STORED," PK ")", 0, "t.g: "},
-        {"CREATE TABLE t(" K ", `a` TEXT COLLATE NOCASE," B "," G "," PK ")", 0, "t.a: "},
-        {"CREATE TABLE t(`k` INTEGER NOT NULL COLLATE NOCASE," A "," B "," G "," PK ")", 0, "t.k: "},
-        {"CREATE TABLE t(" K "," A "," B "," G ", z TEXT NOT NULL," PK ")", 0, "t.z: it is NOT NULL without a default in D1"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK ") STRICT", 0, "table t: it is STRICT"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK ") WITHOUT ROWID", 0, "table t: it is WITHOUT ROWID"},
-        {"CREATE TABLE p(x PRIMARY KEY); CREATE TABLE t(" K ", `a` TEXT REFERENCES p," B "," G "," PK ")", 0, "table t: its foreign keys"},
-        {"CREATE TABLE t(" K ", `a` TEXT CHECK(a <> 'x')," B "," G "," PK ")", 0, "table t: "},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(b)", 0, "index t_a: its columns"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a, b)", 0, "index t_a: its columns"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(lower(a))", 0, "index t_a: its columns"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE UNIQUE INDEX t_a ON t(a)", 0, "index t_a: it is UNIQUE"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a) WHERE b", 0, "index t_a: it is partial"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_part ON t(a) WHERE b > 4", 0, "index t_part: its condition"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_part ON t(a)", 0, "index t_part: it is partial"},
-        {"CREATE TABLE o(a); CREATE INDEX t_a ON o(a)", 0, "index t_a: "},    /* the name belongs to another table */
-        {"CREATE TABLE o(a); CREATE VIEW t AS SELECT a FROM o", 0, "t: "},     /* a view has the name */
-    };
     d1t_plan plan;
     size_t i;
 
-    for (i = 0; i < sizeof cells / sizeof *cells; i++) {
+    for (i = 0; i < sizeof different / sizeof *different; i++) {
         const d1t_plan_step *step;
         char before[4000];
         bool named = false;
-        planned(cells[i].sql, &table, &plan);
+        planned(different[i].sql, &table, &plan);
         for (step = plan.steps; step; step = step->next)
-            named = named || (step->kind == D1T_REFUSED && !step->sql && strstr(step->text, cells[i].text) != NULL);
+            named = named || (step->kind == D1T_REFUSED && !step->sql && strstr(step->text, different[i].text) != NULL);
         if (!named)
-            printf("not refused with \"%s\": %s\n", cells[i].text, cells[i].sql);
+            printf("not refused with \"%s\": %s\n", different[i].text, different[i].sql);
         CHECK(named);
         if (!named) {
             d1t_plan_free(&plan);
@@ -185,16 +199,19 @@ static void test_what_differs_is_refused_by_name_with_the_cure(void)
         d1t_clear(&db, D1T_KEEP_ROWS);
         CHECK_INT(d1t_setup(&db, tables, 1), D1T_ERR_SCHEMA);
         CHECK_STR(db.error.table, "t");
-        CHECK(strstr(db.error.text, cells[i].text) != NULL);
+        CHECK(strstr(db.error.text, different[i].text) != NULL);
         CHECK_INT(d1t_close(&db), D1T_ERR_SCHEMA);
         CHECK_STR(schema(), before); /* nothing of a refused plan is done */
     }
-    printf("figure: plan_refusals %lu\n", (unsigned long)(sizeof cells / sizeof *cells));
+    printf("figure: plan_refusals %lu\n", (unsigned long)(sizeof different / sizeof *different));
 }
 
 static void test_columns_that_cannot_be_added_are_refused(void)
 {
-    static const struct { d1t_column column; const char *text; } cells[] = {
+    static const struct {
+        d1t_column column;
+        const char *text;
+    } cells[] = {
         {D1T_COLUMN("n", D1T_TEXT, D1T_NOT_NULL), "NOT NULL without a default"},
         {D1T_COLUMN_DEFAULT("n", D1T_TEXT, 0, "CURRENT_TIMESTAMP"), "not a literal"},
         {D1T_COLUMN_DEFAULT("n", D1T_TEXT, 0, "(1+1)"), "not a literal"},
@@ -202,9 +219,14 @@ static void test_columns_that_cannot_be_added_are_refused(void)
         {D1T_COLUMN("n", D1T_TEXT, D1T_KEY), "part of the key"},
     };
     static const d1t_column addable[] = {
-        D1T_COLUMN("n", D1T_TEXT, 0), D1T_COLUMN_DEFAULT("n", D1T_INTEGER, D1T_NOT_NULL, "-7"), D1T_COLUMN_DEFAULT("n", D1T_TEXT, 0, "'it''s'"),
-        D1T_COLUMN_DEFAULT("n", D1T_REAL, 0, "1.5e3"), D1T_COLUMN_DEFAULT("n", D1T_BLOB, 0, "x'00'"), D1T_COLUMN_DEFAULT("n", D1T_BOOL, 0, "TRUE"),
-        D1T_COLUMN_GENERATED("n", D1T_INTEGER, 0, "k + 1"), D1T_COLUMN_ON_WRITE("n", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
+        D1T_COLUMN("n", D1T_TEXT, 0),
+        D1T_COLUMN_DEFAULT("n", D1T_INTEGER, D1T_NOT_NULL, "-7"),
+        D1T_COLUMN_DEFAULT("n", D1T_TEXT, 0, "'it''s'"),
+        D1T_COLUMN_DEFAULT("n", D1T_REAL, 0, "1.5e3"),
+        D1T_COLUMN_DEFAULT("n", D1T_BLOB, 0, "x'00'"),
+        D1T_COLUMN_DEFAULT("n", D1T_BOOL, 0, "TRUE"),
+        D1T_COLUMN_GENERATED("n", D1T_INTEGER, 0, "k + 1"),
+        D1T_COLUMN_ON_WRITE("n", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
     };
     d1t_column two[2] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("n", D1T_TEXT, 0)};
     d1t_table t = {"t", two, 2, NULL, 0, NULL, 0, NULL, 0, 0};
@@ -235,21 +257,24 @@ static void test_foreign_keys_and_checks_are_compared(void)
     static const d1t_check checks[] = {{"positive", "k > 0"}};
     static const d1t_column two[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
     static const d1t_table t = {"t", two, 2, NULL, 0, to_p, 1, checks, 1, 0};
-    static const char *const different[] = {
-        "CREATE TABLE t(" K "," A ",FOREIGN KEY(`a`) REFERENCES q ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 0)," PK ")",
+    static const char *const others[] = {
+        "CREATE TABLE t(" K "," A
+        ",FOREIGN KEY(`a`) REFERENCES q ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 0)," PK ")",
         "CREATE TABLE t(" K "," A ",FOREIGN KEY(`a`) REFERENCES p,CONSTRAINT `positive` CHECK(k > 0)," PK ")",
-        "CREATE TABLE t(" K "," A ",FOREIGN KEY(`k`) REFERENCES p ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 0)," PK ")",
+        "CREATE TABLE t(" K "," A
+        ",FOREIGN KEY(`k`) REFERENCES p ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 0)," PK ")",
         "CREATE TABLE t(" K "," A ",FOREIGN KEY(`a`) REFERENCES p ON DELETE CASCADE," PK ")",
-        "CREATE TABLE t(" K "," A ",FOREIGN KEY(`a`) REFERENCES p ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 1)," PK ")",
+        "CREATE TABLE t(" K "," A
+        ",FOREIGN KEY(`a`) REFERENCES p ON DELETE CASCADE,CONSTRAINT `positive` CHECK(k > 1)," PK ")",
     };
     const d1t_table *list[1] = {&t};
     d1t_plan plan;
     size_t i;
 
-    for (i = 0; i < sizeof different / sizeof *different; i++) {
-        planned(different[i], &t, &plan);
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+        planned(others[i], &t, &plan);
         if (plan.refused != 1)
-            printf("not refused: %s\n", different[i]);
+            printf("not refused: %s\n", others[i]);
         CHECK_INT(plan.refused, 1);
         d1t_plan_free(&plan);
         d1t_close(&db);
@@ -266,10 +291,16 @@ static void test_every_kind_of_table_is_found_unchanged_after_it_was_made(void)
 {
     static const char *const odd_columns_of_index[] = {"a`b"};
     static const d1t_column odd[] = {
-        D1T_COLUMN("select", D1T_UUID, D1T_KEY), D1T_COLUMN("a`b", D1T_ANY, 0), D1T_COLUMN("\"q\" ' ; --", D1T_JSON, D1T_NOT_NULL),
-        {"c", D1T_TEXT, 0, "'x'", NULL, NULL, "NOCASE"}, D1T_COLUMN("\xF0\x9F\x98\x80", D1T_VECTOR, 0), D1T_COLUMN("o", D1T_BOOL, 0),
-        D1T_COLUMN_GENERATED("g", D1T_INTEGER, D1T_STORED, "length(c)"), D1T_COLUMN_ON_WRITE("w", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
-        D1T_COLUMN_DEFAULT("d", D1T_REAL, D1T_NOT_NULL, "-1.5"), D1T_COLUMN("k2", D1T_DATE, D1T_KEY),
+        D1T_COLUMN("select", D1T_UUID, D1T_KEY),
+        D1T_COLUMN("a`b", D1T_ANY, 0),
+        D1T_COLUMN("\"q\" ' ; --", D1T_JSON, D1T_NOT_NULL),
+        {"c", D1T_TEXT, 0, "'x'", NULL, NULL, "NOCASE"},
+        D1T_COLUMN("\xF0\x9F\x98\x80", D1T_VECTOR, 0),
+        D1T_COLUMN("o", D1T_BOOL, 0),
+        D1T_COLUMN_GENERATED("g", D1T_INTEGER, D1T_STORED, "length(c)"),
+        D1T_COLUMN_ON_WRITE("w", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
+        D1T_COLUMN_DEFAULT("d", D1T_REAL, D1T_NOT_NULL, "-1.5"),
+        D1T_COLUMN("k2", D1T_DATE, D1T_KEY),
     };
     static const d1t_index odd_indexes[] = {{"i`x", odd_columns_of_index, 1, D1T_UNIQUE, "`a``b` IS NOT NULL"}};
     static const d1t_check odd_checks[] = {{"che`ck", "length(c) < 9"}};
@@ -319,11 +350,17 @@ static void test_trust_sends_nothing(void)
 
 static void test_bad_declarations_send_nothing(void)
 {
-    static const d1t_column none[] = {D1T_COLUMN("a", D1T_TEXT, 0)}, twice[] = {D1T_COLUMN("a", D1T_TEXT, D1T_KEY), D1T_COLUMN("A", D1T_TEXT, 0)};
-    static const d1t_table no_key = D1T_TABLE("t", none), double_name = D1T_TABLE("t", twice), reserved = D1T_TABLE("_cf_t", columns),
-                           own = D1T_TABLE("_d1t_t", columns), sqlite = D1T_TABLE("SQLite_t", columns), same = D1T_TABLE("T", columns);
-    static const struct { const d1t_table *t; d1t_result result; } cells[] = {
-        {&no_key, D1T_ERR_TABLE}, {&double_name, D1T_ERR_TABLE}, {&reserved, D1T_ERR_NAME}, {&own, D1T_ERR_NAME}, {&sqlite, D1T_ERR_NAME},
+    static const d1t_column none[] = {D1T_COLUMN("a", D1T_TEXT, 0)},
+                            twice[] = {D1T_COLUMN("a", D1T_TEXT, D1T_KEY), D1T_COLUMN("A", D1T_TEXT, 0)};
+    static const d1t_table no_key = D1T_TABLE("t", none), double_name = D1T_TABLE("t", twice),
+                           reserved = D1T_TABLE("_cf_t", columns), own = D1T_TABLE("_d1t_t", columns),
+                           sqlite = D1T_TABLE("SQLite_t", columns), same = D1T_TABLE("T", columns);
+    static const struct {
+        const d1t_table *t;
+        d1t_result result;
+    } cells[] = {
+        {&no_key, D1T_ERR_TABLE}, {&double_name, D1T_ERR_TABLE}, {&reserved, D1T_ERR_NAME},
+        {&own, D1T_ERR_NAME},     {&sqlite, D1T_ERR_NAME},
     };
     const d1t_table *two[2] = {&table, &same};
     size_t i;
@@ -370,17 +407,21 @@ static uint32_t ddl_requests(void)
     size_t i;
 
     for (i = 0; i < s.kept; i++)
-        n += strstr(s.requests[i].body, "CREATE TABLE IF NOT EXISTS") != NULL || strstr(s.requests[i].body, "ADD COLUMN") != NULL;
+        n += strstr(s.requests[i].body, "CREATE TABLE IF NOT EXISTS") != NULL ||
+             strstr(s.requests[i].body, "ADD COLUMN") != NULL;
     return n;
 }
 
 /* The statements are lost on their way there or back: the schema is read again instead of sending them blindly. */
 static void test_statements_of_unknown_outcome_are_followed_by_a_look_at_the_schema(void)
 {
-    static const struct { local_d1_fault fault; uint32_t ddl; } cells[] = {
-        {LOCAL_D1_LOSE_AFTER, 1}, {LOCAL_D1_CUT_ANSWER, 1}, {LOCAL_D1_ZOMBIE, 1}, {LOCAL_D1_500_AFTER, 1}, {LOCAL_D1_LATE, 1},
-        {LOCAL_D1_LOSE_BEFORE, 2}, {LOCAL_D1_500, 2}, {LOCAL_D1_503_HTML, 2}, {LOCAL_D1_SILENT, 2}, {LOCAL_D1_REFUSE, 2},
-        {LOCAL_D1_429_API, 2}, {LOCAL_D1_429_BUSY, 2},
+    static const struct {
+        local_d1_fault fault;
+        uint32_t ddl;
+    } cells[] = {
+        {LOCAL_D1_LOSE_AFTER, 1}, {LOCAL_D1_CUT_ANSWER, 1},  {LOCAL_D1_ZOMBIE, 1},  {LOCAL_D1_500_AFTER, 1},
+        {LOCAL_D1_LATE, 1},       {LOCAL_D1_LOSE_BEFORE, 2}, {LOCAL_D1_500, 2},     {LOCAL_D1_503_HTML, 2},
+        {LOCAL_D1_SILENT, 2},     {LOCAL_D1_REFUSE, 2},      {LOCAL_D1_429_API, 2}, {LOCAL_D1_429_BUSY, 2},
     };
     size_t i;
     int added;
@@ -404,7 +445,8 @@ static void test_statements_of_unknown_outcome_are_followed_by_a_look_at_the_sch
 
 static void test_a_schema_that_is_cut_while_it_is_read_is_read_again(void)
 {
-    static const local_d1_fault faults[] = {LOCAL_D1_CUT_ANSWER, LOCAL_D1_LOSE_AFTER, LOCAL_D1_503_HTML, LOCAL_D1_SILENT};
+    static const local_d1_fault faults[] = {LOCAL_D1_CUT_ANSWER, LOCAL_D1_LOSE_AFTER, LOCAL_D1_503_HTML,
+                                            LOCAL_D1_SILENT};
     size_t i;
 
     for (i = 0; i < sizeof faults / sizeof *faults; i++) {
@@ -419,9 +461,13 @@ static void test_a_schema_that_is_cut_while_it_is_read_is_read_again(void)
 
 static void test_a_fault_that_stays_ends_the_setup_with_its_error(void)
 {
-    static const struct { local_d1_fault fault; d1t_result result; } cells[] = {
-        {LOCAL_D1_REFUSE, D1T_ERR_CONNECT}, {LOCAL_D1_LOSE_BEFORE, D1T_ERR_TRANSPORT}, {LOCAL_D1_503_HTML, D1T_ERR_SERVER},
-        {LOCAL_D1_DB_FULL, D1T_ERR_DB_FULL}, {LOCAL_D1_DAY_LIMIT, D1T_ERR_QUOTA}, {LOCAL_D1_SILENT, D1T_ERR_TIMEOUT},
+    static const struct {
+        local_d1_fault fault;
+        d1t_result result;
+    } cells[] = {
+        {LOCAL_D1_REFUSE, D1T_ERR_CONNECT},  {LOCAL_D1_LOSE_BEFORE, D1T_ERR_TRANSPORT},
+        {LOCAL_D1_503_HTML, D1T_ERR_SERVER}, {LOCAL_D1_DB_FULL, D1T_ERR_DB_FULL},
+        {LOCAL_D1_DAY_LIMIT, D1T_ERR_QUOTA}, {LOCAL_D1_SILENT, D1T_ERR_TIMEOUT},
     };
     size_t i;
     uint64_t first;

@@ -244,6 +244,7 @@ static void test_tokens_are_what_they_look_like(void)
     CHECK_STR(tokens("a-b/c"), "w(a) y(-) w(b) y(/) w(c) e()");
     CHECK_STR(tokens("'?1 -- /*'--?2\n/*?3'*/?4"), "s('?1 -- /*') p(?4) e()");
     CHECK_STR(tokens("x/**/y"), "w(x) w(y) e()");
+    CHECK_STR(tokens("x\xe2\x82\x80\xef\xbf\xbf,"), "w(x\xe2\x82\x80\xef\xbf\xbf) y(,) e()");
 }
 
 static void test_what_has_no_end_is_bad(void)

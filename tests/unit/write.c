@@ -134,19 +134,24 @@ static int conditional(const d1t_table *t, d1t_write_kind kind, const char *colu
 /* ---- the tables */
 
 static const d1t_column small_columns[] = {
-    D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0), D1T_COLUMN("b", D1T_REAL, 0),
+    D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
+    D1T_COLUMN("a", D1T_TEXT, 0),
+    D1T_COLUMN("b", D1T_REAL, 0),
 };
 static const d1t_table small = D1T_TABLE("small", small_columns);
 
 static const d1t_column pair_columns[] = {
-    D1T_COLUMN("v", D1T_BLOB, 0), D1T_COLUMN("k2", D1T_TEXT, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, D1T_NOT_NULL),
+    D1T_COLUMN("v", D1T_BLOB, 0),
+    D1T_COLUMN("k2", D1T_TEXT, D1T_KEY),
+    D1T_COLUMN("n", D1T_INTEGER, D1T_NOT_NULL),
     D1T_COLUMN("k1", D1T_INTEGER, D1T_KEY),
 };
 static const d1t_table pair = D1T_TABLE_FLAGS("pair", pair_columns, D1T_WITHOUT_ROWID);
 
 static const d1t_column odd_columns[] = {
-    D1T_COLUMN("select", D1T_TEXT, D1T_KEY), D1T_COLUMN("a`b", D1T_TEXT, 0), D1T_COLUMN("\"x\" '; --", D1T_BLOB, 0),
-    D1T_COLUMN("\xF0\x9F\x98\x80", D1T_ANY, 0), D1T_COLUMN("excluded", D1T_INTEGER, 0), D1T_COLUMN("value", D1T_REAL, 0),
+    D1T_COLUMN("select", D1T_TEXT, D1T_KEY), D1T_COLUMN("a`b", D1T_TEXT, 0),
+    D1T_COLUMN("\"x\" '; --", D1T_BLOB, 0),  D1T_COLUMN("\xF0\x9F\x98\x80", D1T_ANY, 0),
+    D1T_COLUMN("excluded", D1T_INTEGER, 0),  D1T_COLUMN("value", D1T_REAL, 0),
 };
 static const d1t_table odd = D1T_TABLE("group`by", odd_columns);
 
@@ -154,29 +159,46 @@ static const d1t_column key_columns[] = {D1T_COLUMN("k1", D1T_TEXT, D1T_KEY), D1
 static const d1t_table keys_only = D1T_TABLE("keys_only", key_columns);
 
 static const d1t_column all_columns[] = {
-    D1T_COLUMN("k", D1T_UUID, D1T_KEY),      D1T_COLUMN("i", D1T_INTEGER, 0),    D1T_COLUMN("r", D1T_REAL, 0),
-    D1T_COLUMN("t", D1T_TEXT, 0),            D1T_COLUMN("x", D1T_BLOB, 0),       D1T_COLUMN("y", D1T_ANY, 0),
-    D1T_COLUMN("o", D1T_BOOL, 0),            D1T_COLUMN("j", D1T_JSON, 0),       D1T_COLUMN("d", D1T_DATE, 0),
-    D1T_COLUMN("m", D1T_TIME, 0),            D1T_COLUMN("s", D1T_TIMESTAMP, 0),  D1T_COLUMN("z", D1T_TIMESTAMPTZ, 0),
-    D1T_COLUMN("v", D1T_VECTOR, 0),          D1T_COLUMN_DEFAULT("f", D1T_INTEGER, D1T_NOT_NULL, "7"),
-    D1T_COLUMN_GENERATED("g", D1T_INTEGER, 0, "i + 1"), D1T_COLUMN_GENERATED("h", D1T_TEXT, D1T_STORED, "t || '!'"),
+    D1T_COLUMN("k", D1T_UUID, D1T_KEY),
+    D1T_COLUMN("i", D1T_INTEGER, 0),
+    D1T_COLUMN("r", D1T_REAL, 0),
+    D1T_COLUMN("t", D1T_TEXT, 0),
+    D1T_COLUMN("x", D1T_BLOB, 0),
+    D1T_COLUMN("y", D1T_ANY, 0),
+    D1T_COLUMN("o", D1T_BOOL, 0),
+    D1T_COLUMN("j", D1T_JSON, 0),
+    D1T_COLUMN("d", D1T_DATE, 0),
+    D1T_COLUMN("m", D1T_TIME, 0),
+    D1T_COLUMN("s", D1T_TIMESTAMP, 0),
+    D1T_COLUMN("z", D1T_TIMESTAMPTZ, 0),
+    D1T_COLUMN("v", D1T_VECTOR, 0),
+    D1T_COLUMN_DEFAULT("f", D1T_INTEGER, D1T_NOT_NULL, "7"),
+    D1T_COLUMN_GENERATED("g", D1T_INTEGER, 0, "i + 1"),
+    D1T_COLUMN_GENERATED("h", D1T_TEXT, D1T_STORED, "t || '!'"),
     D1T_COLUMN_ON_WRITE("w", D1T_INTEGER, 0, "(SELECT n FROM tick)"),
 };
 static const d1t_table all = D1T_TABLE("all_types", all_columns);
 static const d1t_table all_strict = D1T_TABLE_FLAGS("all_strict", all_columns, D1T_STRICT);
 static const d1t_table all_both = D1T_TABLE_FLAGS("all_both", all_columns, D1T_STRICT | D1T_WITHOUT_ROWID);
-#define ALL_ROW "[[\"id\",1,1.5,\"t\",\"00ff\",{\"x\":\"00\"},1,\"[1]\",\"2026-01-02\",\"01:02:03.000004\"," \
-                "\"2026-01-02T00:00:00.000000\",\"2026-01-02T00:00:00.000000Z\",\"0000803f\",8]]"
+#define ALL_ROW                                                                                                        \
+    "[[\"id\",1,1.5,\"t\",\"00ff\",{\"x\":\"00\"},1,\"[1]\",\"2026-01-02\",\"01:02:03.000004\","                       \
+    "\"2026-01-02T00:00:00.000000\",\"2026-01-02T00:00:00.000000Z\",\"0000803f\",8]]"
 #define ALL_NULLS "[[\"id\",null,null,null,null,null,null,null,null,null,null,null,null,9]]"
 
 static const d1t_table *const tables[] = {&small, &pair, &odd, &keys_only, &all, &all_strict, &all_both};
 static const char *const sample[] = {
-    "[[1,\"a\",1.5],[2,null,null]]", "[[\"x\",1,\"00ff\",5],[\"x\",2,\"\",6]]",
-    "[[\"s\",\"a\",\"ff\",{\"x\":\"01\"},3,0.5],[\"u\",null,null,\"text\",null,null]]", "[[\"a\",1],[\"a\",2]]", ALL_ROW, ALL_ROW,
+    "[[1,\"a\",1.5],[2,null,null]]",
+    "[[\"x\",1,\"00ff\",5],[\"x\",2,\"\",6]]",
+    "[[\"s\",\"a\",\"ff\",{\"x\":\"01\"},3,0.5],[\"u\",null,null,\"text\",null,null]]",
+    "[[\"a\",1],[\"a\",2]]",
+    ALL_ROW,
+    ALL_ROW,
     ALL_ROW,
 };
-static const char *const sample_keys[] = {"[[1],[2],[3]]", "[[\"x\",1],[\"x\",2],[\"x\",3]]", "[[\"s\"],[\"u\"]]",
-                                          "[[\"a\",1],[\"a\",2],[\"b\",1]]", "[[\"id\"]]", "[[\"id\"]]", "[[\"id\"]]"};
+static const char *const sample_keys[] = {"[[1],[2],[3]]",     "[[\"x\",1],[\"x\",2],[\"x\",3]]",
+                                          "[[\"s\"],[\"u\"]]", "[[\"a\",1],[\"a\",2],[\"b\",1]]",
+                                          "[[\"id\"]]",        "[[\"id\"]]",
+                                          "[[\"id\"]]"};
 
 static void create_all(void)
 {
@@ -286,8 +308,10 @@ static void test_all_kinds_arrive_as_declared(void)
 static void test_a_change_of_case_blanks_or_type_is_not_missed(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"},
-        {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM"}, D1T_COLUMN("y", D1T_ANY, 0),
+        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
+        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"},
+        {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM"},
+        D1T_COLUMN("y", D1T_ANY, 0),
     };
     static const d1t_table strict = D1T_TABLE_FLAGS("strict", columns, D1T_STRICT), loose = D1T_TABLE("loose", columns);
 
@@ -370,11 +394,13 @@ static void test_conditions_decide_row_by_row(void)
     upsert(&small, "[[1,\"old\",1.5],[2,\"new\",2.5],[3,null,3.5]]");
     /* differs: 1 is written, 2 has that hash already, 4 is missing and inserted */
     CHECK_INT(conditional(&small, D1T_WRITE_UPSERT, "a", false,
-                          "[[1,\"new\",9.5,\"new\"],[2,\"new\",9.5,\"new\"],[4,\"new\",9.5,\"new\"]]"), 2);
+                          "[[1,\"new\",9.5,\"new\"],[2,\"new\",9.5,\"new\"],[4,\"new\",9.5,\"new\"]]"),
+              2);
     CHECK_STR(ask("SELECT group_concat(k||':'||b) FROM small"), "1:9.5,2:2.5,3:3.5,4:9.5");
     /* equals: only where the stored one is the expected one, or no row is there */
     CHECK_INT(conditional(&small, D1T_WRITE_UPSERT, "a", true,
-                          "[[1,\"x\",8.5,\"old\"],[2,\"x\",8.5,\"new\"],[3,\"x\",8.5,\"new\"],[5,\"x\",8.5,\"zz\"]]"), 2);
+                          "[[1,\"x\",8.5,\"old\"],[2,\"x\",8.5,\"new\"],[3,\"x\",8.5,\"new\"],[5,\"x\",8.5,\"zz\"]]"),
+              2);
     CHECK_STR(ask("SELECT group_concat(k||':'||b) FROM small"), "1:9.5,2:8.5,3:3.5,4:9.5,5:8.5");
     /* NULL equals only NULL */
     CHECK_INT(conditional(&small, D1T_WRITE_DELETE, "a", true, "[[1,null],[3,null],[6,null]]"), 1);
@@ -383,7 +409,8 @@ static void test_conditions_decide_row_by_row(void)
     CHECK_INT(conditional(&small, D1T_WRITE_DELETE, "b", true, "[[4,9.5],[5,9.5]]"), 1);
     upsert(&pair, "[[\"x\",1,\"00\",1],[\"y\",1,\"01\",2]]");
     CHECK_INT(conditional(&pair, D1T_WRITE_DELETE, "v", true, "[[\"x\",1,\"01\"],[\"y\",1,\"01\"]]"), 1);
-    CHECK_INT(conditional(&pair, D1T_WRITE_UPSERT, "v", false, "[[\"x\",1,\"02\",7,\"00\"],[\"x\",3,\"02\",7,\"00\"]]"), 1);
+    CHECK_INT(conditional(&pair, D1T_WRITE_UPSERT, "v", false, "[[\"x\",1,\"02\",7,\"00\"],[\"x\",3,\"02\",7,\"00\"]]"),
+              1);
     CHECK_STR(ask("SELECT group_concat(k2||k1||n) FROM pair"), "x11,x37");
 }
 
@@ -391,7 +418,8 @@ static void test_big_values_are_parameters_of_their_own(void)
 {
     static const size_t two[2] = {3, 4};
     static char hex[999951];
-    const char *params[4] = {"[[\"id\",1,1.5,null,null,null,1,\"[1]\",null,null,null,null,null,8]]", "long \"text\"", hex, hex};
+    const char *params[4] = {"[[\"id\",1,1.5,null,null,null,1,\"[1]\",null,null,null,null,null,8]]", "long \"text\"",
+                             hex, hex};
     const char *update_params[4] = {"[[\"id\",null,null]]", "longer", "", "ff"};
     d1t_shape shape;
     d1t_write_desc d;
@@ -479,7 +507,8 @@ static int parked_upsert(const d1t_table *t, const char *rows, const char *delet
 static void test_unique_values_move_and_swap_by_parking(void)
 {
     static const d1t_type types[] = {D1T_INTEGER, D1T_TEXT, D1T_REAL, D1T_BLOB};
-    static const char *const values[][3] = {{"1", "2", "3"}, {"\"a\"", "\"b\"", "\"c\""}, {"1.5", "2.5", "3.5"}, {"\"01\"", "\"02\"", "\"03\""}};
+    static const char *const values[][3] = {
+        {"1", "2", "3"}, {"\"a\"", "\"b\"", "\"c\""}, {"1.5", "2.5", "3.5"}, {"\"01\"", "\"02\"", "\"03\""}};
     d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("u", D1T_TEXT, 0)};
     d1t_table t = {"uu", columns, 2, unique_u, 1, NULL, 0, NULL, 0, 0};
     char rows[100];
@@ -511,13 +540,14 @@ static void test_unique_values_move_and_swap_by_parking(void)
 
 static void test_parking_keeps_children_and_grandchildren(void)
 {
-    static const d1t_column p_columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("u", D1T_INTEGER, D1T_NOT_NULL),
-                                           D1T_COLUMN("w", D1T_TEXT, 0)};
+    static const d1t_column p_columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY),
+                                           D1T_COLUMN("u", D1T_INTEGER, D1T_NOT_NULL), D1T_COLUMN("w", D1T_TEXT, 0)};
     static const d1t_column c_columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("parent", D1T_TEXT, 0)};
     static const d1t_foreign_key to_p[] = {D1T_REFERENCES(parent_column, "p", D1T_CASCADE)};
     static const d1t_foreign_key to_c[] = {D1T_REFERENCES(parent_column, "c", D1T_CASCADE)};
     static const d1t_table p = {"p", p_columns, 3, unique_pair, 1, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID};
-    static const d1t_table c = {"c", c_columns, 2, NULL, 0, to_p, 1, NULL, 0, 0}, g = {"g", c_columns, 2, NULL, 0, to_c, 1, NULL, 0, 0};
+    static const d1t_table c = {"c", c_columns, 2, NULL, 0, to_p, 1, NULL, 0, 0},
+                           g = {"g", c_columns, 2, NULL, 0, to_c, 1, NULL, 0, 0};
 
     fresh();
     create(&p);
@@ -530,7 +560,8 @@ static void test_parking_keeps_children_and_grandchildren(void)
     CHECK_INT(parked_upsert(&p, "[[\"p2\",6,\"w\"]]", "[[\"p1\"]]"), 1);
     CHECK_INT(upsert(&c, "[[\"c1\",\"p2\"]]"), 1);
     CHECK_INT(write_rows(&p, D1T_WRITE_DELETE, "[[\"p1\"]]"), 1);
-    CHECK_STR(ask("SELECT (SELECT group_concat(k||u||w) FROM (SELECT * FROM p ORDER BY k))||(SELECT group_concat(k||parent) FROM c)||"
+    CHECK_STR(ask("SELECT (SELECT group_concat(k||u||w) FROM (SELECT * FROM p ORDER BY k))||(SELECT "
+                  "group_concat(k||parent) FROM c)||"
                   "(SELECT group_concat(k||parent) FROM g)"),
               "p26w,p35xc1p2,c2p2g1c1,g2c2");
 }
