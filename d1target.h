@@ -62,7 +62,8 @@ GUARANTEES
                thread at a time. A d1t_limiter shared by several clients belongs to one thread.
     blocking   Only the blocking verbs and d1t_run wait. Each is its _start twin plus d1t_run.
     secrets    The token is copied at open, sent as a header, and wiped at close. It is never in an error, an
-               event, a plan or a URL. Row values are in none of them either; see d1t_error_key.
+               event, a plan or a URL, nor left in memory of the header's (libcurl's own buffers: curl_global_init_mem).
+               Row values are in none of them either; see d1t_error_key.
     lifetimes  Row values are read before the call returns. Tables are borrowed until close. Configuration
                strings are copied. Statements and arguments given to a _start call are borrowed until it ends.
                Views given to a callback last for the callback. Callbacks may not call into the same client
@@ -343,7 +344,7 @@ typedef struct d1t_writer {
     char       *p;
     size_t      cap;
     size_t      n;          /* bytes kept in p (or in the buffer since init) */
-    size_t      room;       /* private: bytes that a fixed sink still takes; 0 for the others */
+    size_t      room;       /* private: bytes that go straight to p + n; 0 for growing and counting sinks */
     uint64_t    total;      /* bytes written, kept or not */
     uint64_t    skip;       /* window: bytes still to be left out */
     d1t_buffer *buffer;     /* growing */
@@ -774,6 +775,7 @@ typedef struct d1t_reply {
     uint8_t           success;      /* 0 not seen, 1 true, 2 false */
     bool              failed_statement, saw_error;
     bool              begun, plain;     /* plain: the body is not an envelope */
+    bool              shaped;           /* the statement's results are {columns, rows} */
     uint8_t           place[8];     /* what each level of nesting is */
     uint8_t           key;          /* the member being read */
     uint8_t           word_n;
@@ -1040,7 +1042,7 @@ typedef struct d1t_schema_index {
 
 typedef struct d1t_schema_table {
     const char        *name, *sql;
-    bool               strict, without_rowid;
+    bool               strict, without_rowid, view;
     d1t_schema_column *columns;
     size_t             column_count;
     d1t_schema_index  *indexes;
@@ -1259,7 +1261,7 @@ D1TDEF d1t_result d1t_clear(d1t_client *db, d1t_clear_mode mode);
 /* The key of the row that db->error names, as a JSON array; none if unknown. Contains values: do not log it where they
    do not belong. Valid until the next call. */
 D1TDEF d1t_str d1t_error_key(const d1t_client *db);
-/* The server's own words about the last refused request; may contain values. Valid until the next request. */
+/* The server's own words about the last refused request; may contain values. Valid until the next request or close. */
 D1TDEF d1t_str d1t_server_text(const d1t_client *db);
 
 /* Statements that go before and after the rows of every batch, in the same transaction: fences, locks and preconditions
@@ -2363,18 +2365,19 @@ D1TDEF void d1t_writer_counting(d1t_writer *w) {
 D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip) {
     d1t__writer_init(w, D1T__WINDOW, p, cap);
     w->skip = skip;
+    w->room = skip ? 0 : cap;
 }
 
 /* A fixed sink takes a whole piece or nothing of it: what is there is never cut inside an escape. */
 D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
     w->total += n;
-    if (w->error != D1T_OK || n == 0) return;
+    if (w->sink == D1T__COUNTING) return;
     if (w->sink == D1T__GROWING) {
-        w->error = d1t_buffer_add(w->buffer, p, n);
+        if (w->error == D1T_OK) w->error = d1t_buffer_add(w->buffer, p, n);
         if (w->error == D1T_OK) w->n += n;
     } else if (w->sink == D1T__FIXED) {
-        w->error = D1T_ERR_SPACE;
-    } else if (w->sink == D1T__WINDOW) {
+        if (n && w->error == D1T_OK) w->error = D1T_ERR_SPACE;
+    } else if (w->error == D1T_OK) {
         size_t drop = w->skip < n ? (size_t)w->skip : n;
         w->skip -= drop;
         p += drop;
@@ -2382,6 +2385,7 @@ D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
         if (n > w->cap - w->n) n = w->cap - w->n;
         if (n) D1T_MEMCPY(w->p + w->n, p, n);
         w->n += n;
+        w->room = w->skip ? 0 : w->cap - w->n;
     }
 }
 
@@ -4473,6 +4477,9 @@ D1T__PRIVATE d1t_result d1t__reply_begin(d1t_reply *r, const d1t_json_event *e) 
     if (e->depth < 8) r->place[e->depth] = place;
     r->key = D1T__KEY_OTHER;
     if (place == D1T__AT_STATEMENT) D1T_MEMSET(&r->meta, 0, sizeof r->meta);
+    if (place == D1T__AT_STATEMENT) r->shaped = false;
+    if (place == D1T__AT_RESULTS) r->shaped = true;
+    if (place == D1T__AT_OTHER && (parent == D1T__AT_ROW || parent == D1T__AT_BLOB)) return D1T_ERR_PROTOCOL;
     if (place == D1T__AT_ROW || place == D1T__AT_COLUMNS) r->column = 0;
     return place == D1T__AT_BLOB ? d1t__reply_emit(r, D1T_REPLY_CELL, D1T_JSON_ARRAY, NULL) : D1T_OK;
 }
@@ -4893,7 +4900,10 @@ D1T__PRIVATE d1t_verdict d1t__op_verdict(d1t_op *op) {
     bool cut = transport != D1T_OK && op->http_status != 0;
     d1t_verdict v;
     /* An answer that says what happened counts, even if the connection broke behind it. */
-    if (cut && op->reply.success == 2 && op->reply.text_n) transport = D1T_OK;
+    if (cut && op->reply.success == 2 && op->reply.saw_error) transport = D1T_OK;
+    /* An envelope that ends in the middle, though the transport has not noticed, is a cut connection too. */
+    if (transport == D1T_OK && op->fed == D1T_ERR_JSON && op->reply.begun && !op->reply.plain &&
+        !op->reply.saw_error && op->http_status == 400) transport = D1T_ERR_TRANSPORT;
     v = d1t_classify(transport, op->http_status, op->reply.d1_code, d1t_bytes(op->reply.text, op->reply.text_n));
     if (cut && transport != D1T_OK && op->http_status < 300) v.lands_late = false; /* it had been executed already */
     if (op->fed != D1T_OK && op->fed != D1T_ERR_JSON && op->fed != D1T_ERR_DEPTH) {
@@ -5433,10 +5443,26 @@ D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *
     cell->fault = D1T__WHY(fault);
 }
 
+/* Writes the ASCII from the start of p that needs no escape, and tells how much it was. */
+D1T__PRIVATE size_t d1t__write_ascii(d1t_writer *w, const char *p, size_t n) {
+    size_t run = 0;
+    if (n <= w->room && w->error == D1T_OK) {
+        run = d1t__copy_plain(w->p + w->n, p, n);
+        w->n += run;
+        w->room -= run;
+        w->total += run;
+        return run;
+    }
+    while (run < n && d1t__is_plain(p[run]) && !(p[run] & 0x80)) run++;
+    d1t__write_raw(w, p, run);
+    return run;
+}
+
 /* A text with nothing to escape and nothing to check, which most are, in one go. False: not such a text, or no room. */
 D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, d1t_str s) {
-    char *p = w->p + w->n;
+    char *p;
     if (w->level != 1 || w->error != D1T_OK || w->room < 4 || s.n > w->room - 4) return false;
+    p = w->p + w->n;
     if (d1t__copy_plain(p + 2, s.p, s.n) < s.n) return false;
     p[0] = p[s.n + 2] = '\\';
     p[1] = p[s.n + 3] = '"';
@@ -5448,28 +5474,26 @@ D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, d1t_str s) {
 
 /* A text as a JSON string, checked on the way. */
 D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
-    size_t i, from = 0, step, kept = s.n;
+    size_t i = 0, step, kept = s.n;
     cell->stored = d1t__stored_bytes(kept);
     if (d1t__encode_plain(w, s)) return;
     d1t__write_quote(w);
-    for (i = 0; i < s.n; i += step) {
+    while ((i += d1t__write_ascii(w, s.p + i, s.n - i)) < s.n) {
         step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
         if (step == 0) {
             d1t__cell_fault(cell, D1T_ERR_UTF8, "the text is not valid UTF-8");
             return;
         }
-        if (step > 1 || d1t__is_plain(s.p[i])) continue;
         if (!s.p[i] && b->nul_policy != D1T_STRIP) {
             d1t__cell_fault(cell, D1T_ERR_VALUE, "the text contains a NUL character; remove it or set nul_policy");
             return;
         }
-        d1t__write_raw(w, s.p + from, i - from);
-        if (s.p[i]) d1t__write_escaped(w, (unsigned char)s.p[i], w->level + 1u);
+        cell->escaped = cell->escaped || step == 1;
+        if (step > 1) d1t__write_raw(w, s.p + i, step);
+        else if (s.p[i]) d1t__write_escaped(w, (unsigned char)s.p[i], w->level + 1u);
         else kept--;
-        cell->escaped = true;
-        from = i + 1;
+        i += step;
     }
-    d1t__write_raw(w, s.p + from, s.n - from);
     d1t__write_quote(w);
     cell->stored = d1t__stored_bytes(kept);
 }
@@ -5965,14 +5989,15 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
     uint64_t stored = 0, header = 1;
     bool rowid = s->keys == 1 && s->table->columns[s->order[0]].type == D1T_INTEGER &&
                  !(s->table->flags & D1T_WITHOUT_ROWID);
+    bool all = a->desc.kind == D1T_WRITE_UPSERT, apart = (big.bits[0] | big.bits[1]) != 0;
     size_t e, n = 0, column, at = 0, number = 0;
     const d1t_value *v;
     d1t__cell cell;
     for (e = 0; e < s->elements; e++) {
-        if (!d1t__carries(&a->desc, e)) continue;
+        if (!all && !d1t__carries(&a->desc, e)) continue;
         column = s->order[e];
         d1t__write_char(w, n++ ? ',' : '[');
-        if (d1t__has(big, column)) {
+        if (apart && d1t__has(big, column)) {
             d1t_write_text(w, "null");
             continue;
         }
@@ -6304,6 +6329,7 @@ D1T__PRIVATE const d1t_write_desc *d1t__send_group(const struct d1t__send *s, ui
 D1T__PRIVATE uint32_t d1t__send_end(const struct d1t__send *s, uint32_t i) {
     const d1t_write_desc *group = d1t__send_group(s, i);
     size_t bytes = 2;
+    if (s->batch->groups == 1 && s->batch->text < s->batch->limits->parameter) return s->to;
     for (; i < s->to && d1t__send_group(s, i) == group; i++) {
         bytes += d1t__row_at(s->batch, d1t__order_at(s->batch, i)).size + 1u;
         if (bytes > s->batch->limits->parameter) break;
@@ -6538,16 +6564,17 @@ D1T__PRIVATE d1t_str d1t__key_json(char *text, size_t size) {
 /* _cf_ tables are listed but may not be looked into, and the filter has to run before the joins. json() gives the inner
    selects their type back. */
 D1TDEF const char *d1t_schema_sql(void) {
-    return "SELECT json_object('name',m.name,'sql',m.sql,'wr',l.wr,'strict',l.strict,"
+    return "SELECT CASE m.type WHEN 'view' THEN json_object('name',m.name,'view',1) ELSE "
+           "json_object('name',m.name,'sql',m.sql,'wr',l.wr,'strict',l.strict,"
            "'columns',json((SELECT json_group_array(json_array(c.name,c.type,c.`notnull`,c.dflt_value,c.pk,c.hidden)) "
            "FROM pragma_table_xinfo(m.name) c)),"
            "'indexes',json((SELECT json_group_array(json_array(i.name,i.`unique`,i.partial,"
            "(SELECT s.sql FROM sqlite_schema s WHERE s.type='index' AND s.name=i.name),"
            "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) "
            "FROM pragma_index_list(m.name) i)),"
-           "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) AS t "
-           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' AND l.type='table' "
-           "WHERE m.type='table' AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
+           "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) END AS t "
+           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' AND l.type IN ('table','view') "
+           "WHERE m.type IN ('table','view') AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
 }
 
 typedef struct d1t__schema_reader {
@@ -6565,6 +6592,7 @@ D1T__PRIVATE void d1t__schema_member(d1t__schema_reader *r, const char *text, in
     else if (d1t__same(r->member, "sql")) t->sql = text;
     else if (d1t__same(r->member, "wr")) t->without_rowid = number != 0;
     else if (d1t__same(r->member, "strict")) t->strict = number != 0;
+    else if (d1t__same(r->member, "view")) t->view = number != 0;
     else if (d1t__same(r->member, "fks")) t->foreign_keys = (uint32_t)number;
 }
 
@@ -6798,6 +6826,7 @@ D1T__PRIVATE bool d1t__is_literal(const char *sql) {
     size_t pos = 0;
     d1t_sql_token t = d1t_sql_next(s, &pos);
     if (t.kind == D1T_SQL_SYMBOL && (t.text.p[0] == '-' || t.text.p[0] == '+')) t = d1t_sql_next(s, &pos);
+    if (d1t_str_equal_nocase(t.text, d1t_cstr("x"))) t = d1t_sql_next(s, &pos);     /* x'00' */
     if (t.kind == D1T_SQL_WORD && !d1t__begins(t.text, "current_") && t.text.n <= 5)
         t.kind = D1T_SQL_NUMBER; /* NULL, TRUE */
     if (t.kind != D1T_SQL_NUMBER && t.kind != D1T_SQL_STRING) return false;
@@ -6917,9 +6946,63 @@ D1T__PRIVATE d1t_result d1t__plan_indexes(d1t_plan *plan, const d1t_table *t, co
     return result;
 }
 
+/* Bytes of a word or name without quotes and case. */
+D1T__PRIVATE uint64_t d1t__word_hash(uint64_t h, d1t_str word) {
+    size_t i;
+    for (i = 0; i < word.n; i++)
+        if (d1t__is_word(word.p[i])) h = (h ^ (unsigned char)d1t__lower(word.p[i])) * UINT64_C(0x100000001B3);
+    return h;
+}
+
+/* The words and symbols up to the end of the next parentheses; *pos goes behind them. */
+D1T__PRIVATE uint64_t d1t__group_hash(uint64_t h, d1t_str sql, size_t *pos) {
+    size_t open = 0;
+    d1t_sql_token t;
+    do {
+        t = d1t_sql_next(sql, pos);
+        h = d1t__word_hash(h, t.text);
+        if (t.kind != D1T_SQL_SYMBOL) continue;
+        h = (h ^ (unsigned char)t.text.p[0]) * UINT64_C(0x100000001B3);
+        if (t.text.p[0] == '(') open++;
+        if (t.text.p[0] == ')') open--;
+    } while (t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD && (open || t.kind != D1T_SQL_SYMBOL));
+    return h;
+}
+
+/* What pragmas do not tell about a table, as a sum that does not depend on order: collations, checks, parents, actions
+   and generated columns, read from the words of its CREATE TABLE. */
+D1T__PRIVATE uint64_t d1t__sql_traits(d1t_str sql) {
+    static const char *const alone[] = {"CASCADE", "RESTRICT", "STORED"};
+    static const char *const groups[] = {"CHECK", "FOREIGN", "AS"}, *const pairs[] = {"COLLATE", "REFERENCES", "SET"};
+    uint64_t sum = 0, h;
+    size_t pos = 0, i;
+    d1t_sql_token t;
+    for (t = d1t_sql_next(sql, &pos); t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD; t = d1t_sql_next(sql, &pos)) {
+        h = d1t__word_hash(UINT64_C(0xCBF29CE484222325), t.text);
+        for (i = 0; i < D1T__COUNT(alone) && t.kind == D1T_SQL_WORD; i++)
+            if (d1t_str_equal_nocase(t.text, d1t_cstr(alone[i]))) sum += h;
+        for (i = 0; i < D1T__COUNT(groups) && t.kind == D1T_SQL_WORD; i++)
+            if (d1t_str_equal_nocase(t.text, d1t_cstr(groups[i]))) sum += d1t__group_hash(h, sql, &pos);
+        for (i = 0; i < D1T__COUNT(pairs) && t.kind == D1T_SQL_WORD; i++) {
+            if (!d1t_str_equal_nocase(t.text, d1t_cstr(pairs[i]))) continue;
+            t = d1t_sql_next(sql, &pos);
+            if (!d1t_str_equal_nocase(t.text, d1t_cstr("BINARY"))) sum += d1t__word_hash(h, t.text);
+            break;
+        }
+    }
+    return sum;
+}
+
+D1T__PRIVATE bool d1t__traits_differ(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
+    const char *sql = d1t__plan_sql(plan, t, NULL, NULL);
+    return sql && d1t__sql_traits(d1t_cstr(sql)) != d1t__sql_traits(d1t_cstr(have->sql));
+}
+
 D1T__PRIVATE d1t_result d1t__plan_table(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
     d1t_result result;
+    uint32_t steps = plan->step_count;
     if (!have) return d1t__plan_create(plan, t);
+    if (have->view) return d1t__plan_refuse(plan, t, "table ", t->name, "D1 has a view of this name");
     result = d1t__plan_columns(plan, t, have);
     if (result == D1T_OK && have->strict != ((t->flags & D1T_STRICT) != 0))
         result = d1t__plan_refuse(plan, t, "table ", t->name, "it is STRICT in one of the two only");
@@ -6927,7 +7010,22 @@ D1T__PRIVATE d1t_result d1t__plan_table(d1t_plan *plan, const d1t_table *t, cons
         result = d1t__plan_refuse(plan, t, "table ", t->name, "it is WITHOUT ROWID in one of the two only");
     if (result == D1T_OK && have->foreign_keys != t->foreign_key_count)
         result = d1t__plan_refuse(plan, t, "table ", t->name, "its foreign keys differ");
+    if (result == D1T_OK && plan->step_count == steps && d1t__traits_differ(plan, t, have))
+        result = d1t__plan_refuse(plan, t, "table ", t->name, "its collations, checks or foreign keys differ");
     return result == D1T_OK ? d1t__plan_indexes(plan, t, have) : result;
+}
+
+/* Names of indexes belong to the database: IF NOT EXISTS would leave out one that another table has. */
+D1T__PRIVATE d1t_result d1t__plan_index_owners(d1t_plan *plan, const d1t_table *t, const d1t_schema *schema) {
+    const d1t_schema_table *other;
+    d1t_result result = D1T_OK;
+    size_t i, k;
+    for (other = schema->tables; other; other = other->next)
+        for (i = 0; i < t->index_count && !d1t__same_name(other->name, t->name); i++)
+            for (k = 0; k < other->index_count && result == D1T_OK; k++)
+                if (d1t__same_name(other->indexes[k].name, t->indexes[i].name))
+                    result = d1t__plan_refuse(plan, t, "index ", t->indexes[i].name, "another table in D1 has it");
+    return result;
 }
 
 D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_table *const *tables, size_t count,
@@ -6937,6 +7035,7 @@ D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const 
     if (!plan->arena.chunks && !plan->arena.allocator.fn) d1t_arena_init(&plan->arena, schema->arena->allocator, 0);
     for (i = 0; i < count && result == D1T_OK; i++) {
         result = d1t_table_check(tables[i], NULL, error);
+        if (result == D1T_OK) result = d1t__plan_index_owners(plan, tables[i], schema);
         if (result == D1T_OK) result = d1t__plan_table(plan, tables[i], d1t_schema_find(schema, tables[i]->name));
     }
     if (result == D1T_ERR_NOMEM) d1t__fail(error, result, "no memory for the plan", NULL, NULL);
@@ -7773,7 +7872,7 @@ D1T__PRIVATE void d1t__continue(d1t_client *db) {
     }
 }
 
-D1T__PRIVATE void d1t__settled(d1t_client *db) {
+D1T__NOINLINE D1T__PRIVATE void d1t__settled(d1t_client *db) {
     d1t_event event;
     d1t_stats *s = &db->stats;
     D1T_MEMSET(&event, 0, sizeof event);
@@ -7795,7 +7894,7 @@ D1T__PRIVATE void d1t__settled(d1t_client *db) {
     else d1t__job_settled(db);
 }
 
-D1T__PRIVATE void d1t__announce(d1t_client *db, d1t_event_kind what, uint64_t ms) {
+D1T__NOINLINE D1T__PRIVATE void d1t__announce(d1t_client *db, d1t_event_kind what, uint64_t ms) {
     d1t_event event;
     D1T_MEMSET(&event, 0, sizeof event);
     event.what = what;
@@ -7876,6 +7975,7 @@ D1T__PRIVATE void d1t__release_client(d1t_client *db) {
     db->base = db->token = NULL;
     db->table_count = db->table_cap = 0;
     D1T_MEMSET(&db->op.request, 0, sizeof db->op.request);
+    d1t_wipe(&db->op.reply, sizeof db->op.reply);   /* a server may have echoed the token */
     db->open = false;
 }
 
@@ -8194,10 +8294,9 @@ D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
 }
 
 D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
-    d1t_arena_free(&job->arena);
     job->schema.arena = &job->arena;
-    job->schema.tables = NULL;
     d1t__rows_forget(job);
+    job->handed = false;
     job->own.sql = d1t_schema_sql();
     job->statements = &job->own;
     job->steps = NULL;
@@ -8211,6 +8310,7 @@ D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
    again. */
 D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
     job->steps = job->plan->steps;
+    job->handed = false;
     job->count = job->plan->step_count;
     d1t__job_send(db, NULL, false);
 }
@@ -8345,6 +8445,7 @@ D1T__PRIVATE d1t_result d1t__rows_piece(d1t__job *job, d1t_str piece, bool first
     d1t__place place, *newest;
     d1t_result result = D1T_OK;
     if (first) {
+        D1T_MEMSET(&place, 0, sizeof place);    /* its padding is copied too */
         place.at = job->text.n;
         place.n = 0;
         place.json = json;
@@ -8364,6 +8465,7 @@ D1T__PRIVATE d1t_result d1t__rows_piece(d1t__job *job, d1t_str piece, bool first
 D1T__PRIVATE d1t_result d1t__rows_byte(d1t__job *job, const d1t_reply_event *e) {
     char byte;
     size_t i;
+    if (e->json != D1T_JSON_NUMBER) return D1T_ERR_PROTOCOL;
     if (e->first) job->byte = 0;
     for (i = 0; i < e->text.n; i++) {
         if (!d1t__is_digit(e->text.p[i]) || job->byte > 255) return D1T_ERR_PROTOCOL;
@@ -8565,7 +8667,8 @@ D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
 D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
     d1t__job *job = (d1t__job *)ctx;
     d1t_result result;
-    if (e->statement > 0 || e->kind == D1T_REPLY_STATEMENT) return D1T_OK;
+    if (e->statement > 0) return D1T_OK;
+    if (e->kind == D1T_REPLY_STATEMENT) return job->db->op.reply.shaped ? D1T_OK : D1T_ERR_PROTOCOL;
     if (e->kind == D1T_REPLY_ROW) return d1t__rows_hand(job);
     if (e->kind == D1T_REPLY_CELL && e->json == D1T_JSON_ARRAY_END) {
         job->in_blob = false;
@@ -8581,15 +8684,20 @@ D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
     return result;
 }
 
+/* Before a reply is read again. The rows of the schema can be taken back; a caller's cannot. */
 D1T__PRIVATE void d1t__rows_forget(void *ctx) {
     d1t__job *job = (d1t__job *)ctx;
     job->text.n = job->cells.n = 0;
     job->columns = job->names_end = 0;
     job->in_blob = false;
+    if (!job->schema.arena) return;
+    d1t_arena_free(&job->arena);
+    job->schema.tables = NULL;
 }
 
 D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
-    return !((const d1t__job *)ctx)->handed;
+    const d1t__job *job = (const d1t__job *)ctx;
+    return !job->handed || job->schema.arena;
 }
 
 #endif /* D1T__JOBS */

@@ -88,12 +88,12 @@ for std in c++11 c++17 c++20; do
 done
 check 'gcc, optimised' gcc "${gcc_strict[@]}" "${c_only[@]}" -std=c99 -O2 -Wnull-dereference -Wstrict-overflow=2 \
     -c "$here/implementation.c" -o implementation.o
-"$root/tests/tools/public-calls.sh" d1target.h >public_calls # oom.c includes it
+"$root/tests/tools/public-calls.sh" d1target.h >public_calls # for oom.c; LEVEL for freestanding.c
 for file in "$root"/examples/*.c "$root"/tests/{unit,behaviour,faults,seams,bench}/*.c; do
     for cc in gcc clang; do
         check "$cc ${file#"$root"/}" $cc -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -pedantic -Wconversion \
             -Wsign-conversion -Wshadow -Wcast-qual -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion \
-            -Wpointer-arith "-DPUBLIC_CALLS=\"$work/public_calls\"" -fsyntax-only "$file"
+            -Wpointer-arith -DLEVEL=3 "-DPUBLIC_CALLS=\"$work/public_calls\"" -fsyntax-only "$file"
     done
 done
 

@@ -21,8 +21,8 @@ run() {
     "$cc" "${flags[@]}" "$@" -o "$out/$name" "tests/faults/$name.c" -lsqlite3 -lcurl -lm
     "$out/$name" >"$out/$name.txt" 2>&1 || status=$?
     cat "$out/$name.txt"
-    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out/$name.txt" | tail -n 1) || last="0 passed, 1 failed"
-    read -r good _ bad _ <<<"$last"
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out/$name.txt" | tail -n 1)
+    read -r good _ bad _ <<<"${last:-0 passed, 1 failed}"
     passed=$((passed + good))
     failed=$((failed + bad))
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then

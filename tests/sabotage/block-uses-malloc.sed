@@ -1,3 +1,3 @@
 # Broken: with config.memory nothing else is allocated.
-# Shows: unit/client
+# Shows: seams/device
 s/db->allocator = d1t_block_allocator\(&db->block\);//

@@ -1,3 +1,3 @@
 # Broken: nesting is limited.
 # Shows: unit/json_reader
-s/if \(r->depth == r->max_depth\)/if (0)/
+s/if \(r->depth == r->max_depth\)/if (r->depth > r->max_depth)/

@@ -1,3 +1,3 @@
 # Broken: the rate of the account is kept.
-# Shows: unit/client
+# Shows: unit/limiter
 s/limited = op->exchange->limiter \? .*: now_ms;/limited = now_ms;/

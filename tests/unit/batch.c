@@ -955,7 +955,7 @@ static void compare_with_model(void)
 
 static void test_100000_random_operations_end_as_the_model_says(void)
 {
-    static const size_t bodies[] = {2500, 20000, 1000000};
+    static const size_t bodies[] = {4000, 20000, 1000000};
     const d1t_table *tables[1] = {&model_table};
     d1t_config config = script_config(&s);
     uint64_t seed = 99, operations = 0, requests = 0;

@@ -126,6 +126,7 @@ static void test_events_say_what_is_there(void)
         "0S(\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e\xf4\x8f\xbf\xbf\xee\x80\x80\xed\x9f\xbf)");
     check_events("[\"0123456789abcdef0123456789\",\"01234567\\n\",{}]",
         "0[1S(0123456789abcdef0123456789)1S(01234567\n)1{1}0]");
+    check_events("\"\\uD800\\uDC00\"", "0S(\xf0\x90\x80\x80)");
     check_events("\"\\uFFFF\\uE000\\uD7FF\\uDBFF\\uDFFF\\u07ff\\u0800\\u007f\\u0080\"",
         "0S(\xef\xbf\xbf\xee\x80\x80\xed\x9f\xbf\xf4\x8f\xbf\xbf\xdf\xbf\xe0\xa0\x80\x7f\xc2\x80)");
 }

@@ -91,7 +91,8 @@ static void test_the_version_is_said_in_two_ways(void)
 {
     char text[32];
 
-    snprintf(text, sizeof text, "%u.%u.%u", D1T_VERSION_NUM / 10000, D1T_VERSION_NUM / 100 % 100, D1T_VERSION_NUM % 100);
+    snprintf(text, sizeof text, "%u.%u.%u", D1T_VERSION_NUM / 10000, D1T_VERSION_NUM / 100 % 100,
+             D1T_VERSION_NUM % 100);
     CHECK_STR(text, D1T_VERSION);
 }
 
