@@ -759,7 +759,7 @@ typedef struct d1t_reply_event {
 /* Non-zero stops the reply with that result. */
 typedef d1t_result (*d1t_reply_handler)(void *ctx, const d1t_reply_event *event);
 
-#define D1T_SERVER_TEXT 192
+#define D1T_SERVER_TEXT 176
 
 /* The reader of one reply of /raw: any pieces, any body. Rows are events as they arrive; nothing is kept but the first
    error's code and message. */
@@ -1206,12 +1206,11 @@ struct d1t__cause {
 /* What the client is doing. Private. */
 struct d1t__task {
     uint8_t   kind, phase, rounds;
-    bool      active, has_op, announced, limited;
+    bool      active, has_op, announced;
     bool      automatic;        /* the flush only makes room; more rows will come */
     bool      probing;          /* looking for the refused row */
     bool      unsure;           /* steps were sent, and what became of them is not known */
     uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
-    uint32_t  total;            /* rows that this request is about */
     uint64_t  changed, count;   /* rows counted in the reply so far; the count being read */
     uint64_t  started_ms, wait_from;
     struct d1t__cause cause;    /* while probing: why the shortest refused prefix was refused */
@@ -7010,7 +7009,8 @@ D1T__PRIVATE d1t_result d1t__plan_table(d1t_plan *plan, const d1t_table *t, cons
         result = d1t__plan_refuse(plan, t, "table ", t->name, "it is WITHOUT ROWID in one of the two only");
     if (result == D1T_OK && have->foreign_keys != t->foreign_key_count)
         result = d1t__plan_refuse(plan, t, "table ", t->name, "its foreign keys differ");
-    if (result == D1T_OK && plan->step_count == steps && d1t__traits_differ(plan, t, have))
+    if (result == D1T_OK && plan->step_count == steps && have->column_count == t->column_count &&
+        d1t__traits_differ(plan, t, have))
         result = d1t__plan_refuse(plan, t, "table ", t->name, "its collations, checks or foreign keys differ");
     return result == D1T_OK ? d1t__plan_indexes(plan, t, have) : result;
 }
@@ -7732,7 +7732,6 @@ D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
     if (!wide) d1t__batch_sort(b, limit, which);
     if (!wide && b->ordered == 0) d1t__batch_compact(b);
     if (!wide && b->ordered == 0) return false;
-    db->task.total = wide ? 1 : b->ordered;
     db->task.low = 0;
     d1t__flush_send(db, wide ? 0 : d1t__flush_chunk(db), false);
     return true;
