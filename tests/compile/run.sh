@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [HEADER]  Header hygiene: what any program that includes d1target.h may count on.
+# ONLY=name_of_a_check runs that one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -13,6 +14,7 @@ passed=0 failed=0
 
 check() { # NAME COMMAND…: passes if COMMAND is successful and silent
     local out
+    [ -z "${ONLY-}" ] || [ "${1// /_}" = "$ONLY" ] || return 0
     if out=$("${@:2}" 2>&1) && [ -z "$out" ]; then
         passed=$((passed + 1))
     else

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # sabotage.sh [NAME…]  Breaks each promise of tests/sabotage/NAME.sed in a copy of the header and demands that a program
 # which the file names ("# Shows: unit/op behaviour") turns short. Prints ok or short for each.
-# A program is tests/DIR/NAME.c, "behaviour:TEST" (on local_d1), or "hygiene". All have to pass with the header as it is.
+# A program is tests/DIR/NAME.c, "behaviour:TEST" (on local_d1) or "hygiene:CHECK".
+# All have to pass with the header as it is.
 set -eu
 cd "$(dirname "$0")/../.."
 work=$PWD/build/sabotage
@@ -10,8 +11,8 @@ export work
 run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
     local copy=$1 source=$1/tests/${2%%:*}.c args= wrap=
     case $2 in
-    hygiene)
-        "$copy/tests/compile/run.sh" >"$copy/log" 2>&1
+    hygiene*)
+        ONLY=${2#*:} "$copy/tests/compile/run.sh" >"$copy/log" 2>&1
         return
         ;;
     behaviour*) source=$copy/tests/behaviour/behaviour.c args=local ;;
