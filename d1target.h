@@ -649,10 +649,11 @@ typedef struct d1t_limits {
 } d1t_limits;
 D1TDEF d1t_limits d1t_limits_default(void);
 
-/* Checks a declaration: names, at least one key column, no name twice (ASCII case ignored, as SQLite does), BINARY
-   keys, indexes and foreign keys over declared columns, at most limits->columns columns, expressions without ';'
-   outside strings. D1T_OK, D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_UTF8, D1T_ERR_LIMIT; *error (may be NULL) names what
-   and where. */
+/* Checks a declaration: names, at least one key column, no name twice (ASCII case ignored, as SQLite does), keys that
+   are BINARY and not REAL, ANY, JSON or VECTOR (equal keys must be equal bytes), indexes and foreign keys over
+   declared columns, at most limits->columns columns (limits NULL or zero members: the defaults), expressions that are
+   whole, without ';' outside strings, parameters, or a line comment at their end. D1T_OK, D1T_ERR_TABLE, D1T_ERR_NAME,
+   D1T_ERR_UTF8, D1T_ERR_LIMIT; *error (may be NULL) names what and where. */
 D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error);
 
 /* The column's number, or table->column_count. */
@@ -2370,7 +2371,7 @@ D1TDEF void d1t_writer_window(d1t_writer *w, void *p, size_t cap, uint64_t skip)
 /* A fixed sink takes a whole piece or nothing of it: what is there is never cut inside an escape. */
 D1T__PRIVATE void d1t__write_slow(d1t_writer *w, const char *p, size_t n) {
     w->total += n;
-    if (w->sink == D1T__COUNTING) return;
+    if (n == 0 || w->sink == D1T__COUNTING) return;
     if (w->sink == D1T__GROWING) {
         if (w->error == D1T_OK) w->error = d1t_buffer_add(w->buffer, p, n);
         if (w->error == D1T_OK) w->n += n;
@@ -4016,9 +4017,9 @@ D1T__PRIVATE d1t_result d1t__table_object(d1t__table_reader *r, uint32_t depth) 
 }
 
 D1T__PRIVATE d1t_result d1t__table_object_end(d1t__table_reader *r, uint32_t depth) {
-    const d1t_foreign_key *f = r->foreign_keys + (r->table->foreign_key_count ? r->table->foreign_key_count - 1 : 0);
     if (depth != 2 || !d1t__same(r->list, "foreign_keys") || r->parent_count == SIZE_MAX) return D1T_OK;
-    return r->parent_count == f->column_count ? D1T_OK : d1t__table_word(r, "number of ", d1t_cstr("parent_columns"));
+    if (r->parent_count == r->foreign_keys[r->table->foreign_key_count - 1].column_count) return D1T_OK;
+    return d1t__table_word(r, "number of ", d1t_cstr("parent_columns"));
 }
 
 /* A key, text or number is complete. */

@@ -66,8 +66,7 @@ for program in $(for name in "${names[@]}"; do sed -n 's/^# Shows: //p' "tests/s
         tail -n 5 "$work/unbroken/log"
     fi
 done
-printf '%s\n' "${names[@]}" | xargs -P 2 -n 1 "$0" --one >"$work/results" || true
-sort "$work/results"
+printf '%s\n' "${names[@]}" | xargs -P 2 -n 1 "$0" --one | tee "$work/results" || true
 passed=$(grep -c '^ok' "$work/results" || true)
 failed=$((failed + ${#names[@]} - passed))
 echo "$passed passed, $failed failed"

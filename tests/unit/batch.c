@@ -939,7 +939,7 @@ static int compare_row(void *ctx, const d1t_row *row)
         CHECK_INT(row->values[3].kind == D1T_KIND_NULL ? -1 : row->values[3].u.s.p[1] - '0', model[k].h);
         return 0;
     }
-    CHECK(!"a row that is not in the model");
+    test_check(false, __FILE__, __LINE__, "a row that is not in the model");
     return 0;
 }
 
