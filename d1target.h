@@ -6573,7 +6573,8 @@ D1TDEF const char *d1t_schema_sql(void) {
            "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) "
            "FROM pragma_index_list(m.name) i)),"
            "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) END AS t "
-           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' AND l.type IN ('table','view') "
+           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' "
+           "AND l.type IN ('table','view') "
            "WHERE m.type IN ('table','view') AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
 }
 
