@@ -7677,8 +7677,8 @@ D1T__PRIVATE bool d1t__needs_two(d1t_batch *b, bool automatic) {
 D1T__PRIVATE int d1t__due(const d1t_batch *b) {
     size_t at, held = 0, fresh = 0;
     for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
-        if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_at(b, at).size;
-        if (d1t__is_due(b, at, D1T__FRESH)) fresh += d1t__row_at(b, at).size;
+        if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_end(b, at) - at + 2 * sizeof(uint32_t);
+        if (d1t__is_due(b, at, D1T__FRESH)) fresh++;
     }
     return held > b->size / 2 || fresh == 0 || (held && b->groups == b->max_groups) ? D1T__HELD : D1T__FRESH;
 }
@@ -7708,13 +7708,19 @@ D1T__PRIVATE void d1t__release_held(d1t_batch *b) {
     }
 }
 
-/* Doubles the block, so that more rows can wait; memory of the caller's stays as it is. */
+/* Memory of the caller's stays as it is. */
+D1T__PRIVATE bool d1t__may_grow(const d1t_client *db) {
+    return db->batch_size != 0 && db->batch.size <= 64u << 20;
+}
+
+/* Doubles the block, so that more rows can wait. */
 D1T__PRIVATE bool d1t__grow_block(d1t_client *db) {
     d1t_batch *b = &db->batch;
-    void *p;
-    if (db->batch_size == 0 || b->size > (64u << 20)) return false;
-    p = d1t__resize(db->allocator, b->p, b->size, b->size * 2);
-    if (!p) return false;
+    void *p = d1t__resize(db->allocator, b->p, b->size, b->size * 2);
+    if (!p) {
+        (void)d1t__no_memory(db, "rows that wait for the end of the flush");
+        return false;
+    }
     b->p = (char *)p;
     b->size *= 2;
     return true;
@@ -7728,7 +7734,10 @@ D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
     int which = D1T__ALL;
     if (b->live == 0 || (b->mark == 0 && !wide) || (automatic && db->task.rounds++)) return false;
     if (automatic && !wide) which = d1t__due(b);
-    if (which == D1T__HELD && d1t__grow_block(db)) which = D1T__FRESH;
+    if (which == D1T__HELD && d1t__may_grow(db)) {
+        if (!d1t__grow_block(db)) return false;
+        which = D1T__FRESH;
+    }
     if (which != D1T__FRESH) d1t__release_held(b);
     db->send.first_pass = !wide && which != D1T__HELD && d1t__needs_two(b, automatic);
     if (!wide) d1t__batch_sort(b, limit, which);

@@ -12,7 +12,8 @@ typedef struct null_transport {
 
 static inline d1t_result null_perform(void *ctx, d1t_request *req, d1t_op *op)
 {
-    static const char result[] = "{\"success\":true,\"results\":{\"columns\":[\"changes()\"],\"rows\":[[1]]},\"meta\":{}}";
+    static const char result[] =
+        "{\"success\":true,\"results\":{\"columns\":[\"changes()\"],\"rows\":[[1]]},\"meta\":{}}";
     null_transport *t = (null_transport *)ctx;
     uint32_t i;
     size_t n;

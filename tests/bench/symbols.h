@@ -48,8 +48,9 @@ static inline void *bench_alloc(size_t size)
 /* Texts for rows 0 to count - 1, at most 4,900,000. */
 static inline void symbol_texts_make(symbol_texts *t, uint32_t count)
 {
-    static const char *const words[SYMBOL_NAMES] = {"read", "parse_header", "close", "allocate_block", "print_to", "hash",
-        "is_empty_or_null", "next_token", "compare", "write_all", "init_with_options"};
+    static const char *const words[SYMBOL_NAMES] = {
+        "read", "parse_header", "close", "allocate_block", "print_to", "hash", "is_empty_or_null", "next_token",
+        "compare", "write_all", "init_with_options"};
     uint32_t i, files = count / SYMBOLS_PER_FILE + 1;
 
     t->paths = (char (*)[40])bench_alloc(files * sizeof *t->paths);

@@ -432,6 +432,29 @@ static d1t_result a_wide_row(void)
     return d1t_close(&db);
 }
 
+/* A table that references itself, in many requests: its rows wait, and the block has to grow. */
+static d1t_result rows_that_wait(void)
+{
+    static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("up", D1T_INTEGER, 0)};
+    static const char *const up[] = {"up"};
+    static const d1t_foreign_key parents[] = {D1T_REFERENCES(up, "tree", D1T_CASCADE)};
+    static const d1t_table tree = {"tree", columns, 2, NULL, 0, parents, 1, NULL, 0, 0};
+    static const d1t_table *const all[] = {&tree};
+    d1t_config config = make_config();
+    d1t_value row[2];
+    d1t_client db;
+    int i;
+
+    d1t_open(&db, &config);
+    d1t_setup(&db, all, 1);
+    for (i = 1; i <= 2600; i++) {
+        row[0] = d1t_int(i);
+        row[1] = i < 2600 ? d1t_int(i + 1) : d1t_null();
+        d1t_upsert(&db, &tree, row, 2);
+    }
+    return d1t_close(&db);
+}
+
 static d1t_result questions(void)
 {
     const d1t_value path = d1t_text("a.c");
@@ -653,6 +676,7 @@ static void test_open_and_close(void) { in_both_modes(open_and_close); }
 static void test_setup_and_rows(void) { in_both_modes(setup_and_rows); }
 static void test_the_first_row_of_each_verb(void) { in_both_modes(first_rows); }
 static void test_a_wide_row(void) { in_both_modes(a_wide_row); }
+static void test_rows_that_wait(void) { in_both_modes(rows_that_wait); }
 static void test_query_read_and_exec(void) { in_both_modes(questions); }
 static void test_a_long_condition(void) { in_both_modes_with_fills(a_long_condition, 0, 256, 1); }
 static void test_plans(void) { in_both_modes(plans); }
@@ -785,6 +809,7 @@ int main(int argc, char **argv)
     RUN(test_setup_and_rows);
     RUN(test_the_first_row_of_each_verb);
     RUN(test_a_wide_row);
+    RUN(test_rows_that_wait);
     RUN(test_query_read_and_exec);
     RUN(test_a_long_condition);
     RUN(test_plans);

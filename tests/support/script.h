@@ -217,6 +217,14 @@ static inline d1t_config script_config(script *s)
     return c;
 }
 
+/* Performs what d1t_op_next or d1t_next asked for, and ends it. */
+static inline void script_send(script *s, d1t_request *req, d1t_op *op)
+{
+    d1t_result result = script_perform(s, req, op);
+
+    d1t_op_on_end(op, s->now_ms, result, 0);
+}
+
 /* Runs one op to its end, as d1t_run does with a client's. */
 static inline d1t_step script_run_op(script *s, d1t_op *op)
 {
@@ -225,7 +233,7 @@ static inline d1t_step script_run_op(script *s, d1t_op *op)
 
     while ((step = d1t_op_next(op, s->now_ms, &wake)) != D1T_DONE && step != D1T_FAIL) {
         if (step == D1T_SEND)
-            d1t_op_on_end(op, s->now_ms, script_perform(s, &op->request, op), 0);
+            script_send(s, &op->request, op);
         else if (step == D1T_CANCEL)
             d1t_op_on_end(op, s->now_ms, D1T_ERR_TIMEOUT, 0);
         else

@@ -636,7 +636,7 @@ static void test_a_task_under_way_makes_other_calls_busy(void)
     CHECK_INT(d1t_query_start(&db, "SELECT 1", NULL, 0, on_row, NULL), D1T_ERR_BUSY);
     CHECK_INT(d1t_clear(&db, D1T_DROP_ROWS), D1T_ERR_BUSY);
     CHECK_INT(db.error.code, D1T_OK);
-    d1t_op_on_end(todo.op, 0, script_perform(&s, todo.request, todo.op), 0);
+    script_send(&s, todo.request, todo.op);
     CHECK_INT(d1t_next(&db, 0, &todo), D1T_DONE);
     CHECK_INT(put(2), D1T_OK);
     CHECK_INT(d1t_close(&db), D1T_OK);
@@ -667,7 +667,7 @@ static void write_fifty(bool driven, script *to)
     CHECK_INT(driven ? d1t_flush_start(&db) : d1t_flush(&db), D1T_OK);
     while (driven && (step = d1t_next(&db, to->now_ms, &todo)) != D1T_DONE && step != D1T_FAIL) {
         if (step == D1T_SEND)
-            d1t_op_on_end(todo.op, to->now_ms, script_perform(to, todo.request, todo.op), 0);
+            script_send(to, todo.request, todo.op);
         else if (step == D1T_WAIT)
             to->now_ms = todo.wake_ms;
     }
