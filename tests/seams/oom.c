@@ -750,7 +750,7 @@ static const struct {
     {" d1t_json_reader_end d1t_reply_end d1t_op_next d1t_op_on_status d1t_op_on_header d1t_op_on_end "
      "d1t_op_set_transport_code ", "machines of fixed size"},
     {" d1t_request_read d1t_request_rewind d1t_around d1t_plan_print ", "write into what the caller gives, or count"},
-    {" d1t_flush_start d1t_flush d1t_group_begin d1t_group_end d1t_close ",
+    {" d1t_flush_start d1t_group_begin d1t_group_end d1t_close ",
      "the rows are encoded already, and are sent from where they are"},
     {" d1t_config_from_env d1t_put_line ", "libc's own"},
 };
