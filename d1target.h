@@ -5446,6 +5446,7 @@ D1T__PRIVATE void d1t__cell_fault(d1t__cell *cell, d1t_result code, const char *
 /* Writes the ASCII from the start of p that needs no escape, and tells how much it was. */
 D1T__PRIVATE size_t d1t__write_ascii(d1t_writer *w, const char *p, size_t n) {
     size_t run = 0;
+    if (n == 0) return 0;
     if (n <= w->room && w->error == D1T_OK) {
         run = d1t__copy_plain(w->p + w->n, p, n);
         w->n += run;
