@@ -1,3 +1,3 @@
 # Broken: a buffer has a hard cap.
 # Shows: unit/memory
-/ d1t_buffer_reserve\(/,/^\}/ { s/if \(more > b->max .*$//; s/if \(cap > b->max\) cap = b->max;// }
+/^D1T.*[ *]d1t_buffer_reserve\(/,/^\}/ { s/if \(more > b->max .*$//; s/if \(cap > b->max\) cap = b->max;// }

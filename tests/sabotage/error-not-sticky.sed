@@ -1,3 +1,3 @@
 # Broken: after an error later calls do nothing.
 # Shows: unit/client
-/ d1t__enter\(/,/^\}/ s/if \(db->error\.code != D1T_OK\) return db->error\.code;//
+/^D1T.*[ *]d1t__enter\(/,/^\}/ s/if \(db->error\.code != D1T_OK\) return db->error\.code;//

@@ -1,3 +1,3 @@
 # Broken: with isolate all other rows are written.
 # Shows: unit/probe
-/ d1t__poison\(/,/^\}/ s/if \(!db->isolate\)/if (1)/
+/^D1T.*[ *]d1t__poison\(/,/^\}/ s/if \(!db->isolate\)/if (1)/

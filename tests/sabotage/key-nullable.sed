@@ -1,3 +1,3 @@
 # Broken: key columns are NOT NULL.
 # Shows: unit/table
-/bool d1t__not_null\(/,/^\}/ s/D1T_KEY \| //
+/^D1T.*bool d1t__not_null\(/,/^\}/ s/D1T_KEY \| //

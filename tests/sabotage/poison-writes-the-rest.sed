@@ -1,3 +1,3 @@
 # Broken: by default nothing of a refused batch is written.
 # Shows: unit/probe
-/ d1t__poison\(/,/^\}/ s/if \(!db->isolate\)/if (0)/
+/^D1T.*[ *]d1t__poison\(/,/^\}/ s/if \(!db->isolate\)/if (0)/

@@ -1,3 +1,3 @@
 # Broken: a pair that clashes only together is found.
 # Shows: unit/probe
-/ d1t__flush_send\(/,/^\}/ s/s->to = to;/& s->from = probe ? db->task.low : 0;/
+/^D1T.*[ *]d1t__flush_send\(/,/^\}/ s/s->to = to;/& s->from = probe ? db->task.low : 0;/

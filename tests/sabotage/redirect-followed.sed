@@ -1,3 +1,3 @@
 # Broken: redirects are not followed.
-# Shows: faults/secrets
+# Shows: unit/curl
 s/CURLOPT_FOLLOWLOCATION, 0L/CURLOPT_FOLLOWLOCATION, 1L/

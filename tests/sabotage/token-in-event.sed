@@ -1,3 +1,3 @@
 # Broken: the token is in no event.
 # Shows: faults/secrets
-/ d1t__announce\(/,/^\}/ s/d1t__emit\(db, &event\);/event.table = db->token; &/
+/^D1T.*[ *]d1t__announce\(/,/^\}/ s/d1t__emit\(db, &event\);/event.table = db->token; &/
