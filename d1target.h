@@ -39,7 +39,7 @@ later calls return the first error and do nothing, so one check at the end is en
 CONTENTS (search for the tag; declarations first, then the implementation in the same order)
 
     base      >>results  >>text  >>memory  >>numbers  >>json_writer  >>json_reader  >>sql  >>hash  >>values
-    model     >>table
+    model     >>table  >>table_sql
     wire      >>request  >>reply
     exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>plan
@@ -119,8 +119,8 @@ FAQ
 #include <stddef.h>
 #include <stdint.h>
 
-#define D1T_VERSION "0.1.0"
-#define D1T_VERSION_NUM 100u
+#define D1T_VERSION "0.2.0"
+#define D1T_VERSION_NUM 200u
 
 /* For static functions that a configuration leaves unused. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -191,7 +191,8 @@ extern "C" {
     X(D1T_ERR_DB_FULL,     -34,  "the database has reached its maximum size")                                         \
     X(D1T_ERR_QUOTA,       -35,  "the account's daily limit is used up")                                              \
     X(D1T_ERR_SCHEMA,      -36,  "the database's schema differs and may not be changed like that")                    \
-    X(D1T_ERR_UNSUPPORTED, -37,  "this build or version cannot do that")
+    X(D1T_ERR_UNSUPPORTED, -37,  "this build or version cannot do that")                                              \
+    X(D1T_ERR_CONFLICT,    -38,  "another program changed the schema in the meantime")
 
 #define D1T__RESULT_ENUM(name, value, text) name = value,
 typedef enum d1t_result { D1T_RESULTS(D1T__RESULT_ENUM) D1T__RESULT_END = -1000 } d1t_result;
@@ -560,7 +561,9 @@ typedef enum d1t_type {
     D1T_TIMESTAMP,   /* TEXT YYYY-MM-DDTHH:MM:SS.ffffff */
     D1T_TIMESTAMPTZ,    /* TEXT the same with +HH:MM or Z (RFC 3339); as a key always in UTC, so that equal times
                            are equal */
-    D1T_VECTOR       /* BLOB of little-endian 32-bit floats */
+    D1T_VECTOR,      /* BLOB of little-endian 32-bit floats */
+    D1T_NUMERIC      /* a table made by others, whose type gives NUMERIC affinity (DATETIME, DECIMAL, BOOLEAN): bool,
+                        int64, double; text only where it does not read as a number, which SQLite would make of it */
 } d1t_type;
 
 enum {
@@ -568,8 +571,12 @@ enum {
     D1T_NOT_NULL = 2,
     D1T_STORED   = 4,   /* a generated column is STORED; default VIRTUAL */
     D1T_UNIQUE        = 1,  /* index */
+    D1T_FTS5          = 2,  /* index: an FTS5 table over the columns, kept up to date by three triggers */
     D1T_STRICT        = 1,  /* table */
-    D1T_WITHOUT_ROWID = 2   /* table: halves the written rows of a text or composite key */
+    D1T_WITHOUT_ROWID = 2,  /* table: halves the written rows of a text or composite key */
+    D1T_AUTOINCREMENT = 4,  /* table with one INTEGER key: ids of deleted rows are not given again. Every upsert then
+                               costs a written row more, changed or not */
+    D1T_BY_USER       = 8   /* table: its setup is the user's affair; it is verified and never altered */
 };
 
 typedef struct d1t_column {
@@ -581,14 +588,21 @@ typedef struct d1t_column {
     const char *on_write_sql;   /* NULL, or an SQL expression set when the row is inserted or another column changes;
                                    such a column takes no value in rows */
     const char *collation;      /* NULL = BINARY; "NOCASE", "RTRIM"; refused on keys */
+    const char *sql_type;       /* NULL, or the type as the table's own SQL spells it ("VARCHAR(20)"); its affinity is
+                                   that of `type` (SQLite, Datatypes 3.1) */
+    const char *was;            /* NULL, or the column's name so far: a plan renames it */
 } d1t_column;
 
+/* An index. One without a name is a UNIQUE constraint inside CREATE TABLE, as tables made by others have them. */
 typedef struct d1t_index {
     const char        *name;
     const char *const *columns;
     size_t             column_count;
-    uint32_t           flags;       /* D1T_UNIQUE */
+    uint32_t           flags;       /* D1T_UNIQUE, D1T_FTS5 */
     const char        *where_sql;   /* NULL, or the condition of a partial index */
+    const char        *terms_sql;   /* NULL, or its terms as SQL instead of columns, for expressions, DESC and COLLATE:
+                                       "lower(`name`), `at` DESC" */
+    const char        *fts_sql;     /* NULL, or options of FTS5: "tokenize='porter'" */
 } d1t_index;
 
 typedef enum d1t_action { D1T_NO_ACTION = 0, D1T_RESTRICT, D1T_CASCADE, D1T_SET_NULL, D1T_SET_DEFAULT } d1t_action;
@@ -599,12 +613,21 @@ typedef struct d1t_foreign_key {
     const char        *parent;          /* table */
     const char *const *parent_columns;  /* column_count names; NULL = the parent's primary key */
     d1t_action         on_delete, on_update;
+    bool               deferred;        /* DEFERRABLE INITIALLY DEFERRED */
 } d1t_foreign_key;
 
 typedef struct d1t_check {
-    const char *name;   /* named, because D1 reports a CHECK only by its name */
+    const char *name;   /* named, because D1 reports a CHECK only by its name; NULL: a table made by others */
     const char *sql;
 } d1t_check;
+
+/* SQL that belongs to a table, run once when it is new. If it changes or goes, the teardown that was recorded with it
+   runs first. Each is one statement. */
+typedef struct d1t_command {
+    const char *name;
+    const char *setup_sql;
+    const char *teardown_sql;   /* NULL: nothing is undone */
+} d1t_command;
 
 /* A table. Borrowed by the client until close, so that it may be static const. */
 typedef struct d1t_table {
@@ -617,24 +640,29 @@ typedef struct d1t_table {
     size_t                 foreign_key_count;
     const d1t_check       *checks;
     size_t                 check_count;
-    uint32_t               flags;       /* D1T_STRICT, D1T_WITHOUT_ROWID */
+    uint32_t               flags;       /* D1T_STRICT, D1T_WITHOUT_ROWID, D1T_AUTOINCREMENT, D1T_BY_USER */
+    const d1t_command     *commands;
+    size_t                 command_count;
+    const char            *was;         /* NULL, or the table's name so far: a plan renames it */
 } d1t_table;
 
 #define D1T__COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define D1T_COLUMN(name, type, flags) { name, type, flags, NULL, NULL, NULL, NULL }
-#define D1T_COLUMN_DEFAULT(name, type, flags, sql) { name, type, flags, sql, NULL, NULL, NULL }
-#define D1T_COLUMN_GENERATED(name, type, flags, sql) { name, type, flags, NULL, sql, NULL, NULL }
-#define D1T_COLUMN_ON_WRITE(name, type, flags, sql) { name, type, flags, NULL, NULL, sql, NULL }
-#define D1T_INDEX(name, columns) { name, columns, D1T__COUNT(columns), 0, NULL }
-#define D1T_UNIQUE_INDEX(name, columns) { name, columns, D1T__COUNT(columns), D1T_UNIQUE, NULL }
+#define D1T_COLUMN(name, type, flags) { name, type, flags, NULL, NULL, NULL, NULL, NULL, NULL }
+#define D1T_COLUMN_DEFAULT(name, type, flags, sql) { name, type, flags, sql, NULL, NULL, NULL, NULL, NULL }
+#define D1T_COLUMN_GENERATED(name, type, flags, sql) { name, type, flags, NULL, sql, NULL, NULL, NULL, NULL }
+#define D1T_COLUMN_ON_WRITE(name, type, flags, sql) { name, type, flags, NULL, NULL, sql, NULL, NULL, NULL }
+#define D1T_COLUMN_RENAMED(name, type, flags, was) { name, type, flags, NULL, NULL, NULL, NULL, NULL, was }
+#define D1T_INDEX(name, columns) { name, columns, D1T__COUNT(columns), 0, NULL, NULL, NULL }
+#define D1T_UNIQUE_INDEX(name, columns) { name, columns, D1T__COUNT(columns), D1T_UNIQUE, NULL, NULL, NULL }
+#define D1T_FTS5_INDEX(name, columns) { name, columns, D1T__COUNT(columns), D1T_FTS5, NULL, NULL, NULL }
 #define D1T_REFERENCES(columns, parent, on_delete) \
-    { columns, D1T__COUNT(columns), parent, NULL, on_delete, D1T_NO_ACTION }
+    { columns, D1T__COUNT(columns), parent, NULL, on_delete, D1T_NO_ACTION, false }
 #define D1T_TABLE(name, columns) D1T_TABLE_FLAGS(name, columns, 0)
 #define D1T_TABLE_FLAGS(name, columns, flags) \
-    { name, columns, D1T__COUNT(columns), NULL, 0, NULL, 0, NULL, 0, flags }
+    { name, columns, D1T__COUNT(columns), NULL, 0, NULL, 0, NULL, 0, flags, NULL, 0, NULL }
 #define D1T_TABLE_FULL(name, columns, indexes, foreign_keys, flags) \
     { name, columns, D1T__COUNT(columns), indexes, D1T__COUNT(indexes), foreign_keys, D1T__COUNT(foreign_keys), \
-      NULL, 0, flags }
+      NULL, 0, flags, NULL, 0, NULL }
 
 /* The limits of D1, as data, because the server moves them. Zero members take the defaults of D1's documentation. */
 typedef struct d1t_limits {
@@ -673,6 +701,25 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
    D1T_ERR_NOMEM. */
 D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
+
+/* ---- >>table_sql ---------------------------------------------------------------------------------------------- */
+
+/* Reads a CREATE TABLE statement, as SQLite keeps it or as somebody wrote it, into a table in the arena (strings
+   copied): the way back from d1t_write_create_table. It is read whole or refused: what a d1t_table cannot say (a
+   conflict clause, a key that is DESC or not BINARY, CREATE TABLE ... AS) is D1T_ERR_UNSUPPORTED, and error->text names
+   it. A table without a key is read with none. Columns of other people's types get the d1t_type of their affinity and
+   their sql_type. D1T_OK, D1T_ERR_UNSUPPORTED, D1T_ERR_SQL (not one whole CREATE TABLE), D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_table_from_sql(d1t_str sql, d1t_arena *arena, d1t_table **table, d1t_error *error);
+/* The same for CREATE INDEX; *owner is the name of its table, in the arena. */
+D1TDEF d1t_result d1t_index_from_sql(d1t_str sql, d1t_arena *arena, d1t_index *index, const char **owner,
+                                     d1t_error *error);
+/* The same SQL but for white space, comments, the case of words and names, and the quotes of names? */
+D1TDEF bool       d1t_sql_equal(d1t_str a, d1t_str b);
+/* Does the SQL use this name, quoted or not, in any case? Strings do not count. */
+D1TDEF bool       d1t_sql_mentions(d1t_str sql, const char *name);
+/* The type whose affinity a declared type has: D1T_INTEGER, D1T_TEXT, D1T_BLOB, D1T_REAL, D1T_NUMERIC; D1T_ANY for an
+   empty one, and in STRICT tables for ANY. */
+D1TDEF d1t_type   d1t_type_from_sql(d1t_str type, bool strict);
 
 /* ================================================================================================================
    ROOM wire: statements in, bytes out; bytes in, events out
@@ -1026,75 +1073,122 @@ struct d1t__send {
 
 /* ---- >>schema_read -------------------------------------------------------------------------------------------- */
 
-/* What a database has, as read back from it. Strings live in the arena that was given. */
-typedef struct d1t_schema_column {
-    const char *name, *type, *default_sql;
-    bool        not_null, generated;
-    uint32_t    key;            /* 0, or position in the primary key from 1 */
-} d1t_schema_column;
+typedef enum d1t_object_kind {
+    D1T_OBJECT_TABLE = 1, D1T_OBJECT_VIRTUAL, D1T_OBJECT_INDEX, D1T_OBJECT_VIEW, D1T_OBJECT_TRIGGER
+} d1t_object_kind;
 
-typedef struct d1t_schema_index {
-    const char  *name;          /* of any origin: CREATE INDEX, UNIQUE, PRIMARY KEY */
-    const char  *sql;           /* NULL: made by a constraint */
-    bool         unique, partial;
-    const char **columns;       /* NULL in a place: an expression */
-    size_t       column_count;
-} d1t_schema_index;
+/* Something that the database has. Strings live in the arena of the schema. */
+typedef struct d1t_schema_object {
+    d1t_object_kind  kind;
+    const char      *name, *sql;
+    const char      *owner;     /* INDEX, TRIGGER: the table or view it is on; else its own name */
+    d1t_table       *table;     /* TABLE: what its SQL says, with its indexes; NULL: it is odd */
+    const char      *odd;       /* TABLE: NULL, or why its SQL cannot be said by a d1t_table: it is never rebuilt */
+    struct d1t_schema_object *next;
+} d1t_schema_object;
 
-typedef struct d1t_schema_table {
-    const char        *name, *sql;
-    bool               strict, without_rowid, view;
-    d1t_schema_column *columns;
-    size_t             column_count;
-    d1t_schema_index  *indexes;
-    size_t             index_count;
-    uint32_t           foreign_keys;
-    struct d1t_schema_table *next;
-} d1t_schema_table;
+/* What this header wrote down about a table when it last set it up, in the same database (table _d1t_setup). */
+typedef struct d1t_schema_record {
+    const char      *table, *json;      /* json: as d1t_table_to_json wrote it */
+    const d1t_table *state;
+    struct d1t_schema_record *next;
+} d1t_schema_record;
 
 typedef struct d1t_schema {
-    d1t_arena        *arena;
-    d1t_schema_table *tables;   /* a list in the order read */
+    d1t_arena         *arena;
+    d1t_schema_object *objects, *last;      /* in the order of sqlite_schema */
+    d1t_schema_record *records;
+    uint64_t           version;             /* of the record: it grows with every change; 0: none yet */
+    uint64_t           shape;               /* a sum over all objects, to notice that something came or went */
 } d1t_schema;
 
-/* The one statement that reads the schema: a row per table with one JSON text. */
+/* The statement that reads the schema, a row per object with one JSON text, and the one that reads the records, a row
+   of name, version and state each ("no such table": there is none yet). Both belong into one request. */
 D1TDEF const char *d1t_schema_sql(void);
-/* Adds a table from such a text. D1T_OK, D1T_ERR_PROTOCOL, D1T_ERR_NOMEM. */
+D1TDEF const char *d1t_schema_record_sql(void);
+/* Adds what a row of the two says. D1T_OK, D1T_ERR_PROTOCOL, D1T_ERR_NOMEM. */
 D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json);
-D1TDEF const d1t_schema_table *d1t_schema_find(const d1t_schema *schema, const char *name);
+D1TDEF d1t_result d1t_schema_add_record(d1t_schema *schema, d1t_str name, uint64_t version, d1t_str json);
+/* When everything is added: gives the tables their indexes. D1T_OK, D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_schema_end(d1t_schema *schema);
+/* The table, virtual table or view of this name; the record of a table. NULL: there is none. */
+D1TDEF const d1t_schema_object *d1t_schema_find(const d1t_schema *schema, const char *name);
+D1TDEF const d1t_schema_record *d1t_schema_recorded(const d1t_schema *schema, const char *table);
 
 /* ---- >>plan --------------------------------------------------------------------------------------------------- */
 
-/* The worst that a step does to data. */
+/* The worst that a step does to data: nothing; some values become NULL or another kind; columns, rows or tables go. */
 typedef enum d1t_effect { D1T_EFFECT_NONE = 0, D1T_EFFECT_LOSSY, D1T_EFFECT_DESTRUCTIVE } d1t_effect;
 
-typedef enum d1t_step_kind { D1T_CREATE_TABLE = 1, D1T_ADD_COLUMN, D1T_CREATE_INDEX, D1T_REFUSED } d1t_step_kind;
+/* What a plan does as a whole. */
+typedef enum d1t_change {
+    D1T_CHANGE_NONE = 0, D1T_CHANGE_CREATE, D1T_CHANGE_UPDATE, D1T_CHANGE_DELETE, D1T_CHANGE_INVALID
+} d1t_change;
+
+typedef enum d1t_step_kind {
+    D1T_CREATE_TABLE = 1, D1T_ADD_COLUMN, D1T_CREATE_INDEX,
+    D1T_REFUSED,            /* cannot be done: text says why, and the cure */
+    D1T_DROP_TABLE, D1T_RENAME_TABLE,
+    D1T_REBUILD_TABLE,      /* the steps before it that change the same table need it */
+    D1T_DROP_COLUMN, D1T_RENAME_COLUMN, D1T_CHANGE_COLUMN, D1T_CHANGE_TABLE, D1T_DROP_INDEX,
+    D1T_COMMAND,            /* SQL of a d1t_command, or its teardown */
+    D1T_RECORD,             /* only what is written down about the table changes */
+    D1T_NOTE                /* nothing is done: worth knowing */
+} d1t_step_kind;
 
 typedef struct d1t_plan_step {
     d1t_step_kind kind;
     d1t_effect    effect;
-    const char   *table;
-    const char   *text;     /* "+ column symbols.kind TEXT", or why it is refused and the cure */
-    const char   *line;     /* text and effect, as d1t_plan_print shows it */
-    const char   *sql;      /* NULL: refused */
+    const char   *table, *name;     /* name: of the column, index or command; NULL: the table itself */
+    const char   *text;             /* "+ column symbols.kind TEXT", or why it is refused and the cure */
+    const char   *line;             /* text and effect, as d1t_plan_print shows it */
+    uint64_t      rows;             /* rows whose value does not survive, once counted; a rebuild: rows copied */
+    const char   *example;          /* NULL, or the key of one of them, a JSON array: it contains values */
     struct d1t_plan_step *next;
 } d1t_plan_step;
+
+/* What applying costs; rows are known once they were counted (d1t_plan_read does where it matters). */
+typedef struct d1t_estimate {
+    uint64_t rows_copied, rows_written, rows_read;
+    uint64_t cost;          /* 10^-9 US dollars, as d1t_stats_cost */
+    uint32_t requests;
+    bool     counted;
+} d1t_estimate;
+
+/* What a plan is for. */
+typedef struct d1t_plan_desc {
+    const d1t_table *const *tables;     /* what D1 should have; borrowed until the plan is freed */
+    size_t           count;
+    bool             keep;      /* columns and indexes that are not declared stay (d1t_setup: it never drops) */
+    bool             prune;     /* tables that were recorded and are not declared any more are dropped */
+    bool             adopt;     /* tables that are there as declared but not recorded are recorded */
+    bool             drift;     /* instead of `tables`: what was recorded, to see what somebody changed since */
+    bool             split;     /* a rebuild too large for one request may be spread over several */
+} d1t_plan_desc;
 
 /* A plan: what would make D1 hold the declared tables. Zeroed or made by d1t_plan_read; always free it. */
 typedef struct d1t_plan {
     d1t_plan_step *steps, *last;
-    uint32_t       step_count, refused;
+    uint32_t       step_count, refused;     /* steps that change something or are refused; of these, refused */
+    d1t_change     change;
+    d1t_effect     effect;                  /* the worst of its steps */
+    d1t_estimate   estimate;
+    d1t_statement *statements;              /* one atomic batch, locks and checks included */
+    size_t         statement_count;
+    bool           more;                    /* renames come first: applying reads again and does the rest */
+    d1t_plan_desc  desc;
     d1t_arena      arena;
     struct d1t_client *db;
 } d1t_plan;
 
-/* The differ: pure. Tables that are missing are created, nullable or defaulted columns and indexes added; everything
-   else that differs is a refused step that says so. Tables that are not declared are left alone.
-   D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
-D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_table *const *tables, size_t count,
-                                d1t_error *error);
+/* The differ: pure. Compares the declared tables with a schema and plans the difference; tables that are not declared
+   are left alone, but for desc->prune. D1T_OK (look at plan->refused too), D1T_ERR_NOMEM, D1T_ERR_SCHEMA (drift without
+   a record), and the errors of d1t_table_check. */
+D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_plan_desc *desc, d1t_error *error);
 /* One line a step: "+ table symbols", its effect, no values. */
 D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx);
+/* {"change":"update","effect":"none","steps":[{"kind":"add column","table":...}],"statements":[...],"estimate":{...}} */
+D1TDEF void d1t_plan_to_json(const d1t_plan *plan, d1t_writer *w);
 D1TDEF void d1t_plan_free(d1t_plan *plan);
 
 /* ================================================================================================================
@@ -1171,6 +1265,7 @@ typedef struct d1t_config {
     const char    *database_url;        /* replaces the three: everything before "/raw" */
     d1t_transport  transport;           /* zero: libcurl */
     d1t_setup_mode setup;
+    d1t_effect     allow;               /* the worst that d1t_setup may do to data: nothing */
     d1t_allocator  allocator;           /* zero: malloc */
     void          *memory;              /* instead of an allocator: one block for everything, aligned to 8 */
     size_t         memory_size;
@@ -1287,8 +1382,8 @@ D1TDEF d1t_result d1t_flush_start(d1t_client *db);
 /* The task of d1t_setup. */
 D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count);
 
-/* The tasks of d1t_plan_read and d1t_plan_apply. */
-D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
+/* The tasks of d1t_plan_read, d1t_plan_read_desc and d1t_plan_apply. */
+D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow);
 
 /* ---- >>query -------------------------------------------------------------------------------------------------- */
@@ -1330,9 +1425,13 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
    differs and the cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
 D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
 
-/* Reads D1 and plans, writing nothing; then applies what was planned if no step is worse than `allow` (else
-   D1T_ERR_SCHEMA). A refused step is D1T_ERR_SCHEMA on apply. */
+/* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what desc
+   says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. D1T_OK, D1T_ERR_SCHEMA (a
+   refused step, or one worse than allowed), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing is
+   applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors of
+   d1t_table_check, and request errors. */
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
+D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
 
 /* Rows. `values` are one for each column that takes values (not generated, not on-write), in declared order; `keys`
