@@ -42,7 +42,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     model     >>table  >>table_sql
     wire      >>request  >>reply
     exchange  >>limiter  >>op
-    planning  >>write  >>batch  >>schema_read  >>plan
+    planning  >>write  >>batch  >>schema_read  >>plan (implementation: >>diff  >>rebuild  >>plan)
     client    >>client  >>setup  >>query  >>probe
     drivers   >>run  >>curl
 
@@ -674,6 +674,7 @@ typedef struct d1t_limits {
     uint32_t body; /* bytes of a request body that this client makes: 1,000,000; see config.max_body. Rows whose
                                unique values have to be parked travel once more for each unique index */
     uint32_t like_pattern;  /* bytes: 50 */
+    uint32_t rebuild;       /* rows that one request writes while tables are rebuilt: 2,000,000, about what fits 30 s */
 } d1t_limits;
 D1TDEF d1t_limits d1t_limits_default(void);
 
@@ -1100,6 +1101,7 @@ typedef struct d1t_schema {
     d1t_schema_record *records;
     uint64_t           version;             /* of the record: it grows with every change; 0: none yet */
     uint64_t           shape;               /* a sum over all objects, to notice that something came or went */
+    void              *reader;              /* private */
 } d1t_schema;
 
 /* The statement that reads the schema, a row per object with one JSON text, and the one that reads the records, a row
@@ -1143,6 +1145,7 @@ typedef struct d1t_plan_step {
     const char   *text;             /* "+ column symbols.kind TEXT", or why it is refused and the cure */
     const char   *line;             /* text and effect, as d1t_plan_print shows it */
     uint64_t      rows;             /* rows whose value does not survive, once counted; a rebuild: rows copied */
+    uint64_t      written;          /* rows that it writes, indexes included, once counted */
     const char   *example;          /* NULL, or the key of one of them, a JSON array: it contains values */
     struct d1t_plan_step *next;
 } d1t_plan_step;
@@ -1319,6 +1322,7 @@ typedef struct d1t_client {
     /* private from here */
     bool          open, busy, driven, isolate, park;
     d1t_setup_mode setup;
+    d1t_effect    allow;
     d1t_transport transport;
     d1t_allocator allocator;
     d1t_block     block;            /* config.memory */
@@ -3555,6 +3559,7 @@ D1TDEF d1t_limits d1t_limits_default(void) {
     l.row = 2000000;
     l.body = 1000000;
     l.like_pattern = 50;
+    l.rebuild = 2000000;
     return l;
 }
 
@@ -6661,265 +6666,582 @@ D1T__PRIVATE d1t_str d1t__key_json(char *text, size_t size) {
 
 /* ---- >>schema_read (implementation) --------------------------------------------------------------------------- */
 
-/* _cf_ tables are listed but may not be looked into, and the filter has to run before the joins. json() gives the inner
-   selects their type back. */
+/* Names that are the user's: D1's own tables may not even be looked into, so this has to run before any join. */
+#define D1T__USER_OBJECTS(m) \
+    "substr(" m ".name,1,4)<>'_cf_' AND substr(" m ".name,1,7)<>'sqlite_' AND substr(" m ".name,1,5)<>'_d1t_'"
+/* What an object adds to d1t_schema.shape. */
+#define D1T__OBJECT_SHAPE 1048576
+
+/* The pragmas say again what the SQL says, so that a table is only rebuilt if both agree. json() gives the inner selects
+   their type back. */
 D1TDEF const char *d1t_schema_sql(void) {
-    return "SELECT CASE m.type WHEN 'view' THEN json_object('name',m.name,'view',1) ELSE "
-           "json_object('name',m.name,'sql',m.sql,'wr',l.wr,'strict',l.strict,"
+    return "SELECT CASE WHEN l.type='table' THEN json_object('type','table','name',m.name,'owner',m.name,'sql',m.sql,"
            "'columns',json((SELECT json_group_array(json_array(c.name,c.type,c.`notnull`,c.dflt_value,c.pk,c.hidden)) "
            "FROM pragma_table_xinfo(m.name) c)),"
-           "'indexes',json((SELECT json_group_array(json_array(i.name,i.`unique`,i.partial,"
-           "(SELECT s.sql FROM sqlite_schema s WHERE s.type='index' AND s.name=i.name),"
-           "json((SELECT json_group_array(x.name) FROM pragma_index_info(i.name) x)))) "
-           "FROM pragma_index_list(m.name) i)),"
-           "'fks',(SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list(m.name) f)) END AS t "
-           "FROM sqlite_schema m JOIN pragma_table_list l ON l.name=m.name AND l.schema='main' "
-           "AND l.type IN ('table','view') "
-           "WHERE m.type IN ('table','view') AND substr(m.name,1,4)<>'_cf_' AND substr(m.name,1,7)<>'sqlite_'";
+           "'uniques',(SELECT count(*) FROM pragma_index_list(m.name) i WHERE i.origin='u'),"
+           "'parents',json((SELECT json_group_array(json_array(f.`table`,f.`from`,f.`to`,f.on_delete,f.on_update)) "
+           "FROM pragma_foreign_key_list(m.name) f))) ELSE "
+           "json_object('type',coalesce(l.type,m.type),'name',m.name,'owner',m.tbl_name,'sql',m.sql) END AS object "
+           "FROM sqlite_schema m LEFT JOIN pragma_table_list l ON m.type='table' AND l.name=m.name AND l.schema='main' "
+           "WHERE " D1T__USER_OBJECTS("m") " ORDER BY m.rowid";
+}
+
+D1TDEF const char *d1t_schema_record_sql(void) {
+    return "SELECT name,version,state FROM `_d1t_setup`";
 }
 
 typedef struct d1t__schema_reader {
-    d1t_arena        *arena;
-    d1t_schema_table *table;
-    d1t_buffer        text;         /* of the string being read */
-    char              member[10];
-    uint32_t          place;        /* number of the value in its array */
+    d1t_arena         *arena;
+    d1t_schema_object *object;
+    d1t_buffer         text;        /* of the string being read */
+    d1t_error          error;       /* why the SQL cannot be read */
+    char               member[10];
+    bool               shadow;
+    bool               differs;     /* a pragma says something else than the SQL */
+    uint32_t           place;       /* number of the value in its array */
+    size_t             column, parents, uniques, key;
 } d1t__schema_reader;
 
-/* The value of a member of the table. */
-D1T__PRIVATE void d1t__schema_member(d1t__schema_reader *r, const char *text, int64_t number) {
-    d1t_schema_table *t = r->table;
-    if (d1t__same(r->member, "name")) t->name = text;
-    else if (d1t__same(r->member, "sql")) t->sql = text;
-    else if (d1t__same(r->member, "wr")) t->without_rowid = number != 0;
-    else if (d1t__same(r->member, "strict")) t->strict = number != 0;
-    else if (d1t__same(r->member, "view")) t->view = number != 0;
-    else if (d1t__same(r->member, "fks")) t->foreign_keys = (uint32_t)number;
+D1T__PRIVATE d1t_result d1t__schema_table_sql(d1t__schema_reader *r) {
+    d1t_schema_object *o = r->object;
+    d1t_result result = d1t_table_from_sql(d1t_cstr(o->sql), r->arena, &o->table, &r->error);
+    if (result == D1T_ERR_NOMEM) return result;
+    if (result == D1T_OK) return D1T_OK;
+    o->table = NULL;
+    o->odd = d1t_arena_text(r->arena, d1t_cstr(r->error.text));
+    return o->odd ? D1T_OK : D1T_ERR_NOMEM;
 }
 
-/* A value inside an array of columns or indexes, by its place. */
-D1T__PRIVATE void d1t__schema_value(d1t__schema_reader *r, const char *text, int64_t number) {
-    d1t_schema_table *t = r->table;
-    if (d1t__same(r->member, "columns")) {
-        d1t_schema_column *c = &t->columns[t->column_count - 1];
-        switch (r->place) {
-            case 0: c->name = text; break;
-            case 1: c->type = text; break;
-            case 2: c->not_null = number != 0; break;
-            case 3: c->default_sql = text; break;
-            case 4: c->key = (uint32_t)number; break;
-            default: c->generated = number == 2 || number == 3; break;
-        }
-    } else if (d1t__same(r->member, "indexes")) {
-        d1t_schema_index *x = &t->indexes[t->index_count - 1];
-        switch (r->place) {
-            case 0: x->name = text; break;
-            case 1: x->unique = number != 0; break;
-            case 2: x->partial = number != 0; break;
-            default: x->sql = text; break;
-        }
+D1T__PRIVATE d1t_result d1t__schema_member(d1t__schema_reader *r, const char *text, int64_t number) {
+    d1t_schema_object *o = r->object;
+    if (d1t__same(r->member, "uniques")) r->uniques = (size_t)number;
+    if (!text) return D1T_OK;
+    if (d1t__same(r->member, "name")) o->name = text;
+    else if (d1t__same(r->member, "owner")) o->owner = text;
+    else if (d1t__same(r->member, "type")) {
+        r->shadow = d1t__same(text, "shadow");
+        o->kind = d1t__same(text, "table") ? D1T_OBJECT_TABLE : d1t__same(text, "index") ? D1T_OBJECT_INDEX :
+                  d1t__same(text, "view") ? D1T_OBJECT_VIEW : d1t__same(text, "trigger") ? D1T_OBJECT_TRIGGER :
+                  D1T_OBJECT_VIRTUAL;
+    } else if (d1t__same(r->member, "sql")) {
+        o->sql = text;
+        if (o->kind == D1T_OBJECT_TABLE) return d1t__schema_table_sql(r);
     }
+    return D1T_OK;
+}
+
+/* One value of a column as pragma_table_xinfo has it, against the column that was read from the SQL. */
+D1T__PRIVATE bool d1t__column_agrees(const d1t_table *t, const d1t_column *c, uint32_t place, const char *text,
+                                     int64_t number) {
+    bool key = (c->flags & D1T_KEY) != 0, stored = (c->flags & D1T_STORED) != 0;
+    switch (place) {
+        case 0: return text && d1t__same(text, c->name);
+        case 1: return d1t__same_name(text ? text : "", d1t_sql_type(t, c));
+        case 2: return key || (number != 0) == d1t__not_null(c);
+        case 3: return (text != NULL) == (c->default_sql != NULL) &&
+                       (!text || d1t_sql_equal(d1t_cstr(text), d1t_cstr(c->default_sql)));
+        case 4: return (number != 0) == key;
+        case 5: return number == (c->generated_sql ? (stored ? 3 : 2) : 0);
+        default: return false;
+    }
+}
+
+/* A value inside an array of columns or parents, by its place. */
+D1T__PRIVATE void d1t__schema_value(d1t__schema_reader *r, const char *text, int64_t number) {
+    const d1t_table *t = r->object->table;
+    if (t && d1t__same(r->member, "columns"))
+        r->differs = r->differs || r->column > t->column_count ||
+                     !d1t__column_agrees(t, &t->columns[r->column - 1], r->place, text, number);
     r->place++;
 }
 
-/* A column name of an index; NULL: an expression. */
-D1T__PRIVATE d1t_result d1t__schema_name(d1t__schema_reader *r, const char *text) {
-    d1t_schema_index *x = &r->table->indexes[r->table->index_count - 1];
-    x->columns = (const char **)d1t__grow(r->arena, x->columns, x->column_count, sizeof *x->columns);
-    if (!x->columns) return D1T_ERR_NOMEM;
-    x->columns[x->column_count++] = text;
-    return D1T_OK;
-}
-
 D1T__PRIVATE d1t_result d1t__schema_scalar(d1t__schema_reader *r, uint32_t depth, const char *text, int64_t number) {
-    if (depth == 1) d1t__schema_member(r, text, number);
-    else if (depth == 3) d1t__schema_value(r, text, number);
-    else if (depth == 4 && d1t__same(r->member, "indexes")) return d1t__schema_name(r, text);
+    if (depth == 1) return d1t__schema_member(r, text, number);
+    if (depth == 3) d1t__schema_value(r, text, number);
     return D1T_OK;
 }
 
-/* An array of a column or an index begins: a zeroed element is added. */
-D1T__PRIVATE d1t_result d1t__schema_element(d1t__schema_reader *r) {
-    d1t_schema_table *t = r->table;
+/* An array of a column or a parent begins. */
+D1T__PRIVATE void d1t__schema_element(d1t__schema_reader *r) {
     r->place = 0;
-    if (d1t__same(r->member, "columns")) {
-        t->columns = (d1t_schema_column *)d1t__grow(r->arena, t->columns, t->column_count, sizeof *t->columns);
-        if (!t->columns) return D1T_ERR_NOMEM;
-        D1T_MEMSET(&t->columns[t->column_count++], 0, sizeof *t->columns);
-    } else {
-        t->indexes = (d1t_schema_index *)d1t__grow(r->arena, t->indexes, t->index_count, sizeof *t->indexes);
-        if (!t->indexes) return D1T_ERR_NOMEM;
-        D1T_MEMSET(&t->indexes[t->index_count++], 0, sizeof *t->indexes);
+    if (d1t__same(r->member, "columns")) r->column++;
+    else r->parents++;
+}
+
+D1T__PRIVATE d1t_result d1t__schema_text(d1t__schema_reader *r, const d1t_json_event *e) {
+    d1t_str text = d1t_bytes(r->text.p, r->text.n);
+    char *copy;
+    int64_t number = 0;
+    if (e->kind == D1T_JSON_KEY) {
+        d1t__copy_short(r->member, sizeof r->member, text);
+        return D1T_OK;
     }
-    return D1T_OK;
+    if (e->kind == D1T_JSON_NUMBER) {
+        (void)d1t_parse_int(text, &number);
+        return d1t__schema_scalar(r, e->depth, NULL, number);
+    }
+    if (e->depth == 3) {        /* only compared: no copy is kept */
+        d1t_result result = d1t_buffer_add(&r->text, "", 1);
+        if (result == D1T_OK) d1t__schema_value(r, r->text.p, 0);
+        return result;
+    }
+    copy = d1t_arena_text(r->arena, text);
+    return copy ? d1t__schema_scalar(r, e->depth, copy, 0) : D1T_ERR_NOMEM;
 }
 
 D1T__PRIVATE d1t_result d1t__schema_event(void *ctx, const d1t_json_event *e) {
     d1t__schema_reader *r = (d1t__schema_reader *)ctx;
     d1t_result result;
-    char *text;
-    int64_t number = 0;
-    if (e->kind == D1T_JSON_ARRAY && e->depth == 2) return d1t__schema_element(r);
+    if (e->kind == D1T_JSON_ARRAY && e->depth == 2) d1t__schema_element(r);
     if (e->kind == D1T_JSON_NULL) return d1t__schema_scalar(r, e->depth, NULL, 0);
     if (e->kind != D1T_JSON_KEY && e->kind != D1T_JSON_STRING && e->kind != D1T_JSON_NUMBER) return D1T_OK;
     if (e->first) r->text.n = 0;
     result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
-    if (result != D1T_OK || !e->last) return result;
-    if (e->kind == D1T_JSON_KEY) {
-        d1t__copy_short(r->member, sizeof r->member, d1t_bytes(r->text.p, r->text.n));
-        return D1T_OK;
-    }
-    if (e->kind == D1T_JSON_NUMBER) {
-        (void)d1t_parse_int(d1t_bytes(r->text.p, r->text.n), &number);
-        return d1t__schema_scalar(r, e->depth, NULL, number);
-    }
-    text = d1t_arena_text(r->arena, d1t_bytes(r->text.p, r->text.n));
-    return text ? d1t__schema_scalar(r, e->depth, text, 0) : D1T_ERR_NOMEM;
+    return result == D1T_OK && e->last ? d1t__schema_text(r, e) : result;
+}
+
+/* Does the SQL say as much as the pragmas? */
+D1T__PRIVATE bool d1t__schema_agrees(const d1t__schema_reader *r) {
+    const d1t_table *t = r->object->table;
+    size_t i, parents = 0;
+    for (i = 0; i < t->foreign_key_count; i++) parents += t->foreign_keys[i].column_count;
+    return !r->differs && r->column == t->column_count && r->parents == parents && r->uniques == t->index_count;
+}
+
+D1T__PRIVATE d1t_result d1t__schema_read_object(d1t__schema_reader *r, d1t_str json) {
+    d1t_json_reader reader;
+    d1t_result result;
+    d1t_json_reader_init(&reader, d1t__schema_event, r, 8);
+    result = d1t_json_reader_feed(&reader, json.p, json.n);
+    return result == D1T_OK ? d1t_json_reader_end(&reader) : result;
 }
 
 D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json) {
-    d1t__schema_reader r;
-    d1t_json_reader reader;
-    d1t_schema_table **end = &schema->tables;
+    d1t__schema_reader *r = (d1t__schema_reader *)schema->reader;
+    d1t_schema_object *o = (d1t_schema_object *)d1t_arena_take(schema->arena, sizeof *o);
     d1t_result result;
-    D1T_MEMSET(&r, 0, sizeof r);
-    r.arena = schema->arena;
-    r.table = (d1t_schema_table *)d1t_arena_take(schema->arena, sizeof *r.table);
-    if (!r.table) return D1T_ERR_NOMEM;
-    d1t_buffer_init(&r.text, schema->arena->allocator, 4u << 20);
-    d1t_json_reader_init(&reader, d1t__schema_event, &r, 8);
-    result = d1t_json_reader_feed(&reader, json.p, json.n);
-    if (result == D1T_OK) result = d1t_json_reader_end(&reader);
-    d1t_buffer_free(&r.text);
+    if (!r) r = (d1t__schema_reader *)d1t_arena_take(schema->arena, sizeof *r);
+    if (!r || !o) return D1T_ERR_NOMEM;
+    D1T_MEMSET(r, 0, sizeof *r);
+    schema->reader = r;
+    r->arena = schema->arena;
+    r->object = o;
+    d1t_buffer_init(&r->text, schema->arena->allocator, 4u << 20);
+    result = d1t__schema_read_object(r, json);
+    d1t_buffer_free(&r->text);
     if (result == D1T_ERR_NOMEM) return result;
-    if (result != D1T_OK || !r.table->name) return D1T_ERR_PROTOCOL;
-    while (*end) end = &(*end)->next;
-    *end = r.table;
+    if (result != D1T_OK || !o->name || !o->sql || !o->owner || !o->kind) return D1T_ERR_PROTOCOL;
+    schema->shape += D1T__OBJECT_SHAPE + d1t__strlen(o->sql);
+    if (r->shadow) return D1T_OK;
+    if (o->table && !d1t__schema_agrees(r)) {
+        o->table = NULL;
+        o->odd = "what SQLite makes of its SQL is not what the SQL seems to say";
+    }
+    if (schema->last) schema->last->next = o;
+    else schema->objects = o;
+    schema->last = o;
     return D1T_OK;
 }
 
-D1TDEF const d1t_schema_table *d1t_schema_find(const d1t_schema *schema, const char *name) {
-    const d1t_schema_table *t;
-    for (t = schema->tables; t && !d1t__same_name(t->name, name); t = t->next) {}
-    return t;
+D1TDEF d1t_result d1t_schema_add_record(d1t_schema *schema, d1t_str name, uint64_t version, d1t_str json) {
+    d1t_schema_record *record;
+    d1t_result result;
+    if (name.n == 0) {
+        schema->version = version;
+        return D1T_OK;
+    }
+    record = (d1t_schema_record *)d1t_arena_take(schema->arena, sizeof *record);
+    if (!record) return D1T_ERR_NOMEM;
+    record->table = d1t_arena_text(schema->arena, name);
+    record->json = d1t_arena_text(schema->arena, json);
+    if (!record->table || !record->json) return D1T_ERR_NOMEM;
+    result = d1t_table_from_json(json, schema->arena, &record->state, NULL);
+    if (result == D1T_ERR_NOMEM) return result;
+    if (result != D1T_OK) return D1T_ERR_PROTOCOL;
+    record->next = schema->records;
+    schema->records = record;
+    return D1T_OK;
 }
 
-/* ---- >>plan (implementation) ---------------------------------------------------------------------------------- */
+D1TDEF const d1t_schema_object *d1t_schema_find(const d1t_schema *schema, const char *name) {
+    const d1t_schema_object *o;
+    for (o = schema->objects; o; o = o->next)
+        if (o->kind != D1T_OBJECT_INDEX && o->kind != D1T_OBJECT_TRIGGER && d1t__same_name(o->name, name)) return o;
+    return NULL;
+}
 
-/* A text put together in the arena. */
-D1T__PRIVATE const char *d1t__plan_text(d1t_plan *plan, const char *const *parts, size_t count) {
-    size_t i, n = 0, at = 0, k;
-    char *text;
-    for (i = 0; i < count; i++) n += d1t__strlen(parts[i]);
-    text = (char *)d1t_arena_take(&plan->arena, n + 1);
-    for (i = 0; text && i < count; i++) {
-        k = d1t__strlen(parts[i]);
-        D1T_MEMCPY(text + at, parts[i], k);
-        at += k;
+D1TDEF const d1t_schema_record *d1t_schema_recorded(const d1t_schema *schema, const char *table) {
+    const d1t_schema_record *r;
+    for (r = schema->records; r && !d1t__same_name(r->table, table); r = r->next) {}
+    return r;
+}
+
+/* Adds the index of an object to its table; an index whose SQL cannot be read makes the table odd. */
+D1T__PRIVATE d1t_result d1t__schema_index(d1t_arena *arena, d1t_schema_object *table, const d1t_schema_object *index) {
+    d1t_table *t = table->table;
+    d1t_index *list = (d1t_index *)d1t_arena_take(arena, (t->index_count + 1) * sizeof *list);
+    const char *owner;
+    d1t_result result;
+    if (!list) return D1T_ERR_NOMEM;
+    result = d1t_index_from_sql(d1t_cstr(index->sql), arena, &list[t->index_count], &owner, NULL);
+    if (result == D1T_ERR_NOMEM) return result;
+    if (result != D1T_OK) {
+        table->table = NULL;
+        table->odd = "one of its indexes cannot be read";
+        return D1T_OK;
     }
+    if (t->index_count) D1T_MEMCPY(list, t->indexes, t->index_count * sizeof *list);
+    t->indexes = list;
+    t->index_count++;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_schema_end(d1t_schema *schema) {
+    d1t_schema_object *o, *table = NULL;
+    d1t_result result = D1T_OK;
+    for (o = schema->objects; o && result == D1T_OK; o = o->next) {
+        if (o->kind != D1T_OBJECT_INDEX) continue;
+        if (!table || !d1t__same_name(table->name, o->owner) || table->kind != D1T_OBJECT_TABLE)
+            for (table = schema->objects; table; table = table->next)
+                if (table->kind == D1T_OBJECT_TABLE && d1t__same_name(table->name, o->owner)) break;
+        if (table && table->table) result = d1t__schema_index(schema->arena, table, o);
+    }
+    return result;
+}
+
+/* ---- >>diff (implementation) ---------------------------------------------------------------------------------- */
+
+/* What is asked of D1 before a plan is final: how many rows stand against a step. */
+typedef enum d1t__tally_kind { D1T__COUNT_ROWS = 1, D1T__COUNT_TYPE, D1T__COUNT_NULL, D1T__COUNT_KEY } d1t__tally_kind;
+
+/* A table that the plan looks at. */
+typedef struct d1t__item {
+    const d1t_schema_object *have;  /* NULL: D1 has no such table */
+    const d1t_table *from;          /* what it is, under the names that renames give; NULL: missing or odd */
+    const d1t_table *to;            /* what it shall be; NULL: it is not declared */
+    const d1t_table *target;        /* what a rebuild makes: `to` and what is kept */
+    const char      *name;          /* in D1, once the renames are done */
+    bool     rebuild;               /* its own steps need it */
+    bool     member;                /* it is rebuilt: for itself, or for a table that it references */
+    bool     empty;                 /* a rebuild cannot take its rows along */
+    bool     drop, touched, renamed, listed;
+    bool     has_rows;              /* rows is known */
+    uint32_t rank;                  /* among the members: parents first */
+    uint64_t rows;
+} d1t__item;
+
+typedef struct d1t__tally {
+    d1t__tally_kind   kind;
+    d1t__item        *item;
+    const d1t_column *column;       /* of the target; TYPE, NULL */
+    d1t_plan_step    *step;         /* NULL: ROWS */
+    uint64_t          rows;
+    struct d1t__tally *next;
+} d1t__tally;
+
+/* A plan in the making. The first failure sticks in result; later calls do nothing. */
+typedef struct d1t__planner {
+    d1t_plan         *plan;
+    const d1t_schema *schema;
+    d1t__item        *items;
+    size_t            item_count;
+    d1t__tally       *counts, *last_count;
+    size_t            count_count;
+    d1t_statement    *queries;      /* a statement for each count */
+    bool              counted, renames, rebuilds;
+    d1t_buffer        text;
+    d1t_writer        w;            /* over text: what is being put together */
+    d1t_limits        limits;
+    d1t_result        result;
+} d1t__planner;
+
+D1T__PRIVATE void *d1t__planner_take(d1t__planner *p, size_t n) {
+    void *piece = p->result == D1T_OK ? d1t_arena_take(&p->plan->arena, n) : NULL;
+    if (!piece && p->result == D1T_OK) p->result = D1T_ERR_NOMEM;
+    return piece;
+}
+
+/* Begins a text; d1t__text_end gives it, in the arena; NULL: no memory. */
+D1T__PRIVATE d1t_writer *d1t__text_begin(d1t__planner *p) {
+    p->text.n = 0;
+    d1t_writer_growing(&p->w, &p->text);
+    return &p->w;
+}
+
+D1T__PRIVATE const char *d1t__text_end(d1t__planner *p) {
+    char *text = NULL;
+    if (p->w.error != D1T_OK && p->result == D1T_OK)
+        p->result = p->w.error == D1T_ERR_NOMEM ? D1T_ERR_NOMEM : D1T_ERR_LIMIT;
+    if (p->result == D1T_OK) text = d1t_arena_text(&p->plan->arena, d1t_bytes(p->text.p, p->text.n));
+    if (!text && p->result == D1T_OK) p->result = D1T_ERR_NOMEM;
     return text;
 }
 
-/* Adds a step; NULL: no memory. A refused one has no SQL. */
-D1T__PRIVATE d1t_plan_step *d1t__plan_add(d1t_plan *plan, d1t_step_kind kind, const char *table, const char *text,
-                                          const char *sql) {
-    static const char blanks[] = "                                                ";
-    d1t_plan_step *step = (d1t_plan_step *)d1t_arena_take(&plan->arena, sizeof *step);
-    const char *parts[3];
-    size_t n;
-    if (!step || !text || (kind != D1T_REFUSED && !sql)) return NULL;
-    n = d1t__strlen(text);
-    parts[0] = text;
-    parts[1] = blanks + (n < sizeof blanks - 1 ? n : sizeof blanks - 1);
-    parts[2] = "  none";
+/* ---- steps */
+
+/* Adds a step with the text that was begun. NULL: no memory. */
+D1T__PRIVATE d1t_plan_step *d1t__step_end(d1t__planner *p, d1t_step_kind kind, d1t__item *item, const char *name) {
+    const char *text = d1t__text_end(p);
+    d1t_plan_step *step = (d1t_plan_step *)d1t__planner_take(p, sizeof *step);
+    if (!step) return NULL;
     step->kind = kind;
-    step->table = table;
     step->text = text;
-    step->sql = sql;
-    step->line = kind == D1T_REFUSED ? text : d1t__plan_text(plan, parts, 3);
-    if (!step->line) return NULL;
-    if (plan->last) plan->last->next = step;
-    else plan->steps = step;
-    plan->last = step;
-    plan->step_count++;
-    plan->refused += kind == D1T_REFUSED;
+    step->table = item->name;
+    if (name) step->name = d1t_arena_text(&p->plan->arena, d1t_cstr(name));
+    if (name && !step->name) p->result = D1T_ERR_NOMEM;
+    if (p->plan->last) p->plan->last->next = step;
+    else p->plan->steps = step;
+    p->plan->last = step;
+    item->touched = true;
     return step;
 }
 
-/* What d1t__plan_sql writes. */
-typedef struct d1t__ddl {
-    const d1t_table  *table;
-    const d1t_column *column;   /* one of the two, or none: CREATE TABLE */
-    const d1t_index  *index;
-} d1t__ddl;
+D1T__PRIVATE d1t_writer *d1t__step_begin(d1t__planner *p, const char *what, const char *table, const char *column) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, what);
+    d1t_write_text(w, table);
+    if (column) d1t_write_text(w, ".");
+    if (column) d1t_write_text(w, column);
+    return w;
+}
 
-D1T__PRIVATE void d1t__write_ddl(d1t_writer *w, const d1t__ddl *ddl) {
-    if (ddl->column) {
-        d1t_write_text(w, "ALTER TABLE ");
-        d1t_write_name(w, ddl->table->name);
-        d1t_write_text(w, " ADD COLUMN ");
-        d1t_write_column(w, ddl->table, ddl->column);
-    } else if (ddl->index) {
-        d1t_write_create_index(w, ddl->table, ddl->index);
-    } else {
-        d1t_write_create_table(w, ddl->table);
+D1T__PRIVATE void d1t__refuse(d1t__planner *p, d1t__item *item, const char *what, const char *name, const char *why) {
+    d1t_writer *w = d1t__step_begin(p, what, item->name, name);
+    d1t_write_text(w, ": ");
+    d1t_write_text(w, why);
+    (void)d1t__step_end(p, D1T_REFUSED, item, name);
+}
+
+/* A step that turns out to be impossible. */
+D1T__PRIVATE void d1t__step_refuse(d1t__planner *p, d1t_plan_step *step, const char *why) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, "! ");
+    d1t_write_text(w, step->text);
+    d1t_write_text(w, ": ");
+    d1t_write_text(w, why);
+    step->text = d1t__text_end(p);
+    step->kind = D1T_REFUSED;
+    step->effect = D1T_EFFECT_NONE;
+}
+
+D1T__PRIVATE void d1t__note(d1t__planner *p, d1t__item *item, const char *what, const char *name, const char *why) {
+    bool touched = item->touched;
+    d1t_writer *w = d1t__step_begin(p, "# ", item->name, NULL);
+    d1t_write_text(w, what);
+    d1t_write_text(w, name);
+    d1t_write_text(w, why);
+    (void)d1t__step_end(p, D1T_NOTE, item, name);
+    item->touched = touched;
+}
+
+/* Something has to be counted before the step is final (or, without a step, before the cost is known). */
+D1T__PRIVATE void d1t__count_later(d1t__planner *p, d1t__tally_kind kind, d1t__item *item, const d1t_column *column,
+                                   d1t_plan_step *step) {
+    d1t__tally *c = (d1t__tally *)d1t__planner_take(p, sizeof *c);
+    if (!c) return;
+    c->kind = kind;
+    c->item = item;
+    c->column = column;
+    c->step = step;
+    if (p->last_count) p->last_count->next = c;
+    else p->counts = c;
+    p->last_count = c;
+    p->count_count++;
+}
+
+/* ---- comparing two tables */
+
+D1T__PRIVATE const d1t_column *d1t__column_of(const d1t_table *t, const char *name) {
+    size_t i = d1t_table_column(t, d1t_cstr(name));
+    return i < t->column_count ? &t->columns[i] : NULL;
+}
+
+D1T__PRIVATE bool d1t__same_sql(const char *a, const char *b) {
+    return a == b || (a && b && d1t_sql_equal(d1t_cstr(a), d1t_cstr(b)));
+}
+
+D1T__PRIVATE bool d1t__same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count) {
+    size_t i;
+    if (a_count != b_count) return false;
+    for (i = 0; i < a_count; i++)
+        if (!d1t__same_name(a[i], b[i])) return false;
+    return true;
+}
+
+D1T__PRIVATE const char *d1t__collation(const d1t_column *c) {
+    return c->collation ? c->collation : "BINARY";
+}
+
+/* The spelling of a type matters in a key, where only INTEGER is the rowid, and where it was asked for. */
+D1T__PRIVATE bool d1t__same_type(const d1t_table *from, const d1t_column *a, const d1t_table *to, const d1t_column *b) {
+    const char *was = d1t_sql_type(from, a), *is = d1t_sql_type(to, b);
+    bool strict = (to->flags & D1T_STRICT) != 0;
+    if (d1t__same_name(was, is)) return true;
+    if (b->sql_type || (b->flags & D1T_KEY) || strict || (from->flags & D1T_STRICT)) return false;
+    return d1t_type_from_sql(d1t_cstr(was), false) == d1t_type_from_sql(d1t_cstr(is), false);
+}
+
+/* The columns of the primary key, by number of the key column; NULL: there are fewer. */
+D1T__PRIVATE const d1t_column *d1t__key_column(const d1t_table *t, size_t number) {
+    size_t i;
+    for (i = 0; i < t->column_count; i++)
+        if ((t->columns[i].flags & D1T_KEY) && number-- == 0) return &t->columns[i];
+    return NULL;
+}
+
+D1T__PRIVATE bool d1t__same_key(const d1t_table *from, const d1t_table *to) {
+    size_t i;
+    for (i = 0;; i++) {
+        const d1t_column *a = d1t__key_column(from, i), *b = d1t__key_column(to, i);
+        if (!a || !b) return a == b;
+        if (!d1t__same_name(a->name, b->name)) return false;
     }
 }
 
-D1T__PRIVATE const char *d1t__plan_sql(d1t_plan *plan, const d1t_table *table, const d1t_column *column,
-                                       const d1t_index *index) {
-    d1t__ddl ddl;
-    d1t_writer w;
-    char *text;
-    ddl.table = table;
-    ddl.column = column;
-    ddl.index = index;
-    d1t_writer_counting(&w);
-    d1t__write_ddl(&w, &ddl);
-    text = (char *)d1t_arena_take(&plan->arena, (size_t)w.total + 1);
-    if (!text) return NULL;
-    d1t_writer_fixed(&w, text, (size_t)w.total);
-    d1t__write_ddl(&w, &ddl);
-    return text;
+/* An INTEGER that is the whole key of a rowid table is the rowid (SQLite, ROWIDs and the INTEGER PRIMARY KEY). */
+D1T__PRIVATE bool d1t__is_rowid(const d1t_table *t, const d1t_column *c) {
+    return (c->flags & D1T_KEY) && !(t->flags & D1T_WITHOUT_ROWID) && !d1t__key_column(t, 1) &&
+           d1t__same_name(d1t_sql_type(t, c), "INTEGER");
 }
 
-D1T__PRIVATE d1t_result d1t__plan_refuse(d1t_plan *plan, const d1t_table *t, const char *what, const char *name,
-                                         const char *difference) {
-    const char *parts[6];
-    parts[0] = "! ";
-    parts[1] = what;
-    parts[2] = name;
-    parts[3] = ": ";
-    parts[4] = difference;
-    parts[5] =
-        "; this version only creates tables and indexes and adds columns: change it by hand, or declare what is there";
-    return d1t__plan_add(plan, D1T_REFUSED, t->name, d1t__plan_text(plan, parts, 6), NULL) ? D1T_OK : D1T_ERR_NOMEM;
-}
-
-D1T__PRIVATE d1t_result d1t__plan_create_index(d1t_plan *plan, const d1t_table *t, const d1t_index *x) {
-    const char *parts[4];
-    parts[0] = "+ index ";
-    parts[1] = x->name;
-    parts[2] = " on ";
-    parts[3] = t->name;
-    return d1t__plan_add(plan, D1T_CREATE_INDEX, t->name, d1t__plan_text(plan, parts, 4),
-                         d1t__plan_sql(plan, t, NULL, x))
-               ? D1T_OK
-               : D1T_ERR_NOMEM;
-}
-
-D1T__PRIVATE d1t_result d1t__plan_create(d1t_plan *plan, const d1t_table *t) {
-    const char *parts[2];
-    d1t_result result = D1T_OK;
+/* No list of parent columns stands for the parent's key. */
+D1T__PRIVATE bool d1t__same_parent_columns(const d1t_foreign_key *a, const d1t_foreign_key *b,
+                                           const d1t_table *parent) {
+    const d1t_foreign_key *listed = a->parent_columns ? a : b;
+    const d1t_column *key = NULL;
     size_t i;
-    parts[0] = "+ table ";
-    parts[1] = t->name;
-    if (!d1t__plan_add(plan, D1T_CREATE_TABLE, t->name, d1t__plan_text(plan, parts, 2),
-                       d1t__plan_sql(plan, t, NULL, NULL)))
-        return D1T_ERR_NOMEM;
-    for (i = 0; i < t->index_count && result == D1T_OK; i++) result = d1t__plan_create_index(plan, t, &t->indexes[i]);
-    return result;
+    if (a->parent_columns && b->parent_columns)
+        return d1t__same_names(a->parent_columns, a->column_count, b->parent_columns, b->column_count);
+    for (i = 0; i < listed->column_count && listed->parent_columns; i++) {
+        key = parent ? d1t__key_column(parent, i) : NULL;
+        if (!key || !d1t__same_name(key->name, listed->parent_columns[i])) return false;
+    }
+    return true;
 }
+
+D1T__PRIVATE bool d1t__same_foreign_key(const d1t_foreign_key *a, const d1t_foreign_key *b, const d1t_table *parent) {
+    return d1t__same_name(a->parent, b->parent) && a->on_delete == b->on_delete && a->on_update == b->on_update &&
+           a->deferred == b->deferred && d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
+           d1t__same_parent_columns(a, b, parent);
+}
+
+D1T__PRIVATE bool d1t__same_index(const d1t_index *a, const d1t_index *b) {
+    return a->flags == b->flags && d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
+           d1t__same_sql(a->where_sql, b->where_sql) && d1t__same_sql(a->terms_sql, b->terms_sql) &&
+           d1t__same_sql(a->fts_sql, b->fts_sql);
+}
+
+D1T__PRIVATE const d1t_index *d1t__index_of(const d1t_table *t, const d1t_index *like) {
+    size_t i;
+    for (i = 0; t && i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        if (like->name ? x->name && d1t__same_name(x->name, like->name) : !x->name && d1t__same_index(x, like)) return x;
+    }
+    return NULL;
+}
+
+D1T__PRIVATE bool d1t__has_check(const d1t_table *t, const d1t_check *like) {
+    size_t i;
+    for (i = 0; i < t->check_count; i++)
+        if (d1t__same_sql(t->checks[i].sql, like->sql) && (t->checks[i].name != NULL) == (like->name != NULL) &&
+            (!like->name || d1t__same_name(t->checks[i].name, like->name)))
+            return true;
+    return false;
+}
+
+D1T__PRIVATE d1t__item *d1t__item_of(d1t__planner *p, const char *name) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++)
+        if (d1t__same_name(p->items[i].name, name)) return &p->items[i];
+    return NULL;
+}
+
+/* What a table will be: declared, else as it is. */
+D1T__PRIVATE const d1t_table *d1t__will_be(d1t__planner *p, const char *name) {
+    d1t__item *item = d1t__item_of(p, name);
+    return !item ? NULL : item->to ? item->to : item->from;
+}
+
+D1T__PRIVATE bool d1t__has_foreign_key(d1t__planner *p, const d1t_table *t, const d1t_foreign_key *like) {
+    const d1t_table *parent = d1t__will_be(p, like->parent);
+    size_t i;
+    for (i = 0; i < t->foreign_key_count; i++)
+        if (d1t__same_foreign_key(&t->foreign_keys[i], like, parent)) return true;
+    return false;
+}
+
+/* What was recorded about the table, under the name it had. */
+D1T__PRIVATE const d1t_schema_record *d1t__record_of(const d1t__planner *p, const d1t__item *item) {
+    return d1t_schema_recorded(p->schema, item->have ? item->have->name : item->name);
+}
+
+/* ---- what cannot be changed while something else uses it */
+
+D1T__PRIVATE bool d1t__names_have(const char *const *names, size_t count, const char *name) {
+    size_t i;
+    for (i = 0; i < count; i++)
+        if (d1t__same_name(names[i], name)) return true;
+    return false;
+}
+
+D1T__PRIVATE bool d1t__sql_uses(const char *sql, const char *name) {
+    return sql && d1t_sql_mentions(d1t_cstr(sql), name);
+}
+
+/* Does the index use the column? */
+D1T__PRIVATE bool d1t__index_uses(const d1t_index *x, const char *column) {
+    return d1t__names_have(x->columns, x->column_count, column) || d1t__sql_uses(x->terms_sql, column) ||
+           d1t__sql_uses(x->where_sql, column);
+}
+
+/* Does something in the table's own SQL use the column, so that SQLite refuses DROP COLUMN? */
+D1T__PRIVATE bool d1t__table_uses(const d1t_table *t, const char *column) {
+    size_t i;
+    for (i = 0; i < t->foreign_key_count; i++)
+        if (d1t__names_have(t->foreign_keys[i].columns, t->foreign_keys[i].column_count, column)) return true;
+    for (i = 0; i < t->check_count; i++)
+        if (d1t__sql_uses(t->checks[i].sql, column)) return true;
+    for (i = 0; i < t->column_count; i++)
+        if (d1t__sql_uses(t->columns[i].generated_sql, column)) return true;
+    for (i = 0; i < t->index_count; i++)
+        if (!t->indexes[i].name && d1t__index_uses(&t->indexes[i], column)) return true;
+    return false;
+}
+
+D1T__PRIVATE bool d1t__is_declared_trigger(d1t__planner *p, const d1t_schema_object *o);
+
+/* A view or trigger that uses a table and, unless NULL, one of its columns. SQLite takes the column away and breaks
+   them without a word. */
+D1T__PRIVATE const d1t_schema_object *d1t__user_of(d1t__planner *p, const char *table, const char *column) {
+    const d1t_schema_object *o;
+    for (o = p->schema->objects; o; o = o->next) {
+        if (o->kind != D1T_OBJECT_VIEW && o->kind != D1T_OBJECT_TRIGGER) continue;
+        if (!column && o->kind == D1T_OBJECT_TRIGGER && d1t__same_name(o->owner, table)) continue;
+        if (d1t__sql_uses(o->sql, table) && (!column || d1t__sql_uses(o->sql, column)) &&
+            !d1t__is_declared_trigger(p, o))
+            return o;
+    }
+    return NULL;
+}
+
+/* Another table whose foreign key leads to this table and, unless NULL, to this column of it. */
+D1T__PRIVATE const d1t__item *d1t__child_of(d1t__planner *p, const d1t__item *parent, const char *column) {
+    size_t i, f;
+    for (i = 0; i < p->item_count; i++) {
+        const d1t__item *child = &p->items[i];
+        const d1t_table *t = child->to ? child->to : child->from;
+        if (child->drop || !t || (child == parent && !column)) continue;
+        for (f = 0; f < t->foreign_key_count; f++)
+            if (d1t__same_name(t->foreign_keys[f].parent, parent->name) &&
+                (!column || d1t__names_have(t->foreign_keys[f].parent_columns,
+                                            t->foreign_keys[f].parent_columns ? t->foreign_keys[f].column_count : 0,
+                                            column)))
+                return child;
+    }
+    return NULL;
+}
+
+/* ---- columns */
 
 /* A literal: what ADD COLUMN takes as a default while the table has rows (SQLite ALTER TABLE, section 4). */
 D1T__PRIVATE bool d1t__is_literal(const char *sql) {
@@ -6934,219 +7256,1917 @@ D1T__PRIVATE bool d1t__is_literal(const char *sql) {
     return d1t_sql_next(s, &pos).kind == D1T_SQL_END;
 }
 
-D1T__PRIVATE d1t_result d1t__plan_add_column(d1t_plan *plan, const d1t_table *t, const d1t_column *c,
-                                             const char *full) {
-    const char *parts[4], *why = NULL;
-    if (c->flags & D1T_KEY) why = "it is missing in D1 and part of the key";
-    else if (c->generated_sql && (c->flags & D1T_STORED))
-        why = "it is missing in D1, and a STORED column cannot be added";
-    else if (c->default_sql && !d1t__is_literal(c->default_sql))
-        why = "it is missing in D1, and its default is not a literal";
-    else if (d1t__not_null(c) && !c->default_sql && !c->generated_sql)
-        why = "it is missing in D1 and NOT NULL without a default";
-    if (why) return d1t__plan_refuse(plan, t, "column ", full, why);
-    parts[0] = "+ column ";
-    parts[1] = full;
-    parts[2] = " ";
-    parts[3] = d1t_sql_type(t, c);
-    return d1t__plan_add(plan, D1T_ADD_COLUMN, t->name, d1t__plan_text(plan, parts, 4), d1t__plan_sql(plan, t, c, NULL))
-               ? D1T_OK
-               : D1T_ERR_NOMEM;
+/* Does ALTER TABLE ... ADD COLUMN take the column? Else the table is rebuilt. */
+D1T__PRIVATE bool d1t__can_add(const d1t_column *c) {
+    if ((c->flags & D1T_KEY) || (c->generated_sql && (c->flags & D1T_STORED))) return false;
+    if (c->default_sql && !d1t__is_literal(c->default_sql)) return false;
+    return !d1t__not_null(c) || c->default_sql || c->generated_sql;
 }
 
-/* What differs between a declared column and the real one; NULL: nothing. `key` is its position in the declared key. */
-D1T__PRIVATE const char *d1t__column_differs(const d1t_table *t, const d1t_column *c, const d1t_schema_column *have,
-                                             uint32_t key) {
-    bool had = have->default_sql != NULL, wants = c->default_sql != NULL;
-    if (!d1t__same_name(have->type ? have->type : "", d1t_sql_type(t, c))) return "its type in D1 differs";
-    if (have->key != key) return "its place in the primary key differs";
-    if (have->generated != (c->generated_sql != NULL)) return "it is generated in one of the two only";
-    if (!key && have->not_null != d1t__not_null(c)) return "NOT NULL differs";
-    if (had != wants || (had && !d1t__same(have->default_sql, c->default_sql))) return "its default in D1 differs";
+D1T__PRIVATE void d1t__plan_add_column(d1t__planner *p, d1t__item *item, const d1t_column *c) {
+    d1t_writer *w = d1t__step_begin(p, "+ column ", item->name, c->name);
+    const char *type = d1t_sql_type(item->to, c);
+    d1t_plan_step *step;
+    if (type[0]) d1t_write_text(w, " ");
+    d1t_write_text(w, type);
+    step = d1t__step_end(p, D1T_ADD_COLUMN, item, c->name);
+    if (!d1t__can_add(c)) item->rebuild = true;
+    if (step && !(c->flags & D1T_KEY) && d1t__not_null(c) && !c->default_sql && !c->generated_sql)
+        d1t__count_later(p, D1T__COUNT_ROWS, item, c, step);
+}
+
+D1T__PRIVATE void d1t__plan_drop_column(d1t__planner *p, d1t__item *item, const d1t_column *c) {
+    const d1t_schema_object *user = d1t__user_of(p, item->have->name, c->name);
+    const d1t__item *child = d1t__child_of(p, item, c->name);
+    d1t_plan_step *step;
+    (void)d1t__step_begin(p, "- column ", item->name, c->name);
+    step = d1t__step_end(p, D1T_DROP_COLUMN, item, c->name);
+    if (!step) return;
+    step->effect = c->generated_sql ? D1T_EFFECT_NONE : D1T_EFFECT_DESTRUCTIVE;
+    if (d1t__table_uses(item->from, c->name)) item->rebuild = true;
+    if (user) {
+        d1t__step_refuse(p, step, user->kind == D1T_OBJECT_VIEW ? "a view uses it; drop or change this first: " :
+                                                                  "a trigger uses it; drop or change this first: ");
+        d1t__text_begin(p);
+        d1t_write_text(&p->w, step->text);
+        d1t_write_text(&p->w, user->name);
+        step->text = d1t__text_end(p);
+    } else if (child && child != item) {
+        d1t__step_refuse(p, step, "a foreign key of another table leads to it");
+    }
+}
+
+/* One difference between a column as it is and as declared. */
+D1T__PRIVATE d1t_plan_step *d1t__column_change(d1t__planner *p, d1t__item *item, const d1t_column *c, const char *what,
+                                               const char *was, const char *is) {
+    d1t_writer *w = d1t__step_begin(p, "~ column ", item->name, c->name);
+    d1t_write_text(w, what);
+    d1t_write_text(w, was);
+    if (is[0]) d1t_write_text(w, " -> ");
+    d1t_write_text(w, is);
+    item->rebuild = true;
+    return d1t__step_end(p, D1T_CHANGE_COLUMN, item, c->name);
+}
+
+D1T__PRIVATE const char *d1t__type_shown(const char *type) {
+    return type[0] ? type : "(no type)";
+}
+
+D1T__PRIVATE void d1t__compare_type(d1t__planner *p, d1t__item *item, const d1t_column *a, const d1t_column *b) {
+    d1t_plan_step *step;
+    bool strict = (item->to->flags & D1T_STRICT) && !(item->from->flags & D1T_STRICT);
+    bool retyped = !d1t__same_type(item->from, a, item->to, b);
+    if (!retyped && !strict) return;
+    if (!retyped && b->generated_sql) return;
+    step = d1t__column_change(p, item, b, retyped ? " type " : " only ",
+                              d1t__type_shown(d1t_sql_type(retyped ? item->from : item->to, retyped ? a : b)),
+                              retyped ? d1t__type_shown(d1t_sql_type(item->to, b)) : "");
+    if (!step || b->generated_sql || a->generated_sql) return;
+    step->effect = D1T_EFFECT_LOSSY;
+    d1t__count_later(p, D1T__COUNT_TYPE, item, b, step);
+}
+
+D1T__PRIVATE void d1t__compare_null(d1t__planner *p, d1t__item *item, const d1t_column *a, const d1t_column *b) {
+    d1t_plan_step *step;
+    bool key = ((a->flags | b->flags) & D1T_KEY) != 0;
+    if (key || d1t__not_null(a) == d1t__not_null(b)) return;
+    step = d1t__column_change(p, item, b, d1t__not_null(b) ? " NOT NULL" : " nullable", "", "");
+    if (!step || !d1t__not_null(b) || b->generated_sql) return;
+    step->effect = D1T_EFFECT_LOSSY;
+    d1t__count_later(p, D1T__COUNT_NULL, item, b, step);
+}
+
+D1T__PRIVATE void d1t__compare_column(d1t__planner *p, d1t__item *item, const d1t_column *a, const d1t_column *b) {
+    bool stored = ((a->flags ^ b->flags) & D1T_STORED) != 0;
+    d1t__compare_type(p, item, a, b);
+    d1t__compare_null(p, item, a, b);
+    if (!d1t__same_sql(a->default_sql, b->default_sql))
+        (void)d1t__column_change(p, item, b, " default ", a->default_sql ? a->default_sql : "none",
+                                 b->default_sql ? b->default_sql : "none");
+    if (!d1t__same_name(d1t__collation(a), d1t__collation(b)))
+        (void)d1t__column_change(p, item, b, " collation ", d1t__collation(a), d1t__collation(b));
+    if (!d1t__same_sql(a->generated_sql, b->generated_sql) || stored) {
+        d1t_plan_step *step = d1t__column_change(p, item, b, " generated ", a->generated_sql ? a->generated_sql : "no",
+                                                 b->generated_sql ? b->generated_sql : "no");
+        if (step && b->generated_sql && !a->generated_sql) step->effect = D1T_EFFECT_DESTRUCTIVE;
+    }
+}
+
+/* A column that a program does not declare but writes around: it must be able to stay empty. */
+D1T__PRIVATE void d1t__compare_kept(d1t__planner *p, d1t__item *item, const d1t_column *c) {
+    if (c->generated_sql || !d1t__not_null(c) || c->default_sql || (c->flags & D1T_KEY)) return;
+    d1t__refuse(p, item, "! column ", c->name,
+                "it is NOT NULL without a default in D1 and not declared; declare it, or plan to drop it");
+}
+
+D1T__PRIVATE void d1t__compare_columns(d1t__planner *p, d1t__item *item) {
+    size_t i;
+    for (i = 0; i < item->to->column_count; i++) {
+        const d1t_column *b = &item->to->columns[i], *a = d1t__column_of(item->from, b->name);
+        if (a) d1t__compare_column(p, item, a, b);
+        else d1t__plan_add_column(p, item, b);
+    }
+    for (i = 0; i < item->from->column_count; i++) {
+        const d1t_column *a = &item->from->columns[i];
+        if (d1t__column_of(item->to, a->name)) continue;
+        if (!p->plan->desc.keep) d1t__plan_drop_column(p, item, a);
+        else d1t__compare_kept(p, item, a);
+    }
+}
+
+/* ---- keys, options, constraints */
+
+/* The key decides which rows there can be. Rows that the new key cannot hold go; without a value for it all go. */
+D1T__PRIVATE void d1t__compare_key(d1t__planner *p, d1t__item *item) {
+    const d1t_column *c;
+    d1t_plan_step *step;
+    d1t_writer *w;
+    size_t i;
+    if (d1t__same_key(item->from, item->to)) return;
+    w = d1t__step_begin(p, "~ key of ", item->name, NULL);
+    for (i = 0; (c = d1t__key_column(item->to, i)) != NULL; i++) {
+        d1t_write_text(w, i ? ", " : " -> ");
+        d1t_write_text(w, c->name);
+        if (!d1t__column_of(item->from, c->name) && !c->default_sql && !d1t__is_rowid(item->to, c)) item->empty = true;
+    }
+    if (item->empty) d1t_write_text(w, ": made anew, without rows");
+    item->rebuild = true;
+    step = d1t__step_end(p, D1T_CHANGE_TABLE, item, NULL);
+    c = d1t__key_column(item->to, 0);
+    if (!step || (c && d1t__is_rowid(item->to, c) && !d1t__column_of(item->from, c->name))) return;  /* ids are given */
+    step->effect = D1T_EFFECT_DESTRUCTIVE;
+    d1t__count_later(p, item->empty ? D1T__COUNT_ROWS : D1T__COUNT_KEY, item, NULL, step);
+}
+
+D1T__PRIVATE void d1t__compare_flag(d1t__planner *p, d1t__item *item, uint32_t flag, const char *name) {
+    d1t_writer *w;
+    if (!((item->from->flags ^ item->to->flags) & flag)) return;
+    w = d1t__step_begin(p, "~ table ", item->name, NULL);
+    d1t_write_text(w, item->to->flags & flag ? " + " : " - ");
+    d1t_write_text(w, name);
+    item->rebuild = true;
+    (void)d1t__step_end(p, D1T_CHANGE_TABLE, item, NULL);
+}
+
+D1T__PRIVATE void d1t__write_list(d1t_writer *w, const char *const *names, size_t count) {
+    size_t i;
+    d1t_write_text(w, " (");
+    for (i = 0; i < count; i++) {
+        if (i) d1t_write_text(w, ", ");
+        d1t_write_text(w, names[i]);
+    }
+    d1t_write_text(w, ")");
+}
+
+/* A constraint inside CREATE TABLE comes or goes. */
+D1T__PRIVATE void d1t__constraint_step(d1t__planner *p, d1t__item *item, const char *sign, const d1t_index *unique,
+                                       const d1t_foreign_key *f, const d1t_check *check) {
+    d1t_writer *w = d1t__step_begin(p, sign, item->name, NULL);
+    if (unique) {
+        d1t_write_text(w, " UNIQUE");
+        d1t__write_list(w, unique->columns, unique->column_count);
+    } else if (f) {
+        d1t_write_text(w, " foreign key");
+        d1t__write_list(w, f->columns, f->column_count);
+        d1t_write_text(w, " to ");
+        d1t_write_text(w, f->parent);
+    } else {
+        d1t_write_text(w, " check ");
+        d1t_write_text(w, check->name ? check->name : check->sql);
+    }
+    item->rebuild = true;
+    (void)d1t__step_end(p, D1T_CHANGE_TABLE, item, NULL);
+}
+
+D1T__PRIVATE void d1t__compare_constraints(d1t__planner *p, d1t__item *item) {
+    const d1t_table *a = item->from, *b = item->to;
+    size_t i;
+    for (i = 0; i < b->foreign_key_count; i++)
+        if (!d1t__has_foreign_key(p, a, &b->foreign_keys[i]))
+            d1t__constraint_step(p, item, "+ constraint of ", NULL, &b->foreign_keys[i], NULL);
+    for (i = 0; i < a->foreign_key_count; i++)
+        if (!d1t__has_foreign_key(p, b, &a->foreign_keys[i]))
+            d1t__constraint_step(p, item, "- constraint of ", NULL, &a->foreign_keys[i], NULL);
+    for (i = 0; i < b->check_count; i++)
+        if (!d1t__has_check(a, &b->checks[i]))
+            d1t__constraint_step(p, item, "+ constraint of ", NULL, NULL, &b->checks[i]);
+    for (i = 0; i < a->check_count; i++)
+        if (!d1t__has_check(b, &a->checks[i]))
+            d1t__constraint_step(p, item, "- constraint of ", NULL, NULL, &a->checks[i]);
+    for (i = 0; i < b->index_count; i++)
+        if (!b->indexes[i].name && !d1t__index_of(a, &b->indexes[i]))
+            d1t__constraint_step(p, item, "+ constraint of ", &b->indexes[i], NULL, NULL);
+    for (i = 0; i < a->index_count && !p->plan->desc.keep; i++)
+        if (!a->indexes[i].name && !d1t__index_of(b, &a->indexes[i]))
+            d1t__constraint_step(p, item, "- constraint of ", &a->indexes[i], NULL, NULL);
+}
+
+/* ---- indexes */
+
+D1T__PRIVATE bool d1t__is_fts(const d1t_index *x) {
+    return (x->flags & D1T_FTS5) != 0;
+}
+
+D1T__PRIVATE const d1t_schema_object *d1t__object(const d1t_schema *schema, d1t_object_kind kind, const char *name) {
+    const d1t_schema_object *o;
+    for (o = schema->objects; o; o = o->next)
+        if (o->kind == kind && d1t__same_name(o->name, name)) return o;
     return NULL;
 }
 
-D1T__PRIVATE const d1t_schema_column *d1t__schema_column(const d1t_schema_table *t, const char *name) {
-    size_t i;
-    for (i = 0; i < t->column_count; i++)
-        if (d1t__same_name(t->columns[i].name, name)) return &t->columns[i];
-    return NULL;
+/* The text of what makes an index: part 0 the index itself, parts 1 to 3 the triggers of an FTS5 index. */
+D1T__PRIVATE void d1t__write_index_part(d1t_writer *w, const d1t_table *t, const d1t_index *x, unsigned part) {
+    if (part == 0) d1t_write_create_index(w, t, x);
+    else d1t__write_fts_trigger(w, t, x, part - 1);
 }
 
-D1T__PRIVATE d1t_result d1t__plan_columns(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
-    const char *parts[3], *full, *difference;
-    d1t_result result = D1T_OK;
-    uint32_t keys = 0;
-    size_t i;
-    parts[0] = t->name;
-    parts[1] = ".";
-    for (i = 0; i < t->column_count && result == D1T_OK; i++) {
-        const d1t_column *c = &t->columns[i];
-        const d1t_schema_column *real = d1t__schema_column(have, c->name);
-        parts[2] = c->name;
-        full = d1t__plan_text(plan, parts, 3);
-        if (!full) return D1T_ERR_NOMEM;
-        if (!real) {
-            result = d1t__plan_add_column(plan, t, c, full);
-            continue;
+/* Is the FTS5 index, with its triggers, in D1 as it would be made now? */
+D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t_index *x) {
+    const d1t_schema_object *o = d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name);
+    unsigned part;
+    bool same = o != NULL;
+    for (part = 0; part < 4 && same; part++) {
+        if (part) {
+            d1t__fts_trigger_name(d1t__text_begin(p), x, part - 1);
+            if (!d1t__text_end(p)) return false;
+            o = d1t__object(p->schema, D1T_OBJECT_TRIGGER, p->text.p);
         }
-        difference = d1t__column_differs(t, c, real, c->flags & D1T_KEY ? ++keys : 0);
-        if (difference) result = d1t__plan_refuse(plan, t, "column ", full, difference);
+        d1t__write_index_part(d1t__text_begin(p), t, x, part);
+        same = o && d1t_sql_equal(d1t_cstr(o->sql), d1t_bytes(p->text.p, p->text.n));
     }
-    for (i = 0; i < have->column_count && result == D1T_OK; i++) {
-        const d1t_schema_column *real = &have->columns[i];
-        if (d1t_table_column(t, d1t_cstr(real->name)) < t->column_count || real->generated) continue;
-        parts[2] = real->name;
-        full = d1t__plan_text(plan, parts, 3);
-        if (!full) return D1T_ERR_NOMEM;
-        if (real->key)
-            result = d1t__plan_refuse(plan, t, "column ", full, "it is part of the key in D1 and not declared");
-        else if (real->not_null && !real->default_sql)
-            result =
-                d1t__plan_refuse(plan, t, "column ", full, "it is NOT NULL without a default in D1 and not declared");
-    }
-    return result;
+    return same;
 }
 
-/* CREATE INDEX as SQLite keeps it: without IF NOT EXISTS. */
-D1T__PRIVATE bool d1t__same_index_sql(const char *kept, const char *written) {
-    d1t_str a = d1t_cstr(kept), b = d1t_cstr(written);
-    size_t cut = d1t__find(b, "IF NOT EXISTS "), n = d1t__strlen("IF NOT EXISTS ");
-    if (cut == b.n || a.n + n != b.n) return false;
-    return d1t_str_equal(d1t_bytes(a.p, cut), d1t_bytes(b.p, cut)) &&
-           d1t_str_equal(d1t_bytes(a.p + cut, a.n - cut), d1t_bytes(b.p + cut + n, b.n - cut - n));
-}
-
-D1T__PRIVATE const char *d1t__index_differs(const d1t_index *x, const d1t_schema_index *have, const char *sql) {
-    size_t i;
-    if (have->unique != ((x->flags & D1T_UNIQUE) != 0)) return "it is UNIQUE in one of the two only";
-    if (have->partial != (x->where_sql != NULL)) return "it is partial in one of the two only";
-    if (have->column_count != x->column_count) return "its columns differ";
-    for (i = 0; i < x->column_count; i++)
-        if (!have->columns[i] || !d1t__same_name(have->columns[i], x->columns[i])) return "its columns differ";
-    if (x->where_sql && !d1t__same_index_sql(have->sql ? have->sql : "", sql)) return "its condition in D1 differs";
-    return NULL;
-}
-
-D1T__PRIVATE d1t_result d1t__plan_indexes(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
-    d1t_result result = D1T_OK;
-    const char *sql, *difference;
-    size_t i, k;
-    for (i = 0; i < t->index_count && result == D1T_OK; i++) {
+/* A trigger of a declared FTS5 index: it is made and dropped with the index. */
+D1T__PRIVATE bool d1t__is_declared_trigger(d1t__planner *p, const d1t_schema_object *o) {
+    const d1t_table *t = d1t__will_be(p, o->owner);
+    size_t i, n;
+    for (i = 0; o->kind == D1T_OBJECT_TRIGGER && t && i < t->index_count; i++) {
         const d1t_index *x = &t->indexes[i];
-        for (k = 0; k < have->index_count && !d1t__same_name(have->indexes[k].name, x->name); k++) {}
-        if (k == have->index_count) {
-            result = d1t__plan_create_index(plan, t, x);
+        n = x->name ? d1t__strlen(x->name) : 0;
+        if (d1t__is_fts(x) && d1t__begins(d1t_cstr(o->name), x->name) && d1t__strlen(o->name) == n + 3 &&
+            o->name[n] == '_' && o->name[n + 1] == 'a')
+            return true;
+    }
+    return false;
+}
+
+D1T__PRIVATE void d1t__plan_index(d1t__planner *p, d1t__item *item, const char *sign, d1t_step_kind kind,
+                                  const d1t_index *x) {
+    d1t_writer *w = d1t__step_begin(p, sign, x->name, NULL);
+    d1t_write_text(w, " on ");
+    d1t_write_text(w, item->name);
+    if (d1t__is_fts(x)) d1t_write_text(w, " (FTS5)");
+    (void)d1t__step_end(p, kind, item, x->name);
+    if (item->from && kind == D1T_CREATE_INDEX && !p->plan->desc.keep)     /* for the cost alone */
+        d1t__count_later(p, D1T__COUNT_ROWS, item, NULL, NULL);
+}
+
+/* Names of indexes belong to the database. */
+D1T__PRIVATE bool d1t__index_taken(d1t__planner *p, const d1t__item *item, const char *name) {
+    const d1t_schema_object *o;
+    for (o = p->schema->objects; o; o = o->next) {
+        if (o->kind == D1T_OBJECT_TRIGGER || !d1t__same_name(o->name, name)) continue;
+        if (o->kind == D1T_OBJECT_VIRTUAL) return false;
+        if (o->kind != D1T_OBJECT_INDEX || !item->have || !d1t__same_name(o->owner, item->have->name)) return true;
+    }
+    return false;
+}
+
+/* Does D1 have the index as declared? */
+D1T__PRIVATE bool d1t__index_stands(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    const d1t_index *have = d1t__index_of(item->from, x);
+    if (d1t__is_fts(x)) return item->from && d1t__fts_stands(p, item->to, x);
+    return have && d1t__same_index(have, x);
+}
+
+D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
+    const d1t_table *a = item->from, *b = item->to;
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    size_t i;
+    for (i = 0; i < b->index_count; i++) {
+        const d1t_index *x = &b->indexes[i];
+        if (!x->name || d1t__index_stands(p, item, x)) continue;
+        if (d1t__index_taken(p, item, x->name)) {
+            d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name");
             continue;
         }
-        sql = d1t__plan_sql(plan, t, NULL, x);
-        if (!sql) return D1T_ERR_NOMEM;
-        difference = d1t__index_differs(x, &have->indexes[k], sql);
-        if (difference) result = d1t__plan_refuse(plan, t, "index ", x->name, difference);
+        d1t__plan_index(p, item, d1t__index_of(a, x) ? "~ index " : "+ index ", D1T_CREATE_INDEX, x);
     }
-    return result;
+    for (i = 0; a && i < a->index_count && !p->plan->desc.keep; i++)
+        if (a->indexes[i].name && !d1t__index_of(b, &a->indexes[i]))
+            d1t__plan_index(p, item, "- index ", D1T_DROP_INDEX, &a->indexes[i]);
+    for (i = 0; record && i < record->state->index_count && !p->plan->desc.keep; i++) {
+        const d1t_index *x = &record->state->indexes[i];
+        if (d1t__is_fts(x) && !d1t__index_of(b, x) && d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name))
+            d1t__plan_index(p, item, "- index ", D1T_DROP_INDEX, x);
+    }
 }
 
-/* Bytes of a word or name without quotes and case. */
-D1T__PRIVATE uint64_t d1t__word_hash(uint64_t h, d1t_str word) {
+/* ---- notes: what costs more than it has to */
+
+D1T__PRIVATE bool d1t__is_prefix(const char *const *names, size_t count, const d1t_index *x) {
     size_t i;
-    for (i = 0; i < word.n; i++)
-        if (d1t__is_word(word.p[i])) h = (h ^ (unsigned char)d1t__lower(word.p[i])) * UINT64_C(0x100000001B3);
-    return h;
+    if (x->terms_sql || x->where_sql || d1t__is_fts(x) || x->column_count < count) return false;
+    for (i = 0; i < count; i++)
+        if (!d1t__same_name(names[i], x->columns[i])) return false;
+    return true;
 }
 
-/* The words and symbols up to the end of the next parentheses; *pos goes behind them. */
-D1T__PRIVATE uint64_t d1t__group_hash(uint64_t h, d1t_str sql, size_t *pos) {
-    size_t open = 0;
-    d1t_sql_token t;
-    do {
-        t = d1t_sql_next(sql, pos);
-        h = d1t__word_hash(h, t.text);
-        if (t.kind != D1T_SQL_SYMBOL) continue;
-        h = (h ^ (unsigned char)t.text.p[0]) * UINT64_C(0x100000001B3);
-        if (t.text.p[0] == '(') open++;
-        if (t.text.p[0] == ')') open--;
-    } while (t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD && (open || t.kind != D1T_SQL_SYMBOL));
-    return h;
+/* Is some index, or the key, of use to find rows by these columns? */
+D1T__PRIVATE bool d1t__is_indexed(const d1t_table *t, const char *const *names, size_t count) {
+    size_t i;
+    for (i = 0; i < t->index_count; i++)
+        if (d1t__is_prefix(names, count, &t->indexes[i])) return true;
+    for (i = 0; i < count; i++) {
+        const d1t_column *key = d1t__key_column(t, i);
+        if (!key || !d1t__same_name(key->name, names[i])) return false;
+    }
+    return true;
 }
 
-/* What pragmas do not tell about a table, as a sum that does not depend on order: collations, checks, parents, actions
-   and generated columns, read from the words of its CREATE TABLE. */
-D1T__PRIVATE uint64_t d1t__sql_traits(d1t_str sql) {
-    static const char *const alone[] = {"CASCADE", "RESTRICT", "STORED"};
-    static const char *const groups[] = {"CHECK", "FOREIGN", "AS"}, *const pairs[] = {"COLLATE", "REFERENCES", "SET"};
-    uint64_t sum = 0, h;
-    size_t pos = 0, i;
-    d1t_sql_token t;
-    for (t = d1t_sql_next(sql, &pos); t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD; t = d1t_sql_next(sql, &pos)) {
-        h = d1t__word_hash(UINT64_C(0xCBF29CE484222325), t.text);
-        for (i = 0; i < D1T__COUNT(alone) && t.kind == D1T_SQL_WORD; i++)
-            if (d1t_str_equal_nocase(t.text, d1t_cstr(alone[i]))) sum += h;
-        for (i = 0; i < D1T__COUNT(groups) && t.kind == D1T_SQL_WORD; i++)
-            if (d1t_str_equal_nocase(t.text, d1t_cstr(groups[i]))) sum += d1t__group_hash(h, sql, &pos);
-        for (i = 0; i < D1T__COUNT(pairs) && t.kind == D1T_SQL_WORD; i++) {
-            if (!d1t_str_equal_nocase(t.text, d1t_cstr(pairs[i]))) continue;
-            t = d1t_sql_next(sql, &pos);
-            if (!d1t_str_equal_nocase(t.text, d1t_cstr("BINARY"))) sum += d1t__word_hash(h, t.text);
-            break;
+D1T__PRIVATE void d1t__notes(d1t__planner *p, d1t__item *item) {
+    const d1t_table *t = item->to;
+    size_t i, k;
+    for (i = 0; i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        if (!x->name || x->terms_sql || x->where_sql || x->column_count == 0 || d1t__is_fts(x)) continue;
+        for (k = 0; k < x->column_count; k++) {
+            const d1t_column *key = d1t__key_column(t, k);
+            if (!key || !d1t__same_name(key->name, x->columns[k])) break;
+        }
+        if (k == x->column_count)
+            d1t__note(p, item, ": index ", x->name, " repeats the start of the key; it only costs written rows");
+    }
+    for (i = 0; i < t->foreign_key_count; i++)
+        if (!d1t__is_indexed(t, t->foreign_keys[i].columns, t->foreign_keys[i].column_count))
+            d1t__note(p, item, ": the foreign key to ", t->foreign_keys[i].parent,
+                      " has no index; each deleted parent reads the whole table");
+}
+
+/* ---- >>rebuild (implementation) ------------------------------------------------------------------------------- */
+
+/* SQLite cannot change a column, a key or a constraint in place. The table is made anew beside the old one, its rows
+   are copied, the old one is dropped and the new one takes its name. On D1 foreign keys cannot be switched off, so the
+   DROP would delete or refuse by the actions of every table that references it: these are made anew too, referencing
+   the new parent, and are dropped before it. Views and triggers that use one of them are dropped first and made again
+   at the end, word for word. docs/migrations.md has a picture. */
+
+#define D1T__NEW "_d1t_new_"
+
+/* ---- statements of the plan */
+
+D1T__PRIVATE void d1t__statement_args(d1t__planner *p, const char *sql, const d1t_value *args, size_t count) {
+    d1t_plan *plan = p->plan;
+    d1t_statement *s;
+    if (p->result != D1T_OK || !sql) return;
+    if (d1t__strlen(sql) > p->limits.sql) {
+        p->result = D1T_ERR_LIMIT;
+        return;
+    }
+    s = (d1t_statement *)d1t__grow(&plan->arena, plan->statements, plan->statement_count, sizeof *s);
+    if (!s) p->result = D1T_ERR_NOMEM;
+    if (!s) return;
+    plan->statements = s;
+    s += plan->statement_count++;
+    s->sql = sql;
+    s->args = args;
+    s->arg_count = count;
+}
+
+D1T__PRIVATE void d1t__statement(d1t__planner *p, const char *sql) {
+    d1t__statement_args(p, sql, NULL, 0);
+}
+
+/* A text of the schema, which the plan outlives. */
+D1T__PRIVATE const char *d1t__keep_text(d1t__planner *p, const char *text) {
+    const char *copy = d1t_arena_text(&p->plan->arena, d1t_cstr(text));
+    if (!copy) p->result = D1T_ERR_NOMEM;
+    return copy;
+}
+
+/* The text that was begun is a statement. */
+D1T__PRIVATE void d1t__statement_end(d1t__planner *p) {
+    d1t__statement(p, d1t__text_end(p));
+}
+
+/* before `name` after */
+D1T__PRIVATE void d1t__statement_name(d1t__planner *p, const char *before, const char *name, const char *after) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, before);
+    d1t_write_name(w, name);
+    d1t_write_text(w, after);
+    d1t__statement_end(p);
+}
+
+/* ---- which tables */
+
+D1T__PRIVATE bool d1t__references(const d1t__item *child, const d1t__item *parent) {
+    const d1t_table *t = child->from;
+    size_t f;
+    if (!t) return child->have->kind == D1T_OBJECT_TABLE && d1t__sql_uses(child->have->sql, "REFERENCES") &&
+                   d1t__sql_uses(child->have->sql, parent->name);
+    for (f = 0; f < t->foreign_key_count; f++)
+        if (d1t__same_name(t->foreign_keys[f].parent, parent->name)) return true;
+    return false;
+}
+
+/* Spreads the mark `listed` from one item to everything that references it. */
+D1T__PRIVATE void d1t__flood(d1t__planner *p, d1t__item *root) {
+    size_t i, k;
+    bool more = true;
+    for (i = 0; i < p->item_count; i++) p->items[i].listed = &p->items[i] == root;
+    while (more) {
+        more = false;
+        for (i = 0; i < p->item_count; i++) {
+            d1t__item *parent = &p->items[i];
+            for (k = 0; parent->listed && k < p->item_count; k++) {
+                d1t__item *child = &p->items[k];
+                if (child->listed || !child->have || child->drop || !d1t__references(child, parent)) continue;
+                child->listed = more = true;
+            }
         }
     }
-    return sum;
 }
 
-D1T__PRIVATE bool d1t__traits_differ(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
-    const char *sql = d1t__plan_sql(plan, t, NULL, NULL);
-    return sql && d1t__sql_traits(d1t_cstr(sql)) != d1t__sql_traits(d1t_cstr(have->sql));
+/* "~ rebuild files (closure: symbols)" */
+D1T__PRIVATE void d1t__rebuild_step(d1t__planner *p, d1t__item *root) {
+    d1t_writer *w = d1t__step_begin(p, "~ rebuild ", root->name, NULL);
+    const char *odd = NULL;
+    size_t i, n = 0;
+    for (i = 0; i < p->item_count; i++) {
+        d1t__item *item = &p->items[i];
+        if (!item->listed) continue;
+        if (!item->from) odd = item->name;
+        item->member = true;
+        if (item == root) continue;
+        d1t_write_text(w, n++ ? ", " : " (closure: ");
+        d1t_write_text(w, item->name);
+    }
+    if (n) d1t_write_text(w, ")");
+    (void)d1t__step_end(p, D1T_REBUILD_TABLE, root, NULL);
+    if (odd) d1t__refuse(p, root, "! rebuild ", NULL, "a table that references it cannot be rebuilt, because this "
+                         "header cannot read its SQL");
+    if (odd) d1t__note(p, root, ": the table is ", odd, "");
 }
 
-D1T__PRIVATE d1t_result d1t__plan_table(d1t_plan *plan, const d1t_table *t, const d1t_schema_table *have) {
-    d1t_result result;
-    uint32_t steps = plan->step_count;
-    if (!have) return d1t__plan_create(plan, t);
-    if (have->view) return d1t__plan_refuse(plan, t, "table ", t->name, "D1 has a view of this name");
-    result = d1t__plan_columns(plan, t, have);
-    if (result == D1T_OK && have->strict != ((t->flags & D1T_STRICT) != 0))
-        result = d1t__plan_refuse(plan, t, "table ", t->name, "it is STRICT in one of the two only");
-    if (result == D1T_OK && have->without_rowid != ((t->flags & D1T_WITHOUT_ROWID) != 0))
-        result = d1t__plan_refuse(plan, t, "table ", t->name, "it is WITHOUT ROWID in one of the two only");
-    if (result == D1T_OK && have->foreign_keys != t->foreign_key_count)
-        result = d1t__plan_refuse(plan, t, "table ", t->name, "its foreign keys differ");
-    if (result == D1T_OK && plan->step_count == steps && have->column_count == t->column_count &&
-        d1t__traits_differ(plan, t, have))
-        result = d1t__plan_refuse(plan, t, "table ", t->name, "its collations, checks or foreign keys differ");
-    return result == D1T_OK ? d1t__plan_indexes(plan, t, have) : result;
+D1T__PRIVATE void d1t__rank_members(d1t__planner *p) {
+    size_t round, i, k;
+    bool more = true;
+    for (round = 0; more && round < p->item_count; round++) {
+        more = false;
+        for (i = 0; i < p->item_count; i++)
+            for (k = 0; k < p->item_count && p->items[i].member; k++) {
+                d1t__item *child = &p->items[i], *parent = &p->items[k];
+                if (i == k || !parent->member || child->rank > parent->rank || !d1t__references(child, parent)) continue;
+                child->rank = parent->rank + 1;
+                more = true;
+            }
+    }
 }
 
-/* Names of indexes belong to the database: IF NOT EXISTS would leave out one that another table has. */
-D1T__PRIVATE d1t_result d1t__plan_index_owners(d1t_plan *plan, const d1t_table *t, const d1t_schema *schema) {
-    const d1t_schema_table *other;
+/* All tables that are made anew, and what has to be counted for their cost. */
+D1T__PRIVATE void d1t__find_members(d1t__planner *p) {
+    size_t i;
+    for (i = 0; i < p->item_count && p->result == D1T_OK; i++) {
+        d1t__item *item = &p->items[i];
+        if (!item->rebuild) continue;
+        p->rebuilds = true;
+        d1t__flood(p, item);
+        d1t__rebuild_step(p, item);
+    }
+    if (!p->rebuilds) return;
+    d1t__rank_members(p);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].member) d1t__count_later(p, D1T__COUNT_ROWS, &p->items[i], NULL, NULL);
+}
+
+/* ---- the new tables */
+
+D1T__PRIVATE const char *d1t__new_name(d1t__planner *p, const char *name) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, D1T__NEW);
+    d1t_write_text(w, name);
+    return d1t__text_end(p);
+}
+
+D1T__PRIVATE const d1t__item *d1t__member_of(d1t__planner *p, d1t_str name) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].member && d1t_str_equal_nocase(d1t_cstr(p->items[i].name), name)) return &p->items[i];
+    return NULL;
+}
+
+/* The name inside a token: quotes taken off. Doubled quotes inside stay, no name of a table here has them. */
+D1T__PRIVATE d1t_str d1t__bare(d1t_sql_token t) {
+    if (t.kind != D1T_SQL_NAME) return t.text;
+    return d1t_bytes(t.text.p + 1, t.text.n - 2);
+}
+
+/* SQL with the tables that are made anew under their new names: where they are created, referenced, or in front of a
+   dot. The rename at the end turns them back. */
+D1T__PRIVATE void d1t__write_retargeted(d1t__planner *p, d1t_writer *w, const char *sql) {
+    d1t_str s = d1t_cstr(sql), last = d1t_bytes(NULL, 0);
+    size_t pos = 0, from = 0, at;
+    d1t_sql_token t;
+    for (t = d1t_sql_next(s, &pos); t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD; t = d1t_sql_next(s, &pos)) {
+        bool name = t.kind == D1T_SQL_WORD || t.kind == D1T_SQL_NAME || t.kind == D1T_SQL_STRING;
+        bool place = d1t_str_equal_nocase(last, d1t_cstr("TABLE")) || d1t_str_equal_nocase(last, d1t_cstr("EXISTS")) ||
+                     d1t_str_equal_nocase(last, d1t_cstr("REFERENCES")) ||
+                     (t.kind != D1T_SQL_STRING && pos < s.n && s.p[pos] == '.');
+        if (name && t.kind == D1T_SQL_STRING) t.kind = D1T_SQL_NAME;
+        last = t.text;
+        if (!name || !place || !d1t__member_of(p, d1t__bare(t))) continue;
+        at = (size_t)(t.text.p - s.p);
+        d1t_write(w, d1t_bytes(s.p + from, at - from));
+        d1t_write_text(w, "`" D1T__NEW);
+        d1t_write(w, d1t__bare(t));
+        d1t_write_text(w, "`");
+        from = pos;
+    }
+    d1t_write(w, d1t_bytes(s.p + from, s.n - from));
+}
+
+D1T__PRIVATE const char *d1t__retargeted(d1t__planner *p, const char *sql) {
+    d1t__write_retargeted(p, d1t__text_begin(p), sql);
+    return d1t__text_end(p);
+}
+
+/* The declaration under the new names. */
+D1T__PRIVATE const d1t_table *d1t__new_table(d1t__planner *p, const d1t_table *t) {
+    d1t_table *copy = (d1t_table *)d1t__planner_take(p, sizeof *copy);
+    d1t_foreign_key *keys = (d1t_foreign_key *)d1t__planner_take(p, t->foreign_key_count * sizeof *keys + 1);
+    d1t_check *checks = (d1t_check *)d1t__planner_take(p, t->check_count * sizeof *checks + 1);
+    size_t i;
+    if (!copy || !keys || !checks) return NULL;
+    *copy = *t;
+    copy->name = d1t__new_name(p, t->name);
+    for (i = 0; i < t->foreign_key_count; i++) {
+        keys[i] = t->foreign_keys[i];
+        if (d1t__member_of(p, d1t_cstr(keys[i].parent))) keys[i].parent = d1t__new_name(p, keys[i].parent);
+    }
+    for (i = 0; i < t->check_count; i++) {
+        checks[i] = t->checks[i];
+        checks[i].sql = d1t__retargeted(p, checks[i].sql);
+    }
+    copy->foreign_keys = keys;
+    copy->checks = checks;
+    return p->result == D1T_OK ? copy : NULL;
+}
+
+D1T__PRIVATE void d1t__create_new(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t;
+    if (!item->target) {
+        d1t__statement(p, d1t__retargeted(p, item->have->sql));
+        return;
+    }
+    t = d1t__new_table(p, item->target);
+    if (!t) return;
+    d1t_write_create_table(d1t__text_begin(p), t);
+    d1t__statement_end(p);
+}
+
+/* ---- the rows */
+
+D1T__PRIVATE const d1t__tally *d1t__count_of(const d1t__planner *p, d1t__tally_kind kind, const d1t__item *item,
+                                             const d1t_column *column) {
+    const d1t__tally *c;
+    for (c = p->counts; c; c = c->next)
+        if (c->kind == kind && c->item == item && (!column || (c->column && d1t__same_name(c->column->name, column->name))))
+            return c;
+    return NULL;
+}
+
+/* Alternatives that hold for values of column `c` that are the same, and of the right kind, after a CAST to `type`. */
+D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type type, bool strict) {
+    /* # stands for the column */
+    static const char *const conditions[] = {
+        "typeof(#) IN ('integer','null') OR typeof(#)='real' AND #=CAST(# AS INTEGER) AND abs(#)<9e18 OR "
+        "typeof(#)='text' AND CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY",
+        "typeof(#) IN ('real','null') OR typeof(#)='integer' AND CAST(CAST(# AS REAL) AS INTEGER)=# OR typeof(#)='text' "
+        "AND (CAST(CAST(# AS REAL) AS TEXT) IS # COLLATE BINARY OR CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY AND "
+        "length(#)<16)",
+        "typeof(#) IN ('text','null','integer') OR typeof(#)='real' AND CAST(CAST(# AS TEXT) AS REAL)=#",
+        "typeof(#) IN ('blob','null','text')",
+        "typeof(#)<>'text' OR CAST(CAST(# AS NUMERIC) AS TEXT) IS # COLLATE BINARY",
+        "1"};
+    const char *condition = conditions[5], *end;
+    if (type == D1T_INTEGER) condition = conditions[0];
+    else if (type == D1T_REAL) condition = conditions[1];
+    else if (type == D1T_TEXT) condition = conditions[2];
+    else if (type == D1T_BLOB && strict) condition = conditions[3];
+    else if (type == D1T_NUMERIC) condition = conditions[4];
+    d1t_write_text(w, "(");
+    for (; *condition; condition = end) {
+        for (end = condition; *end && *end != '#'; end++) {}
+        d1t_write(w, d1t_bytes(condition, (size_t)(end - condition)));
+        if (*end != '#') continue;
+        d1t_write_name(w, c);
+        end++;
+    }
+    d1t_write_text(w, ")");
+}
+
+D1T__PRIVATE d1t_type d1t__affinity(const d1t_table *t, const d1t_column *c) {
+    return d1t_type_from_sql(d1t_cstr(d1t_sql_type(t, c)), (t->flags & D1T_STRICT) != 0);
+}
+
+D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_column *c) {
+    d1t_type type = d1t__affinity(t, c);
+    const char *as = type == D1T_INTEGER ? "INTEGER" : type == D1T_REAL ? "REAL" : type == D1T_TEXT ? "TEXT" :
+                     type == D1T_BLOB && (t->flags & D1T_STRICT) ? "BLOB" : NULL;
+    if (as) d1t_write_text(w, "CAST(");
+    d1t_write_name(w, c->name);
+    if (as) d1t_write_text(w, " AS ");
+    if (as) d1t_write_text(w, as);
+    if (as) d1t_write_text(w, ")");
+}
+
+/* A column's value on its way into the new table. A value that does not survive becomes the default, or NULL. */
+D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__item *item, const d1t_column *c) {
+    const d1t__tally *type = d1t__count_of(p, D1T__COUNT_TYPE, item, c);
+    const d1t__tally *null = d1t__count_of(p, D1T__COUNT_NULL, item, c);
+    bool doubtful = type && (!p->counted || type->rows), fill = null && c->default_sql;
+    if (fill) d1t_write_text(w, "coalesce(");
+    if (doubtful) {
+        d1t_write_text(w, "CASE WHEN ");
+        d1t__write_survives(w, c->name, d1t__affinity(item->target, c), (item->target->flags & D1T_STRICT) != 0);
+        d1t_write_text(w, " THEN ");
+    }
+    if (type) d1t__write_cast(w, item->target, c);
+    else d1t_write_name(w, c->name);
+    if (doubtful) {
+        d1t_write_text(w, " ELSE ");
+        d1t_write_text(w, c->default_sql ? "(" : "NULL");
+        if (c->default_sql) d1t_write_text(w, c->default_sql);
+        d1t_write_text(w, c->default_sql ? ") END" : " END");
+    }
+    if (!fill) return;
+    d1t_write_text(w, ",(");
+    d1t_write_text(w, c->default_sql);
+    d1t_write_text(w, "))");
+}
+
+/* A name for the rowid that no column hides. NULL: the table's rows have none, or a column of their own for it. */
+D1T__PRIVATE const char *d1t__rowid_name(const d1t_table *t) {
+    static const char *const names[] = {"rowid", "_rowid_", "oid"};
+    const d1t_column *key = d1t__key_column(t, 0);
+    size_t i;
+    if ((t->flags & D1T_WITHOUT_ROWID) || (key && d1t__is_rowid(t, key))) return NULL;
+    for (i = 0; i < D1T__COUNT(names); i++)
+        if (!d1t__column_of(t, names[i])) return names[i];
+    return NULL;
+}
+
+/* The columns of both tables, as a list of names or of what is copied into them. */
+D1T__PRIVATE void d1t__write_columns(d1t__planner *p, d1t_writer *w, const d1t__item *item, bool values) {
+    const d1t_table *t = item->target ? item->target : item->from;
+    const char *in = d1t__rowid_name(t), *out = d1t__rowid_name(item->from);
+    size_t i, n = 0;
+    if (in && out) d1t_write_text(w, values ? out : in);
+    if (in && out) n++;
+    for (i = 0; i < t->column_count; i++) {
+        const d1t_column *c = &t->columns[i];
+        if (c->generated_sql || !d1t__column_of(item->from, c->name)) continue;
+        if (n++) d1t_write_text(w, ",");
+        if (values && item->target) d1t__write_copied(p, w, item, c);
+        else d1t_write_name(w, c->name);
+    }
+}
+
+/* A new key cannot hold every row: of those that would share one the first stays, and those without one go. */
+D1T__PRIVATE void d1t__write_key_filter(d1t_writer *w, const d1t__item *item) {
+    const d1t_column *c;
+    size_t i, n = 0;
+    for (i = 0; (c = d1t__key_column(item->target, i)) != NULL; i++) {
+        if (!d1t__column_of(item->from, c->name)) continue;
+        d1t_write_text(w, n++ ? " AND " : " WHERE ");
+        d1t_write_name(w, c->name);
+        d1t_write_text(w, " IS NOT NULL");
+    }
+    if (n == 0) d1t_write_text(w, " WHERE true");
+    d1t_write_text(w, " ON CONFLICT(");
+    for (i = 0; (c = d1t__key_column(item->target, i)) != NULL; i++) {
+        if (i) d1t_write_text(w, ",");
+        d1t_write_name(w, c->name);
+    }
+    d1t_write_text(w, ") DO NOTHING");
+}
+
+D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
+    d1t_writer *w;
+    const char *name = d1t__new_name(p, item->name);
+    if (item->empty || !name) return;
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "INSERT INTO ");
+    d1t_write_name(w, name);
+    d1t_write_text(w, "(");
+    d1t__write_columns(p, w, item, false);
+    d1t_write_text(w, ") SELECT ");
+    d1t__write_columns(p, w, item, true);
+    d1t_write_text(w, " FROM ");
+    d1t_write_name(w, item->name);
+    if (d1t__count_of(p, D1T__COUNT_KEY, item, NULL)) d1t__write_key_filter(w, item);
+    d1t__statement_end(p);
+}
+
+/* The highest id that was ever given goes along, or ids of deleted rows would be given again. */
+D1T__PRIVATE void d1t__carry_sequence(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->target ? item->target : item->from;
+    const char *name = d1t__new_name(p, item->name);
+    d1t_writer *w;
+    if (!(t->flags & item->from->flags & D1T_AUTOINCREMENT) || !name) return;
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "DELETE FROM sqlite_sequence WHERE name=");
+    d1t_write_sql_string(w, d1t_cstr(name));
+    d1t__statement_end(p);
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "INSERT INTO sqlite_sequence(name,seq) SELECT ");
+    d1t_write_sql_string(w, d1t_cstr(name));
+    d1t_write_text(w, ",seq FROM sqlite_sequence WHERE name=");
+    d1t_write_sql_string(w, d1t_cstr(item->name));
+    d1t__statement_end(p);
+}
+
+/* ---- tables that reference themselves or each other: without an index, and row by row, DROP takes quadratic time, and
+        a chain of cascades longer than ten rows fails */
+
+/* Does the key lead to a table that is not copied before this one? */
+D1T__PRIVATE bool d1t__leads_back(d1t__planner *p, const d1t__item *item, const d1t_foreign_key *f) {
+    const d1t__item *parent = d1t__member_of(p, d1t_cstr(f->parent));
+    return parent && parent->rank >= item->rank;
+}
+
+D1T__PRIVATE void d1t__write_temporary(d1t_writer *w, const d1t__item *item, size_t f, bool is_new) {
+    d1t_write_text(w, is_new ? "_d1t_fk_new_" : "_d1t_fk_old_");
+    d1t_write_text(w, item->name);
+    d1t_write_text(w, "_");
+    d1t_write_uint(w, f);
+}
+
+D1T__PRIVATE void d1t__index_temporarily(d1t__planner *p, const d1t__item *item, const d1t_table *t, bool is_new) {
+    const char *table = is_new ? d1t__new_name(p, item->name) : item->name, *name;
+    d1t_index x;
+    d1t_table on;
+    size_t f;
+    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
+        if (!d1t__leads_back(p, item, &t->foreign_keys[f])) continue;
+        d1t__write_temporary(d1t__text_begin(p), item, f, is_new);
+        name = d1t__text_end(p);
+        D1T_MEMSET(&x, 0, sizeof x);
+        D1T_MEMSET(&on, 0, sizeof on);
+        x.name = name;
+        x.columns = t->foreign_keys[f].columns;
+        x.column_count = t->foreign_keys[f].column_count;
+        on.name = table;
+        if (!name) return;
+        d1t_write_create_index(d1t__text_begin(p), &on, &x);
+        d1t__statement_end(p);
+    }
+}
+
+D1T__PRIVATE void d1t__drop_temporary(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->target ? item->target : item->from;
+    size_t f;
+    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
+        const char *name;
+        if (!d1t__leads_back(p, item, &t->foreign_keys[f])) continue;
+        d1t__write_temporary(d1t__text_begin(p), item, f, true);
+        name = d1t__text_end(p);
+        if (name) d1t__statement_name(p, "DROP INDEX ", name, "");
+    }
+}
+
+/* The old rows let go of each other before they are dropped. */
+D1T__PRIVATE void d1t__let_go(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->from;
+    size_t f, i;
+    for (f = 0; f < t->foreign_key_count; f++) {
+        const d1t_foreign_key *key = &t->foreign_keys[f];
+        const d1t_column *c = NULL, *own = d1t__key_column(t, 0);
+        d1t_writer *w;
+        bool self = d1t__same_name(key->parent, t->name) && key->column_count == 1 && own && !d1t__key_column(t, 1);
+        if (!d1t__leads_back(p, item, key)) continue;
+        for (i = 0; i < key->column_count; i++) {
+            c = d1t__column_of(t, key->columns[i]);
+            if (c && !d1t__not_null(c) && !c->generated_sql) break;
+        }
+        if (i == key->column_count && !(self && c && !c->generated_sql && !(c->flags & D1T_KEY))) continue;
+        w = d1t__text_begin(p);
+        d1t_write_text(w, "UPDATE ");
+        d1t_write_name(w, item->name);
+        d1t_write_text(w, " SET ");
+        d1t_write_name(w, c->name);
+        d1t_write_text(w, "=");
+        if (i == key->column_count) d1t_write_name(w, own->name);
+        else d1t_write_text(w, "NULL");
+        d1t__statement_end(p);
+    }
+}
+
+/* ---- all of it */
+
+/* The members by rank; `number` counts within the order. NULL: no more. */
+D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number, bool children_first) {
+    uint32_t rank = 0, top = 0;
+    size_t i, seen = 0, count = 0;
+    for (i = 0; i < p->item_count; i++) {
+        count += p->items[i].member;
+        if (p->items[i].member && p->items[i].rank > top) top = p->items[i].rank;
+    }
+    if (number >= count) return NULL;
+    if (children_first) number = count - 1 - number;
+    for (rank = 0; rank <= top; rank++)
+        for (i = 0; i < p->item_count; i++)
+            if (p->items[i].member && p->items[i].rank == rank && seen++ == number) return &p->items[i];
+    return NULL;
+}
+
+D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
+    d1t__item *item;
+    size_t i;
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__create_new(p, item);
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
+        d1t__index_temporarily(p, item, item->from, false);
+        d1t__index_temporarily(p, item, item->target ? item->target : item->from, true);
+    }
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__copy_rows(p, item);
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__carry_sequence(p, item);
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__let_go(p, item);
+    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL; i++)
+        d1t__statement_name(p, "DROP TABLE ", item->name, "");
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
+        const char *name = d1t__new_name(p, item->name);
+        d1t_writer *w = d1t__text_begin(p);
+        if (!name) return;
+        d1t_write_text(w, "ALTER TABLE ");
+        d1t_write_name(w, name);
+        d1t_write_text(w, " RENAME TO ");
+        d1t_write_name(w, item->name);
+        d1t__statement_end(p);
+    }
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__drop_temporary(p, item);
+}
+
+/* Fails the batch if rows of a table have no parent. Only the table's name comes back, no value. */
+D1T__PRIVATE void d1t__check_parents(d1t__planner *p, const char *table) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, "SELECT json_extract('{}','d1t fk '||");
+    d1t_write_sql_string(w, d1t_cstr(table));
+    d1t_write_text(w, ") WHERE EXISTS (SELECT 1 FROM pragma_foreign_key_check(");
+    d1t_write_sql_string(w, d1t_cstr(table));
+    d1t_write_text(w, "))");
+    d1t__statement_end(p);
+}
+
+/* ---- views and triggers that stand in the way */
+
+typedef struct d1t__dependents {
+    bool *marks;    /* by number of the object */
+    bool  any;
+} d1t__dependents;
+
+D1T__PRIVATE bool d1t__uses_marked(const d1t__planner *p, const d1t__dependents *d, const d1t_schema_object *o) {
+    const d1t_schema_object *other = p->schema->objects;
+    size_t i;
+    for (i = 0; other; other = other->next, i++)
+        if (d->marks[i] && other->kind == D1T_OBJECT_VIEW &&
+            (d1t__same_name(o->owner, other->name) || d1t__sql_uses(o->sql, other->name)))
+            return true;
+    return false;
+}
+
+D1T__PRIVATE bool d1t__uses_member(const d1t__planner *p, const d1t_schema_object *o) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].member && (d1t__same_name(o->owner, p->items[i].name) || d1t__sql_uses(o->sql, p->items[i].name)))
+            return true;
+    return false;
+}
+
+D1T__PRIVATE bool d1t__find_dependents(d1t__planner *p, d1t__dependents *d) {
+    const d1t_schema_object *o;
+    size_t i, count = 0;
+    bool more = true;
+    for (o = p->schema->objects; o; o = o->next) count++;
+    d->marks = (bool *)d1t__planner_take(p, count + 1);
+    if (!d->marks) return false;
+    while (more) {
+        more = false;
+        for (o = p->schema->objects, i = 0; o; o = o->next, i++) {
+            if (d->marks[i] || (o->kind != D1T_OBJECT_VIEW && o->kind != D1T_OBJECT_TRIGGER)) continue;
+            if (!d1t__uses_member(p, o) && !d1t__uses_marked(p, d, o)) continue;
+            d->marks[i] = d->any = more = true;
+        }
+    }
+    return true;
+}
+
+D1T__PRIVATE void d1t__drop_dependents(d1t__planner *p, const d1t__dependents *d) {
+    const d1t_schema_object *o;
+    size_t i;
+    for (o = p->schema->objects, i = 0; o; o = o->next, i++)
+        if (d->marks[i] && o->kind == D1T_OBJECT_TRIGGER) d1t__statement_name(p, "DROP TRIGGER ", o->name, "");
+    for (o = p->schema->objects, i = 0; o; o = o->next, i++)
+        if (d->marks[i] && o->kind == D1T_OBJECT_VIEW) d1t__statement_name(p, "DROP VIEW ", o->name, "");
+}
+
+D1T__PRIVATE bool d1t__is_remade_trigger(d1t__planner *p, const d1t_schema_object *o);
+
+D1T__PRIVATE void d1t__make_dependents(d1t__planner *p, const d1t__dependents *d) {
+    const d1t_schema_object *o;
+    size_t i;
+    for (o = p->schema->objects, i = 0; o; o = o->next, i++)
+        if (d->marks[i] && !d1t__is_remade_trigger(p, o)) d1t__statement(p, d1t__keep_text(p, o->sql));
+}
+
+/* ---- >>plan (implementation) ---------------------------------------------------------------------------------- */
+
+/* ---- renames: the model is changed first, so that the rest of the differ sees the new names */
+
+typedef struct d1t__rename {
+    const char *table;      /* as it is called so far */
+    const char *column;     /* NULL: the table itself is renamed */
+    const char *name;       /* the new name */
+} d1t__rename;
+
+/* SQL with one name replaced by another. */
+D1T__PRIVATE const char *d1t__sql_renamed(d1t__planner *p, const char *sql, const d1t__rename *r) {
+    const char *old = r->column ? r->column : r->table;
+    d1t_str s = d1t_cstr(sql);
+    size_t pos = 0, from = 0;
+    d1t_sql_token t;
+    d1t_writer *w;
+    if (!d1t__sql_uses(sql, old)) return sql;
+    w = d1t__text_begin(p);
+    for (t = d1t_sql_next(s, &pos); t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD; t = d1t_sql_next(s, &pos)) {
+        if ((t.kind != D1T_SQL_WORD && t.kind != D1T_SQL_NAME) || !d1t_str_equal_nocase(d1t__bare(t), d1t_cstr(old)))
+            continue;
+        d1t_write(w, d1t_bytes(s.p + from, (size_t)(t.text.p - s.p) - from));
+        d1t_write_name(w, r->name);
+        from = pos;
+    }
+    d1t_write(w, d1t_bytes(s.p + from, s.n - from));
+    return d1t__text_end(p);
+}
+
+/* A list of names with one of them replaced. */
+D1T__PRIVATE const char *const *d1t__names_renamed(d1t__planner *p, const char *const *names, size_t count,
+                                                   const char *old, const char *name) {
+    const char **copy;
+    size_t i;
+    if (!d1t__names_have(names, count, old)) return names;
+    copy = (const char **)d1t__planner_take(p, count * sizeof *copy);
+    for (i = 0; copy && i < count; i++) copy[i] = d1t__same_name(names[i], old) ? name : names[i];
+    return copy ? copy : names;
+}
+
+D1T__PRIVATE void d1t__rename_parents(d1t__planner *p, d1t_table *t, bool own, const d1t__rename *r) {
+    d1t_foreign_key *keys = (d1t_foreign_key *)d1t__planner_take(p, t->foreign_key_count * sizeof *keys + 1);
+    size_t i;
+    if (!keys) return;
+    for (i = 0; i < t->foreign_key_count; i++) {
+        d1t_foreign_key *f = &keys[i];
+        *f = t->foreign_keys[i];
+        if (r->column && own) f->columns = d1t__names_renamed(p, f->columns, f->column_count, r->column, r->name);
+        if (!d1t__same_name(f->parent, r->table)) continue;
+        if (!r->column) f->parent = r->name;
+        else if (f->parent_columns)
+            f->parent_columns = d1t__names_renamed(p, f->parent_columns, f->column_count, r->column, r->name);
+    }
+    t->foreign_keys = keys;
+}
+
+D1T__PRIVATE void d1t__rename_column(d1t__planner *p, d1t_table *t, const d1t__rename *r) {
+    d1t_column *columns = (d1t_column *)d1t__planner_take(p, t->column_count * sizeof *columns + 1);
+    d1t_index *indexes = (d1t_index *)d1t__planner_take(p, t->index_count * sizeof *indexes + 1);
+    d1t_check *checks = (d1t_check *)d1t__planner_take(p, t->check_count * sizeof *checks + 1);
+    size_t i;
+    if (!columns || !indexes || !checks) return;
+    for (i = 0; i < t->column_count; i++) {
+        columns[i] = t->columns[i];
+        if (d1t__same_name(columns[i].name, r->column)) columns[i].name = r->name;
+        columns[i].generated_sql = d1t__sql_renamed(p, columns[i].generated_sql, r);
+    }
+    for (i = 0; i < t->index_count; i++) {
+        indexes[i] = t->indexes[i];
+        indexes[i].columns = d1t__names_renamed(p, indexes[i].columns, indexes[i].column_count, r->column, r->name);
+        indexes[i].terms_sql = d1t__sql_renamed(p, indexes[i].terms_sql, r);
+        indexes[i].where_sql = d1t__sql_renamed(p, indexes[i].where_sql, r);
+    }
+    for (i = 0; i < t->check_count; i++) {
+        checks[i] = t->checks[i];
+        checks[i].sql = d1t__sql_renamed(p, checks[i].sql, r);
+    }
+    t->columns = columns;
+    t->indexes = indexes;
+    t->checks = checks;
+}
+
+/* A rename in the model: in the table itself, and in every table that references it. */
+D1T__PRIVATE void d1t__rename_model(d1t__planner *p, d1t__item *item, const d1t__rename *r) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++) {
+        d1t__item *other = &p->items[i];
+        d1t_table *copy;
+        if (!other->from || (other != item && !d1t__references(other, item))) continue;
+        copy = (d1t_table *)d1t__planner_take(p, sizeof *copy);
+        if (!copy) return;
+        *copy = *other->from;
+        d1t__rename_parents(p, copy, other == item, r);
+        if (other == item && r->column) d1t__rename_column(p, copy, r);
+        if (other == item && !r->column) copy->name = r->name;
+        other->from = copy;
+    }
+}
+
+D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__rename *r) {
+    d1t_writer *w = d1t__step_begin(p, r->column ? "~ rename column " : "~ rename table ", r->table, r->column);
+    d1t_write_text(w, " -> ");
+    d1t_write_text(w, r->name);
+    (void)d1t__step_end(p, r->column ? D1T_RENAME_COLUMN : D1T_RENAME_TABLE, item, r->name);
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "ALTER TABLE ");
+    d1t_write_name(w, r->table);
+    d1t_write_text(w, r->column ? " RENAME COLUMN " : " RENAME");
+    if (r->column) d1t_write_name(w, r->column);
+    d1t_write_text(w, " TO ");
+    d1t_write_name(w, r->name);
+    d1t__statement_end(p);
+    p->renames = item->renamed = true;
+    d1t__rename_model(p, item, r);
+}
+
+/* A hint counts once: when the old name is there and the new one is not. */
+D1T__PRIVATE void d1t__plan_renames(d1t__planner *p, d1t__item *item) {
+    d1t__rename r;
+    size_t i;
+    if (!item->from || (item->to->flags & D1T_BY_USER)) return;
+    if (!d1t__same_name(item->have->name, item->to->name)) {
+        r.table = item->name;
+        r.column = NULL;
+        r.name = item->to->name;
+        item->name = item->to->name;
+        d1t__plan_rename(p, item, &r);
+    }
+    for (i = 0; i < item->to->column_count && p->result == D1T_OK; i++) {
+        const d1t_column *c = &item->to->columns[i];
+        if (!c->was || d1t__column_of(item->from, c->name) || !d1t__column_of(item->from, c->was)) continue;
+        r.table = item->name;
+        r.column = c->was;
+        r.name = c->name;
+        d1t__plan_rename(p, item, &r);
+    }
+}
+
+/* ---- the tables of the plan */
+
+D1T__PRIVATE d1t__item *d1t__add_item(d1t__planner *p, const d1t_schema_object *have, const d1t_table *to) {
+    d1t__item *item = &p->items[p->item_count++];
+    item->have = have;
+    item->from = have ? have->table : NULL;
+    item->to = to;
+    item->name = have ? d1t__keep_text(p, have->name) : to->name;
+    return item;
+}
+
+/* Finds the table that a declaration means: by its name, else by the name it had. */
+D1T__PRIVATE const d1t_schema_object *d1t__meant(const d1t_schema *schema, const d1t_table *t) {
+    const d1t_schema_object *o = d1t_schema_find(schema, t->name);
+    if (!o && t->was && !(t->flags & D1T_BY_USER)) o = d1t_schema_find(schema, t->was);
+    return o;
+}
+
+D1T__PRIVATE void d1t__add_items(d1t__planner *p) {
+    const d1t_plan_desc *desc = &p->plan->desc;
+    const d1t_schema_object *o;
+    size_t i, room = desc->count;
+    for (o = p->schema->objects; o; o = o->next) room += o->kind == D1T_OBJECT_TABLE;
+    p->items = (d1t__item *)d1t__planner_take(p, room * sizeof *p->items + 1);
+    for (i = 0; i < desc->count && p->result == D1T_OK; i++)
+        (void)d1t__add_item(p, d1t__meant(p->schema, desc->tables[i]), desc->tables[i]);
+    for (o = p->schema->objects; o && p->result == D1T_OK; o = o->next) {
+        if (o->kind != D1T_OBJECT_TABLE) continue;
+        for (i = 0; i < desc->count && p->items[i].have != o; i++) {}
+        if (i == desc->count) (void)d1t__add_item(p, o, NULL);
+    }
+}
+
+/* ---- commands */
+
+D1T__PRIVATE const d1t_command *d1t__command_of(const d1t_table *t, const char *name) {
+    size_t i;
+    for (i = 0; t && i < t->command_count; i++)
+        if (d1t__same_name(t->commands[i].name, name)) return &t->commands[i];
+    return NULL;
+}
+
+D1T__PRIVATE void d1t__command_step(d1t__planner *p, d1t__item *item, const char *sign, const d1t_command *c) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, sign);
+    d1t_write_text(w, c->name);
+    d1t_write_text(w, " of ");
+    d1t_write_text(w, item->name);
+    (void)d1t__step_end(p, D1T_COMMAND, item, c->name);
+}
+
+D1T__PRIVATE bool d1t__command_changes(const d1t_command *a, const d1t_command *b) {
+    return !a || !b || !d1t__same(a->setup_sql, b->setup_sql);
+}
+
+D1T__PRIVATE void d1t__compare_commands(d1t__planner *p, d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    const d1t_table *was = record ? record->state : NULL;
+    size_t i;
+    for (i = 0; was && i < was->command_count; i++)
+        if (!d1t__command_of(item->to, was->commands[i].name))
+            d1t__command_step(p, item, "- command ", &was->commands[i]);
+    for (i = 0; item->to && i < item->to->command_count; i++) {
+        const d1t_command *old = item->have ? d1t__command_of(was, item->to->commands[i].name) : NULL;
+        if (d1t__command_changes(old, &item->to->commands[i]))
+            d1t__command_step(p, item, old ? "~ command " : "+ command ", &item->to->commands[i]);
+    }
+}
+
+/* What was recorded to undo a command that changes or goes. */
+D1T__PRIVATE void d1t__tear_down(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    size_t i;
+    for (i = 0; record && i < record->state->command_count; i++) {
+        const d1t_command *old = &record->state->commands[i];
+        if (old->teardown_sql && d1t__command_changes(old, d1t__command_of(item->drop ? NULL : item->to, old->name)))
+            d1t__statement(p, d1t__keep_text(p, old->teardown_sql));
+    }
+}
+
+D1T__PRIVATE void d1t__run_commands(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    size_t i;
+    for (i = 0; item->to && i < item->to->command_count; i++) {
+        const d1t_command *c = &item->to->commands[i];
+        if (d1t__command_changes(item->have && record ? d1t__command_of(record->state, c->name) : NULL, c))
+            d1t__statement(p, c->setup_sql);
+    }
+}
+
+/* ---- one table */
+
+/* What a rebuild makes: the declaration, and what stays though it is not declared. */
+D1T__PRIVATE const d1t_table *d1t__target_of(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *from = item->from, *to = item->to;
+    d1t_table *t;
+    d1t_column *columns;
+    d1t_index *indexes;
+    size_t i;
+    if (!from || !p->plan->desc.keep) return to;
+    t = (d1t_table *)d1t__planner_take(p, sizeof *t);
+    columns = (d1t_column *)d1t__planner_take(p, (from->column_count + to->column_count) * sizeof *columns + 1);
+    indexes = (d1t_index *)d1t__planner_take(p, (from->index_count + to->index_count) * sizeof *indexes + 1);
+    if (!t || !columns || !indexes) return NULL;
+    *t = *to;
+    t->columns = columns;
+    t->indexes = indexes;
+    t->column_count = t->index_count = 0;
+    for (i = 0; i < to->column_count; i++) columns[t->column_count++] = to->columns[i];
+    for (i = 0; i < from->column_count; i++) {
+        if (d1t__column_of(to, from->columns[i].name)) continue;
+        columns[t->column_count] = from->columns[i];
+        columns[t->column_count].flags &= ~(uint32_t)D1T_KEY;
+        columns[t->column_count++].sql_type = d1t_sql_type(from, &from->columns[i]);
+    }
+    for (i = 0; i < to->index_count; i++) indexes[t->index_count++] = to->indexes[i];
+    for (i = 0; i < from->index_count; i++)
+        if (!d1t__index_of(to, &from->indexes[i])) indexes[t->index_count++] = from->indexes[i];
+    return t;
+}
+
+D1T__PRIVATE void d1t__plan_create(d1t__planner *p, d1t__item *item) {
+    size_t i;
+    (void)d1t__step_begin(p, "+ table ", item->name, NULL);
+    (void)d1t__step_end(p, D1T_CREATE_TABLE, item, NULL);
+    for (i = 0; i < item->to->index_count; i++) {
+        const d1t_index *x = &item->to->indexes[i];
+        if (!x->name) continue;
+        if (d1t__index_taken(p, item, x->name))
+            d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name");
+        else d1t__plan_index(p, item, "+ index ", D1T_CREATE_INDEX, x);
+    }
+    d1t__compare_commands(p, item);
+    d1t__notes(p, item);
+}
+
+/* A table whose setup is the user's: every difference is refused. */
+D1T__PRIVATE void d1t__refuse_steps(d1t__planner *p, d1t_plan_step *after) {
+    d1t_plan_step *step = after ? after->next : p->plan->steps;
+    for (; step && p->result == D1T_OK; step = step->next)
+        if (step->kind != D1T_REFUSED && step->kind != D1T_NOTE)
+            d1t__step_refuse(p, step, "the table's setup is the user's (D1T_BY_USER): change it by hand, or declare what "
+                             "is there");
+}
+
+D1T__PRIVATE void d1t__compare_table(d1t__planner *p, d1t__item *item) {
+    d1t__compare_key(p, item);
+    d1t__compare_flag(p, item, D1T_STRICT, "STRICT");
+    d1t__compare_flag(p, item, D1T_WITHOUT_ROWID, "WITHOUT ROWID");
+    d1t__compare_flag(p, item, D1T_AUTOINCREMENT, "AUTOINCREMENT");
+    d1t__compare_columns(p, item);
+    d1t__compare_constraints(p, item);
+    d1t__compare_indexes(p, item);
+    d1t__compare_commands(p, item);
+    if (item->touched) d1t__notes(p, item);
+}
+
+D1T__PRIVATE void d1t__plan_table(d1t__planner *p, d1t__item *item) {
+    d1t_plan_step *before = p->plan->last;
+    item->target = d1t__target_of(p, item);
+    if (item->have && item->have->kind != D1T_OBJECT_TABLE)
+        d1t__refuse(p, item, "! table ", NULL, "D1 has a view or virtual table of this name");
+    else if (item->have && !item->from)
+        d1t__refuse(p, item, "! table ", NULL, item->have->odd);
+    else if (item->have) d1t__compare_table(p, item);
+    else d1t__plan_create(p, item);
+    if (!(item->to->flags & D1T_BY_USER)) return;
+    d1t__refuse_steps(p, before);
+    item->rebuild = false;
+    item->touched = false;
+}
+
+/* Recorded once and not declared any more: dropped, unless something still needs it. */
+D1T__PRIVATE void d1t__plan_drop(d1t__planner *p, d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    const d1t_schema_object *user;
+    const d1t__item *child;
+    d1t_plan_step *step;
+    if (!record || (record->state->flags & D1T_BY_USER)) return;
+    (void)d1t__step_begin(p, "- table ", item->name, NULL);
+    step = d1t__step_end(p, D1T_DROP_TABLE, item, NULL);
+    if (!step) return;
+    step->effect = D1T_EFFECT_DESTRUCTIVE;
+    child = d1t__child_of(p, item, NULL);
+    user = d1t__user_of(p, item->name, NULL);
+    if (child) d1t__step_refuse(p, step, "a foreign key of another table leads to it");
+    else if (user) d1t__step_refuse(p, step, "a view or a trigger of another table uses it: drop or change this first");
+    else d1t__compare_commands(p, item);
+}
+
+D1T__PRIVATE void d1t__mark_drops(d1t__planner *p) {
+    size_t i;
+    for (i = 0; i < p->item_count && p->plan->desc.prune; i++)
+        if (!p->items[i].to) p->items[i].drop = d1t__record_of(p, &p->items[i]) != NULL;
+}
+
+/* ---- the statements */
+
+D1T__PRIVATE void d1t__write_pair(d1t_writer *w, size_t i, const char *name, const char *sql) {
+    d1t_write_text(w, i ? ",[" : "[[");
+    d1t_write_json_string(w, d1t_cstr(name));
+    d1t_write_text(w, ",");
+    d1t_write_json_string(w, d1t_cstr(sql));
+    d1t_write_text(w, "]");
+}
+
+/* Aborts the batch if the schema is not the one that was planned for: another version of the record, something that
+   came or went, or another text of a table that the plan touches. */
+D1T__PRIVATE void d1t__write_guard_list(d1t__planner *p, d1t_value *arg) {
+    d1t_writer *w = d1t__text_begin(p);
+    const char *list;
+    size_t i, n = 0;
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].have && (p->items[i].touched || p->items[i].member || p->items[i].drop))
+            d1t__write_pair(w, n++, p->items[i].have->name, p->items[i].have->sql);
+    d1t_write_text(w, n ? "]" : "[]");
+    list = d1t__text_end(p);
+    *arg = d1t_text(list);
+}
+
+D1T__PRIVATE void d1t__guard(d1t__planner *p) {
+    d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
+    d1t_writer *w;
+    if (!arg) return;
+    d1t__statement(p, "CREATE TABLE IF NOT EXISTS `_d1t_setup`(`name` TEXT NOT NULL PRIMARY KEY,`version` INTEGER NOT NULL,"
+                      "`state` TEXT) WITHOUT ROWID");
+    d1t__write_guard_list(p, arg);
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "SELECT json_extract('{}','d1t conflict') WHERE coalesce((SELECT `version` FROM `_d1t_setup` WHERE "
+                      "`name`=''),0)<>");
+    d1t_write_uint(w, p->schema->version);
+    d1t_write_text(w, " OR (SELECT coalesce(sum(1048576+length(CAST(m.sql AS BLOB))),0) FROM sqlite_schema m WHERE "
+                      D1T__USER_OBJECTS("m") ")<>");
+    d1t_write_uint(w, p->schema->shape);
+    d1t_write_text(w, " OR EXISTS (SELECT 1 FROM json_each(?1) e LEFT JOIN sqlite_schema s ON s.name=e.value->>0 WHERE "
+                      "s.sql IS NOT e.value->>1)");
+    d1t__statement_args(p, d1t__text_end(p), arg, 1);
+}
+
+/* Checks that leak from a request to later ones are put back, and what a rebuild breaks on its way is not looked at
+   before the end. */
+D1T__PRIVATE void d1t__begin_rebuild(d1t__planner *p) {
+    d1t__statement(p, "PRAGMA ignore_check_constraints=off");
+    d1t__statement(p, "PRAGMA legacy_alter_table=off");
+    d1t__statement(p, "PRAGMA recursive_triggers=off");
+    d1t__statement(p, "PRAGMA defer_foreign_keys=on");
+}
+
+/* A state as it is recorded: the table without its hints. */
+D1T__PRIVATE const char *d1t__state_json(d1t__planner *p, const d1t_table *table) {
+    d1t_table *t = (d1t_table *)d1t__planner_take(p, sizeof *t);
+    d1t_column *columns = (d1t_column *)d1t__planner_take(p, table->column_count * sizeof *columns + 1);
+    size_t i;
+    if (!t || !columns) return NULL;
+    *t = *table;
+    t->was = NULL;
+    t->columns = columns;
+    for (i = 0; i < t->column_count; i++) {
+        columns[i] = table->columns[i];
+        columns[i].was = NULL;
+    }
+    d1t_table_to_json(t, d1t__text_begin(p));
+    return d1t__text_end(p);
+}
+
+D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
+    d1t_value *args = (d1t_value *)d1t__planner_take(p, 2 * sizeof *args);
+    const char *json = d1t__state_json(p, t);
+    if (!args || !json) return;
+    args[0] = d1t_text(t->name);
+    args[1] = d1t_text(json);
+    d1t__statement_args(p, "INSERT INTO `_d1t_setup` VALUES(?1,1,?2) ON CONFLICT(`name`) DO UPDATE SET "
+                           "`state`=excluded.`state`", args, 2);
+}
+
+D1T__PRIVATE void d1t__forget_record(d1t__planner *p, const char *name) {
+    d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
+    if (!arg) return;
+    *arg = d1t_text(d1t__keep_text(p, name));
+    d1t__statement_args(p, "DELETE FROM `_d1t_setup` WHERE `name`=?1", arg, 1);
+}
+
+/* Nothing else changes, but what is written down is not what is declared. */
+D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    const char *json;
+    if (item->touched || !item->from || p->plan->desc.drift || (item->to->flags & D1T_BY_USER)) return;
+    if (!record && !p->plan->desc.adopt) return;
+    json = d1t__state_json(p, item->target);
+    if (!json || (record && d1t__same(record->json, json))) return;
+    (void)d1t__step_begin(p, record ? "= record of " : "= adopt ", item->name, NULL);
+    (void)d1t__step_end(p, D1T_RECORD, item, NULL);
+}
+
+D1T__PRIVATE void d1t__records(d1t__planner *p) {
+    d1t_writer *w;
+    size_t i;
+    for (i = 0; i < p->item_count && p->result == D1T_OK; i++) {
+        const d1t__item *item = &p->items[i];
+        bool moved = item->have && !d1t__same_name(item->have->name, item->name);
+        if ((item->drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
+        if (p->renames ? item->renamed : item->touched && item->to) d1t__record(p, p->plan->more ? item->from : item->target);
+    }
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "INSERT INTO `_d1t_setup` VALUES('',");
+    d1t_write_uint(w, p->schema->version + 1);
+    d1t_write_text(w, ",NULL) ON CONFLICT(`name`) DO UPDATE SET `version`=excluded.`version`");
+    d1t__statement_end(p);
+}
+
+/* Is a step planned for this column or index of the table? */
+D1T__PRIVATE const d1t_plan_step *d1t__step_of(const d1t__planner *p, const d1t__item *item, d1t_step_kind kind,
+                                               const char *name) {
+    const d1t_plan_step *s;
+    for (s = p->plan->steps; s; s = s->next)
+        if (s->kind == kind && s->table == item->name && d1t__same_name(s->name ? s->name : "", name)) return s;
+    return NULL;
+}
+
+D1T__PRIVATE void d1t__drop_index(d1t__planner *p, const d1t_index *x) {
+    unsigned part;
+    for (part = 0; part < 3 && d1t__is_fts(x); part++) {
+        const char *name;
+        d1t__fts_trigger_name(d1t__text_begin(p), x, part);
+        name = d1t__text_end(p);
+        if (name) d1t__statement_name(p, "DROP TRIGGER IF EXISTS ", name, "");
+    }
+    d1t__statement_name(p, d1t__is_fts(x) ? "DROP TABLE IF EXISTS " : "DROP INDEX IF EXISTS ", x->name, "");
+}
+
+/* Indexes that change or go; those of a table that is made anew go with it. */
+D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    size_t i;
+    for (i = 0; item->from && i < item->from->index_count && !item->member; i++) {
+        const d1t_index *x = &item->from->indexes[i];
+        if (x->name && (d1t__step_of(p, item, D1T_CREATE_INDEX, x->name) || d1t__step_of(p, item, D1T_DROP_INDEX, x->name)))
+            d1t__drop_index(p, x);
+    }
+    for (i = 0; item->from && item->to && i < item->to->index_count; i++) {
+        const d1t_index *x = &item->to->indexes[i];
+        if (d1t__is_fts(x) && d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)) d1t__drop_index(p, x);
+    }
+    for (i = 0; record && i < record->state->index_count; i++) {
+        const d1t_index *x = &record->state->indexes[i];
+        if (d1t__is_fts(x) && d1t__step_of(p, item, D1T_DROP_INDEX, x->name)) d1t__drop_index(p, x);
+    }
+}
+
+D1T__PRIVATE void d1t__make_index(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    unsigned part, parts = d1t__is_fts(x) ? 4 : 1;
+    d1t_writer *w;
+    for (part = 0; part < parts; part++) {
+        d1t__write_index_part(d1t__text_begin(p), item->target, x, part);
+        d1t__statement_end(p);
+    }
+    if (!d1t__is_fts(x) || !item->have) return;
+    w = d1t__text_begin(p);     /* the rows that are there already */
+    d1t_write_text(w, "INSERT INTO ");
+    d1t_write_name(w, x->name);
+    d1t_write_text(w, "(");
+    d1t_write_name(w, x->name);
+    d1t_write_text(w, ") VALUES('rebuild')");
+    d1t__statement_end(p);
+}
+
+/* The text in the schema of an index of a table that is made anew for another one's sake. */
+D1T__PRIVATE void d1t__make_same_indexes(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_object *o;
+    for (o = p->schema->objects; o; o = o->next)
+        if (o->kind == D1T_OBJECT_INDEX && d1t__same_name(o->owner, item->have->name))
+            d1t__statement(p, d1t__keep_text(p, o->sql));
+}
+
+D1T__PRIVATE void d1t__make_indexes(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->target;
+    size_t i;
+    if (item->member && !t) d1t__make_same_indexes(p, item);
+    for (i = 0; t && i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        if (x->name && ((item->member && !d1t__is_fts(x)) || d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)))
+            d1t__make_index(p, item, x);
+    }
+}
+
+/* A trigger of an FTS5 index that is made anew in this plan. */
+D1T__PRIVATE bool d1t__is_remade_trigger(d1t__planner *p, const d1t_schema_object *o) {
+    d1t__item *item = d1t__item_of(p, o->owner);
+    size_t i, n;
+    if (o->kind != D1T_OBJECT_TRIGGER || !item || !item->to || !d1t__is_declared_trigger(p, o)) return false;
+    for (i = 0; i < item->to->index_count; i++) {
+        const d1t_index *x = &item->to->indexes[i];
+        n = x->name ? d1t__strlen(x->name) : 0;
+        if (d1t__is_fts(x) && d1t__begins(d1t_cstr(o->name), x->name) && d1t__strlen(o->name) == n + 3 &&
+            d1t__step_of(p, item, D1T_CREATE_INDEX, x->name))
+            return true;
+    }
+    return false;
+}
+
+/* ALTER TABLE, where that is enough. */
+D1T__PRIVATE void d1t__alter(d1t__planner *p, const d1t__item *item) {
+    const d1t_plan_step *s;
+    d1t_writer *w;
+    for (s = p->plan->steps; s && !item->member; s = s->next) {
+        if (s->table != item->name || (s->kind != D1T_ADD_COLUMN && s->kind != D1T_DROP_COLUMN)) continue;
+        w = d1t__text_begin(p);
+        d1t_write_text(w, "ALTER TABLE ");
+        d1t_write_name(w, item->name);
+        d1t_write_text(w, s->kind == D1T_ADD_COLUMN ? " ADD COLUMN " : " DROP COLUMN ");
+        if (s->kind == D1T_ADD_COLUMN) d1t_write_column(w, item->to, d1t__column_of(item->to, s->name));
+        else d1t_write_name(w, s->name);
+        d1t__statement_end(p);
+    }
+}
+
+/* Drops children before their parents: the longest way around is as many rounds as there are tables. */
+D1T__PRIVATE void d1t__drop_tables(d1t__planner *p) {
+    size_t i, k, left = 0, before;
+    for (i = 0; i < p->item_count; i++) left += p->items[i].drop;
+    for (before = left + 1; left;) {
+        bool force = left == before;    /* a cycle: its foreign keys are looked at when all are gone */
+        before = left;
+        for (i = 0; i < p->item_count; i++) {
+            d1t__item *item = &p->items[i];
+            if (!item->drop || item->listed) continue;
+            for (k = 0; k < p->item_count; k++)
+                if (k != i && p->items[k].drop && !p->items[k].listed && d1t__references(&p->items[k], item)) break;
+            if (k < p->item_count && !force) continue;
+            d1t__statement_name(p, "DROP TABLE ", item->name, "");
+            item->listed = true;
+            force = false;
+            left--;
+        }
+    }
+}
+
+D1T__PRIVATE void d1t__create_tables(d1t__planner *p) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++) {
+        if (p->items[i].have || !p->items[i].touched) continue;
+        d1t_write_create_table(d1t__text_begin(p), p->items[i].to);
+        d1t__statement_end(p);
+    }
+}
+
+/* All statements, in the one order that works; see >>rebuild. */
+D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
+    d1t__dependents dependents = {NULL, false};
+    bool drops = false;
+    size_t i;
+    p->plan->statements = NULL;
+    p->plan->statement_count = 0;
+    for (i = 0; i < p->item_count; i++) {
+        drops = drops || p->items[i].drop;
+        p->items[i].listed = false;
+    }
+    if (p->rebuilds || drops) d1t__begin_rebuild(p);
+    d1t__guard(p);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched) d1t__tear_down(p, &p->items[i]);
+    if (p->rebuilds && !d1t__find_dependents(p, &dependents)) return;
+    if (p->rebuilds) d1t__drop_dependents(p, &dependents);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);
+    if (p->rebuilds) d1t__rebuild_members(p);
+    d1t__drop_tables(p);
+    d1t__create_tables(p);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i]);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched || p->items[i].member) d1t__make_indexes(p, &p->items[i]);
+    if (p->rebuilds) d1t__make_dependents(p, &dependents);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched) d1t__run_commands(p, &p->items[i]);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].member) d1t__check_parents(p, p->items[i].name);
+    d1t__records(p);
+}
+
+/* The renames alone: what they turn the texts of indexes, views and triggers into is known when it is read again. */
+D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
+    d1t_statement *list = p->plan->statements;
+    size_t count = p->plan->statement_count, i;
+    p->plan->statements = NULL;
+    p->plan->statement_count = 0;
+    d1t__guard(p);
+    for (i = 0; i < count; i++) d1t__statement(p, list[i].sql);
+    d1t__records(p);
+}
+
+/* ---- what has to be counted */
+
+/* Which rows stand against a step. */
+D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
+    if (c->kind == D1T__COUNT_TYPE) {
+        d1t_write_text(w, " WHERE NOT ");
+        d1t__write_survives(w, c->column->name, d1t__affinity(c->item->target, c->column),
+                            (c->item->target->flags & D1T_STRICT) != 0);
+    } else if (c->kind == D1T__COUNT_NULL) {
+        d1t_write_text(w, " WHERE ");
+        d1t_write_name(w, c->column->name);
+        d1t_write_text(w, " IS NULL");
+    }
+}
+
+D1T__PRIVATE void d1t__write_count_key(d1t_writer *w, const d1t_table *t) {
+    const d1t_column *key;
+    size_t i;
+    d1t_write_text(w, "json_array(");
+    for (i = 0; (key = d1t__key_column(t, i)) != NULL; i++) {
+        if (i) d1t_write_text(w, ",");
+        if (d1t__affinity(t, key) == D1T_BLOB) d1t_write_text(w, "hex(");
+        d1t_write_name(w, key->name);
+        if (d1t__affinity(t, key) == D1T_BLOB) d1t_write_text(w, ")");
+    }
+    d1t_write_text(w, ")");
+}
+
+/* Rows that a new key cannot hold: all but one for each of its values. */
+D1T__PRIVATE void d1t__write_key_count(d1t_writer *w, const d1t__item *item) {
+    const d1t_column *key;
+    size_t i, n = 0, pass;
+    d1t_write_text(w, "SELECT (SELECT count(*) FROM ");
+    d1t_write_name(w, item->have->name);
+    d1t_write_text(w, ")-count(*),NULL FROM (SELECT 1 FROM ");
+    d1t_write_name(w, item->have->name);
+    for (pass = 0; pass < 2; pass++) {
+        for (i = n = 0; (key = d1t__key_column(item->target, i)) != NULL; i++) {
+            if (!d1t__column_of(item->from, key->name)) continue;
+            d1t_write_text(w, n++ == 0 ? (pass ? " GROUP BY " : " WHERE ") : pass ? "," : " AND ");
+            d1t_write_name(w, key->name);
+            if (pass == 0) d1t_write_text(w, " IS NOT NULL");
+        }
+    }
+    d1t_write_text(w, n ? ")" : " GROUP BY '')");
+}
+
+/* One statement for each count: how many, and the key of one of them. */
+D1T__PRIVATE void d1t__write_counts(d1t__planner *p) {
+    const d1t__tally *c;
+    size_t n = 0;
+    p->queries = (d1t_statement *)d1t__planner_take(p, p->count_count * sizeof *p->queries + 1);
+    for (c = p->counts; c && p->result == D1T_OK; c = c->next) {
+        d1t_writer *w = d1t__text_begin(p);
+        if (c->kind == D1T__COUNT_KEY) {
+            d1t__write_key_count(w, c->item);
+        } else {
+            d1t_write_text(w, "SELECT count(*),max(");
+            if (c->kind == D1T__COUNT_ROWS) d1t_write_text(w, "NULL");
+            else d1t__write_count_key(w, c->item->have->table);
+            d1t_write_text(w, ") FROM ");
+            d1t_write_name(w, c->item->have->name);
+            d1t__write_count_condition(w, c);
+        }
+        p->queries[n++].sql = d1t__text_end(p);
+    }
+}
+
+/* What a count means for its step. */
+D1T__PRIVATE void d1t__settle_count(d1t__planner *p, const d1t__tally *c) {
+    d1t_plan_step *step = c->step;
+    bool fills = c->column && c->column->default_sql, missing = step && step->kind == D1T_ADD_COLUMN;
+    if (c->kind == D1T__COUNT_ROWS) {
+        c->item->rows = c->rows;
+        c->item->has_rows = true;
+    }
+    if (!step || step->kind == D1T_REFUSED) return;
+    step->rows = c->rows;
+    if (missing) {
+        if (c->rows) d1t__step_refuse(p, step, "the table has rows, and the column is NOT NULL without a default; give it "
+                                      "a default, or let it be NULL");
+    } else if (c->rows == 0) {
+        step->effect = D1T_EFFECT_NONE;
+    } else if (c->kind == D1T__COUNT_NULL && !fills) {
+        d1t__step_refuse(p, step, "rows have no value there, and there is no default");
+    } else if (c->kind == D1T__COUNT_TYPE && d1t__not_null(c->column) && !fills) {
+        d1t__step_refuse(p, step, "values are not of the new type, and the column can be neither NULL nor a default");
+    }
+}
+
+/* ---- the end of a plan: lines, effect, cost */
+
+/* Rows of the table itself and of its indexes that one row costs. */
+D1T__PRIVATE uint64_t d1t__writes_per_row(const d1t_table *t) {
+    const d1t_column *key = d1t__key_column(t, 0);
+    uint64_t n = 1;
+    size_t i;
+    for (i = 0; i < t->index_count; i++) n += d1t__is_fts(&t->indexes[i]) ? 0 : 1;
+    return n + (!(t->flags & D1T_WITHOUT_ROWID) && key && !d1t__is_rowid(t, key));
+}
+
+D1T__PRIVATE void d1t__estimate_rebuild(d1t__planner *p, d1t_plan_step *s, d1t__item *root) {
+    size_t i;
+    d1t__flood(p, root);
+    for (i = 0; i < p->item_count; i++) {
+        d1t__item *member = &p->items[i];
+        const d1t_table *t = member->target ? member->target : member->from;
+        if (!member->listed || !member->has_rows || member->empty || !t) continue;
+        s->rows += member->rows;
+        s->written += member->rows * d1t__writes_per_row(t);
+        member->has_rows = false;   /* counts once */
+    }
+}
+
+D1T__PRIVATE void d1t__estimate(d1t__planner *p) {
+    d1t_estimate *e = &p->plan->estimate;
+    d1t_plan_step *s;
+    D1T_MEMSET(e, 0, sizeof *e);
+    e->counted = p->counted;
+    for (s = p->plan->steps; s && p->counted; s = s->next) {
+        d1t__item *item = d1t__item_of(p, s->table);
+        if (!item || (item->member && s->kind != D1T_REBUILD_TABLE)) continue;
+        if (s->kind == D1T_REBUILD_TABLE) d1t__estimate_rebuild(p, s, item);
+        else if (s->kind == D1T_CREATE_INDEX || s->kind == D1T_DROP_COLUMN) s->written = item->rows;
+        e->rows_copied += s->kind == D1T_REBUILD_TABLE ? s->rows : 0;
+        e->rows_read += s->kind == D1T_REBUILD_TABLE ? s->rows * 2 : s->written;
+        e->rows_written += s->written;
+    }
+    e->cost = e->rows_written * 1000 + e->rows_read;
+}
+
+/* "1,204,300" */
+D1T__PRIVATE void d1t__write_grouped(d1t_writer *w, uint64_t v) {
+    char digits[24];
+    size_t n = d1t_format_uint(digits, v), i;
+    for (i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) d1t_write_text(w, ",");
+        d1t_write(w, d1t_bytes(digits + i, 1));
+    }
+}
+
+/* 10^-9 dollars as dollars and cents, rounded up. */
+D1T__PRIVATE void d1t__write_dollars(d1t_writer *w, uint64_t cost) {
+    uint64_t cents = cost / 10000000u + (cost % 10000000u != 0);
+    d1t_write_text(w, "about $");
+    d1t__write_grouped(w, cents / 100);
+    d1t_write_text(w, cents % 100 < 10 ? ".0" : ".");
+    d1t_write_uint(w, cents % 100);
+}
+
+/* Text, effect, and what is known of the rows, in columns. */
+D1T__PRIVATE void d1t__write_line(d1t__planner *p, d1t_plan_step *s) {
+    static const char *const effects[] = {"none", "lossy", "destructive"};
+    static const char blanks[] = "                                                ";
+    d1t_writer *w = d1t__text_begin(p);
+    size_t n = d1t__strlen(s->text);
+    d1t_write_text(w, s->text);
+    if (s->kind != D1T_REFUSED && s->kind != D1T_NOTE) {
+        d1t_write_text(w, blanks + (n < sizeof blanks - 1 ? n : sizeof blanks - 1));
+        d1t_write_text(w, "  ");
+        d1t_write_text(w, effects[s->effect]);
+    }
+    if (s->written) {
+        d1t_write_text(w, ", ");
+        d1t__write_grouped(w, s->written);
+        d1t_write_text(w, " rows written, ");
+        d1t__write_dollars(w, s->written * 1000);
+    } else if (s->rows && (s->kind == D1T_CHANGE_COLUMN || s->kind == D1T_CHANGE_TABLE)) {
+        d1t_write_text(w, ", ");
+        d1t__write_grouped(w, s->rows);
+        d1t_write_text(w, s->kind == D1T_CHANGE_COLUMN ? " values do not survive" : " rows go");
+    }
+    s->line = d1t__text_end(p);
+}
+
+/* A batch that writes more than D1 does in its 30 seconds is not tried. */
+D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
+    d1t_plan_step *s;
+    if (p->plan->estimate.rows_written <= p->limits.rebuild) return;
+    for (s = p->plan->steps; s && p->result == D1T_OK; s = s->next)
+        if (s->kind == D1T_REBUILD_TABLE)
+            d1t__step_refuse(p, s, "it would write more rows than one request should (limit rebuild, see the estimate); "
+                             "raise the limit if D1 is known to manage it in 30 seconds");
+}
+
+D1T__PRIVATE d1t_change d1t__change_of(const d1t_plan *plan) {
+    const d1t_plan_step *s;
+    bool creates = false, drops = false, others = false;
+    if (plan->refused) return D1T_CHANGE_INVALID;
+    for (s = plan->steps; s; s = s->next) {
+        if (s->kind == D1T_NOTE) continue;
+        if (s->kind == D1T_CREATE_TABLE) creates = true;
+        else if (s->kind == D1T_DROP_TABLE) drops = true;
+        else others = others || !creates || (s->kind != D1T_CREATE_INDEX && s->kind != D1T_COMMAND);
+    }
+    if (creates || drops || others)
+        return others || (creates && drops) ? D1T_CHANGE_UPDATE : creates ? D1T_CHANGE_CREATE : D1T_CHANGE_DELETE;
+    return D1T_CHANGE_NONE;
+}
+
+D1T__PRIVATE void d1t__finish_steps(d1t__planner *p) {
+    d1t_plan *plan = p->plan;
+    d1t_plan_step *s;
+    for (s = plan->steps; s && p->result == D1T_OK; s = s->next) {
+        d1t__write_line(p, s);
+        if (s->kind == D1T_NOTE) continue;
+        plan->step_count++;
+        plan->refused += s->kind == D1T_REFUSED;
+        plan->more = plan->more || (s->kind != D1T_RENAME_TABLE && s->kind != D1T_RENAME_COLUMN);
+        if (s->effect > plan->effect) plan->effect = s->effect;
+    }
+    plan->more = plan->more && p->renames;
+    plan->change = d1t__change_of(plan);
+}
+
+/* The last part, when the counts are in (or are not asked for). Gives back the memory of the planner. */
+D1T__PRIVATE d1t_result d1t__plan_finish(d1t__planner *p) {
+    d1t_plan *plan = p->plan;
+    const d1t__tally *c;
+    for (c = p->counts; c && p->counted; c = c->next) d1t__settle_count(p, c);
+    d1t__estimate(p);
+    d1t__check_size(p);
+    d1t__finish_steps(p);
+    plan->estimate.requests = plan->step_count ? 1u + plan->more : 0u;
+    if (plan->refused || plan->step_count == 0) plan->statement_count = 0;
+    else if (p->renames) d1t__write_renames(p);
+    else d1t__write_plan(p);
+    d1t_buffer_free(&p->text);
+    return p->result;
+}
+
+/* ---- the differ as a whole */
+
+/* Drift: what was recorded is what is compared. */
+D1T__PRIVATE d1t_result d1t__recorded_tables(d1t__planner *p, d1t_error *error) {
+    d1t_plan_desc *desc = &p->plan->desc;
+    const d1t_schema_record *r;
+    const d1t_table **tables;
+    size_t count = 0;
+    for (r = p->schema->records; r; r = r->next) count++;
+    if (count == 0)
+        return d1t__fail(error, D1T_ERR_SCHEMA, "nothing is recorded in this database yet: apply or adopt tables first",
+                         NULL, NULL);
+    tables = (const d1t_table **)d1t__planner_take(p, count * sizeof *tables);
+    if (!tables) return D1T_ERR_NOMEM;
+    desc->tables = tables;
+    desc->count = count;
+    for (r = p->schema->records; r; r = r->next) tables[--count] = r->state;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__check_declared(const d1t_plan_desc *desc, const d1t_limits *limits, d1t_error *error) {
     d1t_result result = D1T_OK;
     size_t i, k;
-    for (other = schema->tables; other; other = other->next)
-        for (i = 0; i < t->index_count && !d1t__same_name(other->name, t->name); i++)
-            for (k = 0; k < other->index_count && result == D1T_OK; k++)
-                if (d1t__same_name(other->indexes[k].name, t->indexes[i].name))
-                    result = d1t__plan_refuse(plan, t, "index ", t->indexes[i].name, "another table in D1 has it");
+    for (i = 0; i < desc->count && result == D1T_OK; i++) {
+        result = d1t_table_check(desc->tables[i], limits, error);
+        for (k = 0; k < i && result == D1T_OK; k++)
+            if (d1t__same_name(desc->tables[i]->name, desc->tables[k]->name))
+                result = d1t__fail_table(error, D1T_ERR_TABLE, desc->tables[i], NULL,
+                                         "two different declarations have this name");
+    }
     return result;
 }
 
-D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_table *const *tables, size_t count,
-                                d1t_error *error) {
-    d1t_result result = D1T_OK;
+/* The first part: what differs, and what has to be counted. NULL: *result says why. */
+D1T__PRIVATE d1t__planner *d1t__plan_begin(d1t_plan *plan, const d1t_schema *schema, const d1t_limits *limits,
+                                           d1t_result *result, d1t_error *error) {
+    d1t__planner *p = (d1t__planner *)d1t_arena_take(&plan->arena, sizeof *p);
     size_t i;
+    *result = D1T_ERR_NOMEM;
+    if (!p) return NULL;
+    p->plan = plan;
+    p->schema = schema;
+    p->limits = *limits;
+    d1t_buffer_init(&p->text, plan->arena.allocator, 4u << 20);
+    *result = plan->desc.drift ? d1t__recorded_tables(p, error) : d1t__check_declared(&plan->desc, limits, error);
+    if (*result != D1T_OK) return NULL;
+    d1t__add_items(p);
+    d1t__mark_drops(p);
+    for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_renames(p, &p->items[i]);
+    for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_table(p, &p->items[i]);
+    for (i = 0; i < p->item_count && p->result == D1T_OK; i++)
+        if (p->items[i].drop) d1t__plan_drop(p, &p->items[i]);
+    d1t__find_members(p);
+    for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_record(p, &p->items[i]);
+    d1t__write_counts(p);
+    *result = p->result;
+    if (p->result != D1T_OK) d1t_buffer_free(&p->text);
+    return p->result == D1T_OK ? p : NULL;
+}
+
+D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_plan_desc *desc, d1t_error *error) {
+    d1t_limits limits = d1t_limits_default();
+    d1t__planner *p;
+    d1t_result result;
     if (!plan->arena.chunks && !plan->arena.allocator.fn) d1t_arena_init(&plan->arena, schema->arena->allocator, 0);
-    for (i = 0; i < count && result == D1T_OK; i++) {
-        result = d1t_table_check(tables[i], NULL, error);
-        if (result == D1T_OK) result = d1t__plan_index_owners(plan, tables[i], schema);
-        if (result == D1T_OK) result = d1t__plan_table(plan, tables[i], d1t_schema_find(schema, tables[i]->name));
-    }
+    plan->desc = *desc;
+    p = d1t__plan_begin(plan, schema, &limits, &result, error);
+    if (p) result = d1t__plan_finish(p);
     if (result == D1T_ERR_NOMEM) d1t__fail(error, result, "no memory for the plan", NULL, NULL);
+    if (result == D1T_ERR_LIMIT) d1t__fail(error, result, "a statement of the plan is longer than D1 allows", NULL, NULL);
     return result;
 }
 
 D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx) {
     const d1t_plan_step *step;
     for (step = plan->steps; step; step = step->next) put_line(ctx, step->line);
+}
+
+D1T__PRIVATE const char *d1t__step_word(d1t_step_kind kind) {
+    static const char *const words[] = {"",            "create table", "add column",    "create index",  "refused",
+                                        "drop table",  "rename table", "rebuild table", "drop column",   "rename column",
+                                        "change column", "change table", "drop index",  "command",       "record",
+                                        "note"};
+    return words[kind];
+}
+
+D1T__PRIVATE void d1t__member_uint(d1t_writer *w, const char *key, uint64_t v) {
+    d1t__member_key(w, key);
+    d1t_write_uint(w, v);
+}
+
+D1TDEF void d1t_plan_to_json(const d1t_plan *plan, d1t_writer *w) {
+    static const char *const changes[] = {"none", "create", "update", "delete", "invalid"};
+    static const char *const effects[] = {"none", "lossy", "destructive"};
+    const d1t_plan_step *s;
+    const d1t_estimate *e = &plan->estimate;
+    size_t i;
+    d1t_write_text(w, "{\"version\":1");
+    d1t__member_text(w, "change", changes[plan->change]);
+    d1t__member_text(w, "effect", effects[plan->effect]);
+    d1t__member_uint(w, "refused", plan->refused);
+    d1t_write_text(w, ",\"steps\":[");
+    for (s = plan->steps; s; s = s->next) {
+        d1t_write_text(w, s == plan->steps ? "{\"kind\":" : ",{\"kind\":");
+        d1t_write_json_string(w, d1t_cstr(d1t__step_word(s->kind)));
+        d1t__member_text(w, "effect", effects[s->effect]);
+        d1t__member_text(w, "table", s->table);
+        d1t__member_text(w, "name", s->name);
+        d1t__member_text(w, "text", s->text);
+        if (s->rows) d1t__member_uint(w, "rows", s->rows);
+        if (s->written) d1t__member_uint(w, "rows_written", s->written);
+        d1t_write_text(w, "}");
+    }
+    d1t_write_text(w, "],\"statements\":[");
+    for (i = 0; i < plan->statement_count; i++) {
+        if (i) d1t_write_text(w, ",");
+        d1t_write_json_string(w, d1t_cstr(plan->statements[i].sql));
+    }
+    d1t_write_text(w, "],\"estimate\":{\"counted\":");
+    d1t_write_text(w, e->counted ? "true" : "false");
+    d1t__member_uint(w, "rows_copied", e->rows_copied);
+    d1t__member_uint(w, "rows_written", e->rows_written);
+    d1t__member_uint(w, "rows_read", e->rows_read);
+    d1t__member_uint(w, "requests", e->requests);
+    d1t__member_uint(w, "nanodollars", e->cost);
+    d1t_write_text(w, "}}");
 }
 
 D1TDEF void d1t_plan_free(d1t_plan *plan) {
@@ -7166,7 +9186,7 @@ D1TDEF void d1t_plan_free(d1t_plan *plan) {
 enum { D1T__TASK_NONE, D1T__TASK_FLUSH, D1T__TASK_QUERY, D1T__TASK_EXEC, D1T__TASK_SETUP, D1T__TASK_PLAN_READ,
        D1T__TASK_PLAN_APPLY };
 /* What a task does now: pending rows first, then its own requests, then what follows from their answers. */
-enum { D1T__PHASE_FLUSH, D1T__PHASE_MAIN, D1T__PHASE_APPLY, D1T__PHASE_END };
+enum { D1T__PHASE_FLUSH, D1T__PHASE_MAIN, D1T__PHASE_COUNT, D1T__PHASE_APPLY, D1T__PHASE_END };
 
 D1TDEF uint64_t d1t_stats_cost(const d1t_stats *stats) {
     return stats->rows_written * 1000u + stats->rows_read;
@@ -7318,6 +9338,7 @@ D1T__PRIVATE void d1t__take_limits(d1t_client *db, const d1t_config *c) {
     d1t__default(&db->limits.row, d.row);
     d1t__default(&db->limits.body, d.body);
     d1t__default(&db->limits.like_pattern, d.like_pattern);
+    d1t__default(&db->limits.rebuild, d.rebuild);
     if (c->max_body) db->limits.body = c->max_body > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)c->max_body;
 }
 
@@ -7391,6 +9412,7 @@ D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t v
     if (db->transport.perform && db->transport.version != D1T_TRANSPORT_VERSION)
         return d1t__error(db, D1T_ERR_UNSUPPORTED, "config.transport.version is not D1T_TRANSPORT_VERSION", NULL, NULL);
     db->setup = config->setup;
+    db->allow = config->allow;
     db->isolate = config->isolate;
     db->driven = config->driven;
     db->on_event = config->on_event;
@@ -8098,11 +10120,10 @@ D1T__PRIVATE void d1t__release_client(d1t_client *db) {
 /* What a query, an exec or a plan needs while its task runs. */
 typedef struct d1t__job {
     d1t_client          *db;
-    /* the statements sent: the caller's, or the steps of a plan */
+    /* the statements sent: the caller's, or those of a plan */
     const d1t_statement *statements;
     size_t               count, at;
-    const d1t_plan_step *steps, *step;
-    d1t_statement        own;
+    d1t_statement        own[2];
     d1t_buffer           sql;           /* of d1t_read */
     /* the rows received */
     d1t_on_row           on_row;
@@ -8113,15 +10134,21 @@ typedef struct d1t__job {
     d1t_buffer           text, cells, out;
     size_t               columns, names_end;
     /* the plan */
-    const d1t_table *const *tables;
-    size_t               table_count;
     d1t_plan            *plan, own_plan;
     d1t_arena            arena;
     d1t_schema           schema;
+    bool                 no_record;     /* the table of the records does not exist */
     d1t_effect           allow;
+#ifndef D1T_NO_PLAN
+    d1t__planner        *planner;
+    d1t__tally          *counting;      /* the count whose row comes next */
+#endif
 } d1t__job;
 
 D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e);
+#ifndef D1T_NO_PLAN
+D1T__PRIVATE void d1t__plan_forget(d1t__job *job);
+#endif
 D1T__PRIVATE void d1t__rows_forget(void *ctx);
 D1T__PRIVATE bool d1t__rows_untouched(void *ctx);
 
@@ -8144,6 +10171,9 @@ D1T__PRIVATE d1t_result d1t__start_job(d1t_client *db, uint8_t kind, d1t__job **
 D1T__PRIVATE void d1t__free_job(d1t_client *db) {
     d1t__job *job = (d1t__job *)db->job;
     if (!job) return;
+#ifndef D1T_NO_PLAN
+    if (job->planner) d1t_buffer_free(&job->planner->text);
+#endif
     d1t_arena_free(&job->own_plan.arena);
     d1t_arena_free(&job->arena);
     d1t_buffer_free(&job->out);
@@ -8159,21 +10189,17 @@ D1T__PRIVATE void d1t__free_job(d1t_client *db) {
 D1T__PRIVATE void d1t__job_rewind(void *ctx) {
     d1t__job *job = (d1t__job *)ctx;
     job->at = 0;
-    job->step = job->steps;
 }
 
 D1T__PRIVATE bool d1t__job_advance(void *ctx) {
     d1t__job *job = (d1t__job *)ctx;
-    if (job->step) job->step = job->step->next;
     return ++job->at < job->count;
 }
 
 D1T__PRIVATE void d1t__job_write(void *ctx, d1t_writer *w) {
     const d1t__job *job = (const d1t__job *)ctx;
-    d1t_statement step = {NULL, NULL, 0};
     if (job->count > 1) d1t_write_text(w, job->at ? "," : "{\"batch\":[");
-    if (job->step) step.sql = job->step->sql;
-    (void)d1t_write_statement(w, job->step ? &step : &job->statements[job->at], NULL);
+    (void)d1t_write_statement(w, &job->statements[job->at], NULL);
     if (job->count > 1 && job->at + 1 == job->count) d1t_write_text(w, "]}");
 }
 
@@ -8328,135 +10354,273 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
 
 #else
 
-D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *plan, const d1t_table *const *tables,
-                                      size_t count) {
+/* Memory for what a schema or a plan keeps: a schema of 1,000 wide tables takes 8 MB. */
+D1T__PRIVATE size_t d1t__plan_memory(const d1t_client *db) {
+    return db->max_kept < SIZE_MAX / 4 ? db->max_kept * 4 : SIZE_MAX;
+}
+
+D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *plan) {
     d1t__job *job;
     d1t_result result = d1t__start_job(db, kind, &job);
     if (result != D1T_OK) return result;
-    job->tables = tables;
-    job->table_count = count;
     job->plan = plan ? plan : &job->own_plan;
-    if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
-    d1t_arena_init(&job->plan->arena, db->allocator, db->max_kept);
-    job->plan->db = db;
+    d1t_arena_init(&job->arena, db->allocator, d1t__plan_memory(db));
     return D1T_OK;
 }
 
+D1T__PRIVATE void d1t__plan_new(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
+    D1T_MEMSET(plan, 0, sizeof *plan);
+    plan->desc = *desc;
+    plan->db = db;
+    d1t_arena_init(&plan->arena, db->allocator, d1t__plan_memory(db));
+}
+
 D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count) {
+    d1t_plan_desc desc;
     d1t_result result = d1t__enter(db);
     if (result == D1T_OK) result = d1t__declare(db, tables, count);
     if (result != D1T_OK) return result;
     if (db->setup == D1T_SETUP_TRUST) return d1t__start(db, D1T__TASK_FLUSH);
-    return d1t__plan_job(db, D1T__TASK_SETUP, NULL, tables, count);
+    result = d1t__plan_job(db, D1T__TASK_SETUP, NULL);
+    if (result != D1T_OK) return result;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.tables = tables;
+    desc.count = count;
+    desc.keep = true;
+    d1t__plan_new(&((d1t__job *)db->job)->own_plan, db, &desc);
+    ((d1t__job *)db->job)->allow = db->allow;
+    return D1T_OK;
 }
 
-D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count) {
+D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
     d1t_result result = d1t__enter(db);
-    size_t i, k;
     if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
-    if (result == D1T_OK && (!plan || !tables || count == 0))
+    if (result == D1T_OK && (!plan || !desc || (!desc->drift && (!desc->tables || desc->count == 0))))
         result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan and at least one table", NULL, NULL);
-    for (i = 0; i < count && result == D1T_OK; i++) result = d1t_table_check(tables[i], &db->limits, &db->error);
-    for (i = 0; i < count && result == D1T_OK; i++) {
-        for (k = 0; k < i && !d1t__same_name(tables[i]->name, tables[k]->name); k++) {}
-        if (k < i)
-            result = d1t__fail_table(&db->error, D1T_ERR_TABLE, tables[i], NULL,
-                                     "two different declarations have this name");
-    }
-    return result == D1T_OK ? d1t__plan_job(db, D1T__TASK_PLAN_READ, plan, tables, count) : result;
+    if (result == D1T_OK && !desc->drift) result = d1t__check_declared(desc, &db->limits, &db->error);
+    if (result == D1T_OK) result = d1t__plan_job(db, D1T__TASK_PLAN_READ, plan);
+    if (result == D1T_OK) d1t__plan_new(plan, db, desc);
+    return result;
+}
+
+/* The name as it was declared, which outlives the plan; NULL: it was not. */
+D1T__PRIVATE const char *d1t__declared_name(const d1t_plan *plan, const char *table) {
+    size_t i;
+    for (i = 0; i < plan->desc.count && !plan->desc.drift; i++)
+        if (d1t__same_name(plan->desc.tables[i]->name, table)) return plan->desc.tables[i]->name;
+    return NULL;
 }
 
 D1T__PRIVATE d1t_result d1t__plan_refused(d1t_client *db, const d1t_plan *plan, const char *why) {
     const d1t_plan_step *step = plan->steps;
-    while (step && plan->refused && step->kind != D1T_REFUSED) step = step->next;
+    while (step && (plan->refused ? step->kind != D1T_REFUSED : step->kind == D1T_NOTE || step->effect < plan->effect))
+        step = step->next;
     d1t__error(db, D1T_ERR_SCHEMA, why, step ? step->text : NULL, NULL);
-    if (step) db->error.table = step->table;
+    if (step) db->error.table = d1t__declared_name(plan, step->table);
     return db->error.code;
+}
+
+/* May the plan be applied? */
+D1T__PRIVATE d1t_result d1t__plan_allowed(d1t_client *db, const d1t_plan *plan, d1t_effect allow) {
+    if (plan->refused) return d1t__plan_refused(db, plan, "the plan has a step that is refused: ");
+    if (plan->effect > allow) return d1t__plan_refused(db, plan, "a step is worse than allowed: ");
+    return D1T_OK;
 }
 
 D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow) {
     d1t_client *db = plan ? plan->db : NULL;
-    const d1t_plan_step *step;
-    d1t__job *job;
     d1t_result result = d1t__enter(db);
+    if (result == D1T_OK) result = d1t__plan_allowed(db, plan, allow);
     if (result != D1T_OK) return result;
-    if (plan->refused) return d1t__plan_refused(db, plan, "the plan has a step that is refused: ");
-    for (step = plan->steps; step; step = step->next)
-        if (step->effect > allow) return d1t__plan_refused(db, plan, "a step is worse than allowed: ");
     if (plan->step_count == 0) return d1t__start(db, D1T__TASK_FLUSH);
-    result = d1t__start_job(db, D1T__TASK_PLAN_APPLY, &job);
+    result = d1t__plan_job(db, D1T__TASK_PLAN_APPLY, plan);
     if (result != D1T_OK) return result;
-    job->plan = plan;
+    ((d1t__job *)db->job)->allow = allow;
     db->task.phase = D1T__PHASE_APPLY;
     return D1T_OK;
 }
 
-/* A row of the schema statement. */
-D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
-    d1t__job *job = (d1t__job *)ctx;
-    d1t_result result = D1T_ERR_PROTOCOL;
-    if (row->count == 1 && row->values[0].kind == D1T_KIND_TEXT)
-        result = d1t_schema_add(&job->schema, row->values[0].u.s);
+/* ---- reading: the records and the schema in one request; then, if the plan needs it, what has to be counted */
+
+/* Before a reply is read again. */
+D1T__PRIVATE void d1t__plan_forget(d1t__job *job) {
+    job->counting = job->planner ? job->planner->counts : NULL;
+    if (job->planner) return;
+    d1t_arena_free(&job->arena);
+    D1T_MEMSET(&job->schema, 0, sizeof job->schema);
+    job->schema.arena = &job->arena;
+}
+
+D1T__PRIVATE int d1t__schema_failed(d1t__job *job, d1t_result result) {
     if (result == D1T_OK) return 0;
     if (result == D1T_ERR_NOMEM) (void)d1t__no_memory(job->db, "the schema");
     else (void)d1t__error(job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
     return 1;
 }
 
+/* A row of the schema (one text) or of the records (name, version, state). */
+D1T__PRIVATE int d1t__schema_row(void *ctx, const d1t_row *row) {
+    d1t__job *job = (d1t__job *)ctx;
+    const d1t_value *v = row->values;
+    d1t_result result = D1T_ERR_PROTOCOL;
+    if (row->count == 1 && v[0].kind == D1T_KIND_TEXT) {
+        result = d1t_schema_add(&job->schema, v[0].u.s);
+    } else if (row->count == 3 && v[0].kind == D1T_KIND_TEXT && v[1].kind == D1T_KIND_INT) {
+        d1t_str state = v[2].kind == D1T_KIND_TEXT ? v[2].u.s : d1t_bytes(NULL, 0);
+        result = d1t_schema_add_record(&job->schema, v[0].u.s, (uint64_t)v[1].u.i, state);
+    }
+    return d1t__schema_failed(job, result);
+}
+
 D1T__PRIVATE void d1t__plan_begin_read(d1t_client *db, d1t__job *job) {
+    if (job->planner) d1t_buffer_free(&job->planner->text);
+    job->planner = NULL;
     job->schema.arena = &job->arena;
     d1t__rows_forget(job);
     job->handed = false;
-    job->own.sql = d1t_schema_sql();
-    job->statements = &job->own;
-    job->steps = NULL;
-    job->count = 1;
+    job->own[0].sql = job->no_record ? d1t_schema_sql() : d1t_schema_record_sql();
+    job->own[1].sql = d1t_schema_sql();
+    job->statements = job->own;
+    job->count = job->no_record ? 1 : 2;
     job->on_row = d1t__schema_row;
     job->row_ctx = job;
     d1t__job_send(db, d1t__rows_reply, true);
 }
 
-/* The statements are not idempotent (a second ADD COLUMN is an error): after an unknown outcome the schema is read
-   again. */
-D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
-    job->steps = job->plan->steps;
+D1T__PRIVATE int d1t__count_row(void *ctx, const d1t_row *row) {
+    d1t__job *job = (d1t__job *)ctx;
+    d1t__tally *c = job->counting;
+    const d1t_value *v = row->values;
+    if (!c || row->count != 2 || v[0].kind != D1T_KIND_INT) return d1t__schema_failed(job, D1T_ERR_PROTOCOL);
+    c->rows = (uint64_t)v[0].u.i;
+    if (c->step && v[1].kind == D1T_KIND_TEXT) {
+        c->step->example = d1t_arena_text(&job->plan->arena, v[1].u.s);
+        if (!c->step->example) return d1t__schema_failed(job, D1T_ERR_NOMEM);
+    }
+    job->counting = c->next;
+    return 0;
+}
+
+D1T__PRIVATE void d1t__plan_begin_count(d1t_client *db, d1t__job *job) {
+    d1t__rows_forget(job);
     job->handed = false;
-    job->count = job->plan->step_count;
+    job->statements = job->planner->queries;
+    job->count = job->planner->count_count;
+    job->on_row = d1t__count_row;
+    d1t__job_send(db, d1t__rows_reply, true);
+}
+
+/* The statements carry a guard that refuses a second time, but a refusal would not tell whose change it saw: after an
+   unknown outcome the schema is read again. */
+D1T__PRIVATE void d1t__plan_begin_apply(d1t_client *db, d1t__job *job) {
+    job->handed = false;
+    job->on_row = NULL;
+    job->statements = job->plan->statements;
+    job->count = job->plan->statement_count;
     d1t__job_send(db, NULL, false);
+}
+
+/* ---- what follows from what was read */
+
+D1T__PRIVATE void d1t__plan_failed(d1t_client *db, d1t_result result) {
+    if (result == D1T_ERR_NOMEM) {
+        D1T_MEMSET(&db->error, 0, sizeof db->error);
+        (void)d1t__no_memory(db, "the plan");
+    } else if (result == D1T_ERR_LIMIT) {
+        (void)d1t__error(db, result, "a statement of the plan is longer than D1 allows (limit sql)", NULL, NULL);
+    } else {
+        (void)d1t__error(db, result, d1t_result_text(result), NULL, NULL);
+    }
+}
+
+/* The plan is complete: is it to be applied, and may it be? */
+D1T__PRIVATE void d1t__plan_ready(d1t_client *db, d1t__job *job) {
+    d1t_plan *plan = job->plan;
+    d1t_result result;
+    job->planner->counted = job->planner->counts == NULL || db->task.phase == D1T__PHASE_COUNT;
+    result = d1t__plan_finish(job->planner);
+    job->planner = NULL;
+    db->task.phase = D1T__PHASE_END;
+    db->task.unsure = false;
+    if (result != D1T_OK) d1t__plan_failed(db, result);
+    if (result != D1T_OK || db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
+    if (db->task.kind == D1T__TASK_SETUP && (plan->refused || db->setup == D1T_SETUP_VERIFY))
+        (void)d1t__plan_refused(db, plan, plan->refused ? "the schema in D1 differs: " :
+                                "the schema in D1 differs (setup mode verify): ");
+    else if (d1t__plan_allowed(db, plan, job->allow) == D1T_OK) db->task.phase = D1T__PHASE_APPLY;
 }
 
 /* The schema has been read: what follows from the difference? */
 D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     d1t_plan *plan = job->plan;
-    d1t_result result;
+    d1t_plan_desc desc = plan->desc;
+    d1t_result result = d1t_schema_end(&job->schema);
     d1t_arena_free(&plan->arena);
-    plan->steps = plan->last = NULL;
-    plan->step_count = plan->refused = 0;
+    d1t__plan_new(plan, db, &desc);
+    if (result == D1T_OK) job->planner = d1t__plan_begin(plan, &job->schema, &db->limits, &result, &db->error);
     db->task.phase = D1T__PHASE_END;
-    db->task.unsure = false;
-    result = d1t_plan_diff(plan, &job->schema, job->tables, job->table_count, &db->error);
-    if (result == D1T_ERR_NOMEM) {
-        D1T_MEMSET(&db->error, 0, sizeof db->error);
-        (void)d1t__no_memory(db, "the plan");
-    }
-    if (result != D1T_OK) return;
-    if (db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
-    if (plan->refused) (void)d1t__plan_refused(db, plan, "the schema in D1 differs: ");
-    else if (db->setup == D1T_SETUP_VERIFY)
-        (void)d1t__plan_refused(db, plan, "the schema in D1 differs (setup mode verify): ");
-    else db->task.phase = D1T__PHASE_APPLY;
+    if (result != D1T_OK) d1t__plan_failed(db, result);
+    else if (job->planner->counts) db->task.phase = D1T__PHASE_COUNT;
+    else d1t__plan_ready(db, job);
 }
 
-D1T__PRIVATE void d1t__plan_applied(d1t_client *db, const d1t__job *job) {
+D1T__PRIVATE void d1t__plan_applied(d1t_client *db, d1t__job *job) {
     const d1t_plan_step *step;
     d1t_event event;
     for (step = job->plan->steps; step; step = step->next) {
+        if (step->kind == D1T_NOTE) continue;
         D1T_MEMSET(&event, 0, sizeof event);
         event.what = D1T_EVENT_SETUP;
         event.table = step->table;
         d1t__emit(db, &event);
     }
-    db->task.phase = D1T__PHASE_END;
+    job->no_record = false;
+    db->task.phase = job->plan->more ? D1T__PHASE_MAIN : D1T__PHASE_END;
+}
+
+/* A refused batch, in the words of its guards. */
+D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
+    d1t_str said = d1t_server_text(db);
+    const d1t_plan_step *step;
+    bool conflict = d1t__contains(said, "'d1t conflict"), orphans = d1t__contains(said, "'d1t fk ");
+    struct d1t__cause cause = d1t__cause_of(db);
+    if (!conflict && !orphans) {
+        d1t__fail_with(db, &cause);
+        return;
+    }
+    d1t__error(db, conflict ? D1T_ERR_CONFLICT : D1T_ERR_CONSTRAINT, conflict ?
+               "another program changed the schema since it was read; nothing was applied, plan again" :
+               "rows would be left without their parent; nothing was applied", NULL, NULL);
+    db->error.outcome = D1T_NOT_APPLIED;
+    db->error.http_status = cause.http_status;
+    db->error.d1_code = cause.d1_code;
+    db->error.retryable = conflict;
+    for (step = job->plan->steps; step && orphans; step = step->next) {
+        size_t at = d1t__find(said, "'d1t fk ") + 8;
+        if (!d1t__begins(d1t_bytes(said.p + at, said.n - at), step->table)) continue;
+        d1t__say(&db->error, ": table ", step->table, NULL);
+        db->error.table = d1t__declared_name(job->plan, step->table);
+        return;
+    }
+}
+
+/* The request of a plan failed: there may be no records yet, the schema may have changed, or it may have been applied
+   all the same. False: the error stands. */
+D1T__PRIVATE bool d1t__plan_goes_on(d1t_client *db, d1t__job *job) {
+    struct d1t__task *task = &db->task;
+    bool conflict = db->op.code == D1T_ERR_PRECONDITION && d1t__contains(d1t_server_text(db), "'d1t conflict");
+    if (task->phase == D1T__PHASE_MAIN && !job->no_record && db->op.code == D1T_ERR_SQL &&
+        d1t__contains(d1t_server_text(db), "no such table: _d1t_setup")) {
+        job->no_record = true;
+        return true;
+    }
+    if (task->phase != D1T__PHASE_APPLY || task->rounds >= 3) return false;
+    if (db->op.outcome != D1T_UNKNOWN && !(conflict && (task->kind == D1T__TASK_SETUP || task->unsure))) return false;
+    task->unsure = task->unsure || db->op.outcome == D1T_UNKNOWN;
+    task->rounds++;
+    task->phase = D1T__PHASE_MAIN;
+    job->no_record = false;
+    return true;
 }
 
 #endif /* D1T_NO_PLAN */
@@ -8472,44 +10636,45 @@ D1T__PRIVATE void d1t__job_begin(d1t_client *db) {
         return;
     }
 #ifndef D1T_NO_PLAN
-    if (db->task.phase == D1T__PHASE_APPLY) {
-        d1t__plan_begin_apply(db, job);
-        return;
-    }
-    if (db->task.kind == D1T__TASK_SETUP || db->task.kind == D1T__TASK_PLAN_READ) {
-        d1t__plan_begin_read(db, job);
+    if (job->plan) {
+        if (db->task.phase == D1T__PHASE_APPLY) d1t__plan_begin_apply(db, job);
+        else if (db->task.phase == D1T__PHASE_COUNT) d1t__plan_begin_count(db, job);
+        else d1t__plan_begin_read(db, job);
         return;
     }
 #endif
     d1t__job_send(db, job->on_row ? d1t__rows_reply : NULL, db->task.kind == D1T__TASK_QUERY);
 }
 
-D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
-    struct d1t__task *task = &db->task;
-    task->has_op = false;
-    if (db->op.code != D1T_OK) {
-        if (task->kind == D1T__TASK_SETUP && task->phase == D1T__PHASE_APPLY && db->op.outcome == D1T_UNKNOWN &&
-            task->rounds < 3) {
-            task->rounds++;
-            task->unsure = true;
-            task->phase = D1T__PHASE_MAIN;
-        } else {
-            d1t__op_error(db);
-            if (task->unsure) db->error.outcome = D1T_UNKNOWN;  /* of the steps that the schema was read again for */
-        }
-        return;
-    }
 #ifndef D1T_NO_PLAN
-    if (task->phase == D1T__PHASE_APPLY) {
-        d1t__plan_applied(db, (const d1t__job *)db->job);
-        return;
+
+D1T__PRIVATE void d1t__plan_settled(d1t_client *db, d1t__job *job) {
+    struct d1t__task *task = &db->task;
+    if (db->op.code != D1T_OK) {
+        if (db->error.code != D1T_OK || d1t__plan_goes_on(db, job)) return;
+        d1t__plan_batch_error(db, job);
+        if (task->unsure) db->error.outcome = D1T_UNKNOWN;  /* of the steps that the schema was read again for */
+    } else if (task->phase == D1T__PHASE_APPLY) {
+        d1t__plan_applied(db, job);
+    } else if (task->phase == D1T__PHASE_COUNT) {
+        d1t__plan_ready(db, job);
+    } else {
+        d1t__plan_compare(db, job);
     }
-    if (task->kind == D1T__TASK_SETUP || task->kind == D1T__TASK_PLAN_READ) {
-        d1t__plan_compare(db, (d1t__job *)db->job);
+}
+
+#endif
+
+D1T__PRIVATE void d1t__job_settled(d1t_client *db) {
+    db->task.has_op = false;
+#ifndef D1T_NO_PLAN
+    if (((d1t__job *)db->job)->plan) {
+        d1t__plan_settled(db, (d1t__job *)db->job);
         return;
     }
 #endif
-    task->phase = D1T__PHASE_END;
+    if (db->op.code != D1T_OK) d1t__op_error(db);
+    db->task.phase = D1T__PHASE_END;
 }
 
 #else   /* a build that only writes */
@@ -8800,9 +10965,9 @@ D1T__PRIVATE void d1t__rows_forget(void *ctx) {
     job->text.n = job->cells.n = 0;
     job->columns = job->names_end = 0;
     job->in_blob = false;
-    if (!job->schema.arena) return;
-    d1t_arena_free(&job->arena);
-    job->schema.tables = NULL;
+#ifndef D1T_NO_PLAN
+    if (job->schema.arena) d1t__plan_forget(job);
+#endif
 }
 
 D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
@@ -8884,7 +11049,7 @@ D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_val
         return d1t__error(db, D1T_ERR_SQL, "statement: d1t_query only reads; give a statement that writes to d1t_exec",
                           NULL, NULL);
     result = d1t__rows_job(db, on_row, ctx, &job);
-    if (result == D1T_OK) job->own = s;
+    if (result == D1T_OK) job->own[0] = s;
     return result;
 }
 
@@ -8950,10 +11115,10 @@ D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const c
     d1t__write_read(&w, table, where_sql);
     if (w.error == D1T_OK) w.error = d1t_buffer_add(&job->sql, "", 1);
     if (w.error != D1T_OK) return d1t__give_up(db, d1t__no_memory(db, "the statement"));
-    job->own.sql = job->sql.p;
-    job->own.args = args;
-    job->own.arg_count = count;
-    result = d1t__check_statements(db, &job->own, 1);
+    job->own[0].sql = job->sql.p;
+    job->own[0].args = args;
+    job->own[0].arg_count = count;
+    result = d1t__check_statements(db, job->own, 1);
     return result == D1T_OK ? D1T_OK : d1t__give_up(db, result);
 }
 
@@ -9154,7 +11319,15 @@ D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size
 
 #ifndef D1T_NO_PLAN
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count) {
-    return d1t__blocking(db, d1t_plan_read_start(plan, db, tables, count));
+    d1t_plan_desc desc;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.tables = tables;
+    desc.count = count;
+    return d1t_plan_read_desc(plan, db, &desc);
+}
+
+D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
+    return d1t__blocking(db, d1t_plan_read_start(plan, db, desc));
 }
 
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow) {
