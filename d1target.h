@@ -11022,7 +11022,7 @@ D1T__PRIVATE d1t_result d1t__rows_job(d1t_client *db, d1t_on_row on_row, void *c
     if (result != D1T_OK) return result;
     (*job)->on_row = on_row;
     (*job)->row_ctx = ctx;
-    (*job)->statements = &(*job)->own;
+    (*job)->statements = (*job)->own;
     (*job)->count = 1;
     return D1T_OK;
 }
