@@ -7908,7 +7908,7 @@ D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__i
 }
 
 /* A name for the rowid that no column hides. NULL: the table's rows have none, or a column of their own for it. */
-D1T__PRIVATE const char *d1t__rowid_name(const d1t_table *t) {
+D1T__PRIVATE const char *d1t__rowid_alias(const d1t_table *t) {
     static const char *const names[] = {"rowid", "_rowid_", "oid"};
     const d1t_column *key = d1t__key_column(t, 0);
     size_t i;
@@ -7921,7 +7921,7 @@ D1T__PRIVATE const char *d1t__rowid_name(const d1t_table *t) {
 /* The columns of both tables, as a list of names or of what is copied into them. */
 D1T__PRIVATE void d1t__write_columns(d1t__planner *p, d1t_writer *w, const d1t__item *item, bool values) {
     const d1t_table *t = item->target ? item->target : item->from;
-    const char *in = d1t__rowid_name(t), *out = d1t__rowid_name(item->from);
+    const char *in = d1t__rowid_alias(t), *out = d1t__rowid_alias(item->from);
     size_t i, n = 0;
     if (in && out) d1t_write_text(w, values ? out : in);
     if (in && out) n++;
