@@ -10938,12 +10938,21 @@ D1T__PRIVATE d1t_result d1t__rows_hand(d1t__job *job) {
     return stop ? db->error.code : D1T_OK;
 }
 
+D1T__PRIVATE void d1t__rows_restart(d1t__job *job) {
+    job->text.n = job->cells.n = 0;
+    job->columns = job->names_end = 0;
+    job->in_blob = false;
+}
+
 /* Puts the pieces of the reply together, row by row. */
 D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
     d1t__job *job = (d1t__job *)ctx;
     d1t_result result;
-    if (e->statement > 0) return D1T_OK;
-    if (e->kind == D1T_REPLY_STATEMENT) return job->db->op.reply.shaped ? D1T_OK : D1T_ERR_PROTOCOL;
+    if (e->statement >= job->count) return D1T_OK;
+    if (e->kind == D1T_REPLY_STATEMENT) {   /* the next one has columns of its own */
+        d1t__rows_restart(job);
+        return job->db->op.reply.shaped ? D1T_OK : D1T_ERR_PROTOCOL;
+    }
     if (e->kind == D1T_REPLY_ROW) return d1t__rows_hand(job);
     if (e->kind == D1T_REPLY_CELL && e->json == D1T_JSON_ARRAY_END) {
         job->in_blob = false;
@@ -10962,9 +10971,7 @@ D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
 /* Before a reply is read again. The rows of the schema can be taken back; a caller's cannot. */
 D1T__PRIVATE void d1t__rows_forget(void *ctx) {
     d1t__job *job = (d1t__job *)ctx;
-    job->text.n = job->cells.n = 0;
-    job->columns = job->names_end = 0;
-    job->in_blob = false;
+    d1t__rows_restart(job);
 #ifndef D1T_NO_PLAN
     if (job->schema.arena) d1t__plan_forget(job);
 #endif
