@@ -1802,6 +1802,13 @@ D1T__PRIVATE void *d1t__grow(d1t_arena *arena, const void *old, size_t count, si
     return p;
 }
 
+/* The list with one more element, zeroed, which *count then counts. NULL: no memory. */
+D1T__PRIVATE void *d1t__append(d1t_arena *arena, const void *list, size_t *count, size_t size) {
+    char *p = (char *)d1t__grow(arena, list, *count, size);
+    if (p) D1T_MEMSET(p + (*count)++ * size, 0, size);
+    return p;
+}
+
 D1TDEF void d1t_arena_free(d1t_arena *a) {
     struct d1t__chunk *c = a->chunks, *next;
     for (; c; c = next) {
@@ -3081,16 +3088,21 @@ D1TDEF d1t_result d1t_json_reader_end(d1t_json_reader *r) {
 
 /* ---- >>sql (implementation) ----------------------------------------------------------------------------------- */
 
-/* s between quotes, each quote inside doubled. */
-D1T__PRIVATE void d1t__write_quoted(d1t_writer *w, d1t_str s, char quote) {
+/* s with each quote doubled. */
+D1T__PRIVATE void d1t__write_quoted_inside(d1t_writer *w, d1t_str s, char quote) {
     size_t i, from = 0;
-    d1t_write(w, d1t_bytes(&quote, 1));
     for (i = 0; i < s.n; i++) {
         if (s.p[i] != quote) continue;
         d1t_write(w, d1t_bytes(s.p + from, i + 1 - from));
         from = i;
     }
     if (from < s.n) d1t_write(w, d1t_bytes(s.p + from, s.n - from));
+}
+
+/* s between quotes, each quote inside doubled. */
+D1T__PRIVATE void d1t__write_quoted(d1t_writer *w, d1t_str s, char quote) {
+    d1t_write(w, d1t_bytes(&quote, 1));
+    d1t__write_quoted_inside(w, s, quote);
     d1t_write(w, d1t_bytes(&quote, 1));
 }
 
@@ -3155,6 +3167,16 @@ D1T__PRIVATE size_t d1t__sql_quoted(d1t_str s, size_t i) {
     return SIZE_MAX;
 }
 
+/* The end of a number that starts at i: 0x1F, 1.5e-3, .5 */
+D1T__PRIVATE size_t d1t__sql_number(d1t_str s, size_t i) {
+    bool hex = i + 1 < s.n && d1t__lower(s.p[i + 1]) == 'x', sign;
+    for (i++; i < s.n; i++) {
+        sign = (s.p[i] == '+' || s.p[i] == '-') && !hex && d1t__lower(s.p[i - 1]) == 'e';
+        if (!sign && !d1t__is_word(s.p[i]) && s.p[i] != '.') break;
+    }
+    return i;
+}
+
 D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
     d1t_sql_token token;
     size_t i = d1t__sql_skip(s, *pos), end;
@@ -3175,9 +3197,9 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
         token.kind = D1T_SQL_PARAMETER;
         while (end < s.n && d1t__is_word(s.p[end])) end++;
         if (c != '?' && end == i + 1) token.kind = D1T_SQL_SYMBOL;
-    } else if (d1t__is_digit(c)) {
+    } else if (d1t__is_digit(c) || (c == '.' && end < s.n && d1t__is_digit(s.p[end]))) {
         token.kind = D1T_SQL_NUMBER;
-        while (end < s.n && (d1t__is_word(s.p[end]) || s.p[end] == '.')) end++;
+        end = d1t__sql_number(s, i);
     } else if (d1t__is_word(c)) {
         token.kind = D1T_SQL_WORD;
         while (end < s.n && d1t__is_word(s.p[end])) end++;
@@ -3579,12 +3601,14 @@ D1T__PRIVATE bool d1t__not_null(const d1t_column *c) {
     return (c->flags & (D1T_KEY | D1T_NOT_NULL)) != 0;
 }
 
-D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column) {
-    switch (column->type) {
+/* What d1t_sql_type gives without a sql_type. */
+D1T__PRIVATE const char *d1t__own_type(d1t_type type, bool strict) {
+    switch (type) {
         case D1T_INTEGER: case D1T_BOOL: return "INTEGER";
         case D1T_REAL: return "REAL";
         case D1T_BLOB: case D1T_VECTOR: return "BLOB";
-        case D1T_ANY: return table->flags & D1T_STRICT ? "ANY" : "";
+        case D1T_ANY: return strict ? "ANY" : "";
+        case D1T_NUMERIC: return "NUMERIC";
         case D1T_TEXT:
         case D1T_JSON:
         case D1T_UUID:
@@ -3594,6 +3618,10 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
         case D1T_TIMESTAMPTZ: break;
     }
     return "TEXT";
+}
+
+D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column) {
+    return column->sql_type ? column->sql_type : d1t__own_type(column->type, (table->flags & D1T_STRICT) != 0);
 }
 
 D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t_table *t, const char *column,
@@ -3778,7 +3806,8 @@ D1TDEF void d1t_write_column(d1t_writer *w, const d1t_table *table, const d1t_co
         d1t_write_text(w, " COLLATE ");
         d1t_write_text(w, column->collation);
     }
-    if (d1t__not_null(column)) d1t_write_text(w, " NOT NULL");
+    if (column->flags & D1T_KEY && table->flags & D1T_AUTOINCREMENT) d1t_write_text(w, " PRIMARY KEY AUTOINCREMENT");
+    else if (d1t__not_null(column)) d1t_write_text(w, " NOT NULL");
     if (column->default_sql) {
         d1t_write_text(w, " DEFAULT (");
         d1t_write_text(w, column->default_sql);
@@ -3812,42 +3841,151 @@ D1T__PRIVATE void d1t__write_foreign_key(d1t_writer *w, const d1t_foreign_key *f
     if (f->on_delete != D1T_NO_ACTION) d1t_write_text(w, d1t__action_sql(f->on_delete));
     if (f->on_update != D1T_NO_ACTION) d1t_write_text(w, " ON UPDATE ");
     if (f->on_update != D1T_NO_ACTION) d1t_write_text(w, d1t__action_sql(f->on_update));
+    if (f->deferred) d1t_write_text(w, " DEFERRABLE INITIALLY DEFERRED");
+}
+
+D1T__PRIVATE void d1t__write_key(d1t_writer *w, const d1t_table *table) {
+    size_t i, keys = 0;
+    for (i = 0; i < table->column_count; i++) {
+        if (!(table->columns[i].flags & D1T_KEY)) continue;
+        d1t_write_text(w, keys++ ? "," : ",PRIMARY KEY(");
+        d1t_write_name(w, table->columns[i].name);
+    }
+    if (keys) d1t_write_text(w, ")");
+}
+
+D1T__PRIVATE void d1t__write_check(d1t_writer *w, const d1t_check *check) {
+    if (check->name) d1t_write_text(w, ",CONSTRAINT ");
+    if (check->name) d1t_write_name(w, check->name);
+    d1t_write_text(w, check->name ? " CHECK(" : ",CHECK(");
+    d1t_write_text(w, check->sql);
+    d1t_write_text(w, ")");
 }
 
 D1TDEF void d1t_write_create_table(d1t_writer *w, const d1t_table *table) {
-    size_t i, keys = 0;
+    size_t i;
     d1t_write_text(w, "CREATE TABLE IF NOT EXISTS ");
     d1t_write_name(w, table->name);
     for (i = 0; i < table->column_count; i++) {
         d1t_write_text(w, i ? "," : "(");
         d1t_write_column(w, table, &table->columns[i]);
     }
-    d1t_write_text(w, ",PRIMARY KEY(");
-    for (i = 0; i < table->column_count; i++) {
-        if (!(table->columns[i].flags & D1T_KEY)) continue;
-        if (keys++) d1t_write_text(w, ",");
-        d1t_write_name(w, table->columns[i].name);
+    if (!(table->flags & D1T_AUTOINCREMENT)) d1t__write_key(w, table);
+    for (i = 0; i < table->index_count; i++) {
+        if (table->indexes[i].name) continue;
+        d1t_write_text(w, ",UNIQUE");
+        d1t__write_names(w, table->indexes[i].columns, table->indexes[i].column_count);
     }
-    d1t_write_text(w, ")");
     for (i = 0; i < table->foreign_key_count; i++) d1t__write_foreign_key(w, &table->foreign_keys[i]);
-    for (i = 0; i < table->check_count; i++) {
-        d1t_write_text(w, ",CONSTRAINT ");
-        d1t_write_name(w, table->checks[i].name);
-        d1t_write_text(w, " CHECK(");
-        d1t_write_text(w, table->checks[i].sql);
-        d1t_write_text(w, ")");
-    }
+    for (i = 0; i < table->check_count; i++) d1t__write_check(w, &table->checks[i]);
     d1t_write_text(w, ")");
     if (table->flags & D1T_WITHOUT_ROWID) d1t_write_text(w, " WITHOUT ROWID");
     if (table->flags & D1T_STRICT) d1t_write_text(w, table->flags & D1T_WITHOUT_ROWID ? ",STRICT" : " STRICT");
 }
 
+/* The column that is the rowid: the only key column, of type INTEGER. NULL: the rowid has no name of its own. */
+D1T__PRIVATE const d1t_column *d1t__rowid_column(const d1t_table *t) {
+    const d1t_column *key = NULL;
+    size_t i;
+    for (i = 0; i < t->column_count; i++) {
+        if (!(t->columns[i].flags & D1T_KEY)) continue;
+        if (key) return NULL;
+        key = &t->columns[i];
+    }
+    if (t->flags & D1T_WITHOUT_ROWID || !key || !d1t__same_name(d1t_sql_type(t, key), "INTEGER")) return NULL;
+    return key;
+}
+
+D1T__PRIVATE const char *d1t__rowid_name(const d1t_table *t) {
+    const d1t_column *key = d1t__rowid_column(t);
+    return key ? key->name : "rowid";
+}
+
+/* An FTS5 table that keeps its text in the table (SQLite, FTS5 4.4.3). */
+D1T__PRIVATE void d1t__write_create_fts(d1t_writer *w, const d1t_table *t, const d1t_index *x) {
+    size_t i;
+    d1t_write_text(w, "CREATE VIRTUAL TABLE IF NOT EXISTS ");
+    d1t_write_name(w, x->name);
+    d1t_write_text(w, " USING fts5(");
+    for (i = 0; i < x->column_count; i++) {
+        d1t_write_name(w, x->columns[i]);
+        d1t_write_text(w, ",");
+    }
+    d1t_write_text(w, "content=");
+    d1t_write_sql_string(w, d1t_cstr(t->name));
+    d1t_write_text(w, ",content_rowid=");
+    d1t_write_sql_string(w, d1t_cstr(d1t__rowid_name(t)));
+    if (x->fts_sql) d1t_write_text(w, ",");
+    if (x->fts_sql) d1t_write_text(w, x->fts_sql);
+    d1t_write_text(w, ")");
+}
+
+enum { D1T__FTS_INSERT, D1T__FTS_DELETE, D1T__FTS_UPDATE, D1T__FTS_TRIGGERS };
+
+/* The end of a trigger's name: NAME_ai after insert, NAME_ad after delete, NAME_au after update. */
+D1T__PRIVATE const char *d1t__fts_suffix(unsigned which) {
+    return which == D1T__FTS_INSERT ? "_ai" : which == D1T__FTS_DELETE ? "_ad" : "_au";
+}
+
+D1T__PRIVATE void d1t__fts_trigger_name(d1t_writer *w, const d1t_index *x, unsigned which) {
+    d1t_write_text(w, x->name);
+    d1t_write_text(w, d1t__fts_suffix(which));
+}
+
+/* INSERT INTO `fts`(rowid,`a`) VALUES(new.`id`,new.`a`); a deletion is a row too, with what the index was made of. */
+D1T__PRIVATE void d1t__write_fts_row(d1t_writer *w, const d1t_table *t, const d1t_index *x, bool removed) {
+    const char *row = removed ? "old." : "new.";
+    size_t i;
+    d1t_write_text(w, " INSERT INTO ");
+    d1t_write_name(w, x->name);
+    d1t_write_text(w, "(");
+    if (removed) d1t_write_name(w, x->name);
+    d1t_write_text(w, removed ? ",rowid" : "rowid");
+    for (i = 0; i < x->column_count; i++) {
+        d1t_write_text(w, ",");
+        d1t_write_name(w, x->columns[i]);
+    }
+    d1t_write_text(w, removed ? ") VALUES('delete'," : ") VALUES(");
+    d1t_write_text(w, row);
+    d1t_write_name(w, d1t__rowid_name(t));
+    for (i = 0; i < x->column_count; i++) {
+        d1t_write_text(w, ",");
+        d1t_write_text(w, row);
+        d1t_write_name(w, x->columns[i]);
+    }
+    d1t_write_text(w, ");");
+}
+
+/* One of the three triggers that keep an FTS5 index up to date (SQLite, FTS5 4.4.3). */
+D1T__PRIVATE void d1t__write_fts_trigger(d1t_writer *w, const d1t_table *t, const d1t_index *x, unsigned which) {
+    d1t_write_text(w, "CREATE TRIGGER `");
+    d1t__write_quoted_inside(w, d1t_cstr(x->name), '`');
+    d1t_write_text(w, d1t__fts_suffix(which));
+    d1t_write_text(w, which == D1T__FTS_INSERT ? "` AFTER INSERT ON " : which == D1T__FTS_DELETE ?
+                   "` AFTER DELETE ON " : "` AFTER UPDATE ON ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " BEGIN");
+    if (which != D1T__FTS_INSERT) d1t__write_fts_row(w, t, x, true);
+    if (which != D1T__FTS_DELETE) d1t__write_fts_row(w, t, x, false);
+    d1t_write_text(w, " END");
+}
+
 D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const d1t_index *index) {
+    if (index->flags & D1T_FTS5) {
+        d1t__write_create_fts(w, table, index);
+        return;
+    }
     d1t_write_text(w, index->flags & D1T_UNIQUE ? "CREATE UNIQUE INDEX IF NOT EXISTS " : "CREATE INDEX IF NOT EXISTS ");
     d1t_write_name(w, index->name);
     d1t_write_text(w, " ON ");
     d1t_write_name(w, table->name);
-    d1t__write_names(w, index->columns, index->column_count);
+    if (index->terms_sql) {
+        d1t_write_text(w, "(");
+        d1t_write_text(w, index->terms_sql);
+        d1t_write_text(w, ")");
+    } else {
+        d1t__write_names(w, index->columns, index->column_count);
+    }
     if (index->where_sql) d1t_write_text(w, " WHERE ");
     if (index->where_sql) d1t_write_text(w, index->where_sql);
 }
@@ -3856,7 +3994,8 @@ D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const 
 
 D1T__PRIVATE const char *d1t__type_word(size_t type) {
     static const char *const words[] = {"",     "integer", "real", "text", "blob",      "any",         "bool",
-                                        "json", "uuid",    "date", "time", "timestamp", "timestamptz", "vector"};
+                                        "json", "uuid",    "date", "time", "timestamp", "timestamptz", "vector",
+                                        "numeric"};
     return type < D1T__COUNT(words) ? words[type] : NULL;
 }
 
@@ -3894,13 +4033,15 @@ D1T__PRIVATE void d1t__member_names(d1t_writer *w, const char *key, const char *
     d1t_write_text(w, "]");
 }
 
-/* {"name":...: every object of the form starts so; false: the list is empty. */
-D1T__PRIVATE void d1t__member_open(d1t_writer *w, size_t i, const char *list, const char *name_key, const char *name) {
+/* {"name":...: every object of a list starts so. One without a name, which only a UNIQUE constraint and a check may be,
+   starts with "unique":true or with the text of the check. */
+D1T__PRIVATE void d1t__member_open(d1t_writer *w, size_t i, const char *list, const char *key, const char *name) {
     if (i == 0) d1t__member_key(w, list);
     d1t_write_text(w, i ? ",{\"" : "[{\"");
-    d1t_write_text(w, name_key);
+    d1t_write_text(w, name ? key : "unique");
     d1t_write_text(w, "\":");
-    d1t_write_json_string(w, d1t_cstr(name));
+    if (name) d1t_write_json_string(w, d1t_cstr(name));
+    else d1t_write_text(w, "true");
 }
 
 D1T__PRIVATE void d1t__member_close(d1t_writer *w, size_t i, size_t count) {
@@ -3916,40 +4057,67 @@ D1T__PRIVATE void d1t__member_column(d1t_writer *w, const d1t_column *c) {
     d1t__member_flag(w, "stored", (c->flags & D1T_STORED) != 0);
     d1t__member_text(w, "on_write", c->on_write_sql);
     if (c->collation && !d1t__same_name(c->collation, "BINARY")) d1t__member_text(w, "collation", c->collation);
+    d1t__member_text(w, "sql_type", c->sql_type);
+    d1t__member_text(w, "was", c->was);
+}
+
+D1T__PRIVATE void d1t__member_index(d1t_writer *w, const d1t_index *x) {
+    d1t__member_names(w, "columns", x->columns, x->column_count);
+    d1t__member_flag(w, "unique", x->name && (x->flags & D1T_UNIQUE) != 0);
+    d1t__member_flag(w, "fts5", (x->flags & D1T_FTS5) != 0);
+    d1t__member_text(w, "where", x->where_sql);
+    d1t__member_text(w, "terms", x->terms_sql);
+    d1t__member_text(w, "fts", x->fts_sql);
+}
+
+D1T__PRIVATE void d1t__member_foreign_key(d1t_writer *w, const d1t_foreign_key *f) {
+    d1t__member_names(w, "columns", f->columns, f->column_count);
+    d1t__member_names(w, "parent_columns", f->parent_columns, f->column_count);
+    d1t__member_text(w, "on_delete", f->on_delete ? d1t__action_word((size_t)f->on_delete) : NULL);
+    d1t__member_text(w, "on_update", f->on_update ? d1t__action_word((size_t)f->on_update) : NULL);
+    d1t__member_flag(w, "deferred", f->deferred);
+}
+
+D1T__PRIVATE void d1t__member_command(d1t_writer *w, const d1t_command *c) {
+    d1t__member_text(w, "setup", c->setup_sql);
+    d1t__member_text(w, "teardown", c->teardown_sql);
 }
 
 D1TDEF void d1t_table_to_json(const d1t_table *t, d1t_writer *w) {
     size_t i;
     d1t_write_text(w, "{\"version\":1");
     d1t__member_text(w, "name", t->name);
+    d1t__member_text(w, "was", t->was);
     for (i = 0; i < t->column_count; i++) {
-        d1t__member_open(w, i, "columns", "name", t->columns[i].name);
+        d1t__member_open(w, i, "columns", "name", t->columns[i].name ? t->columns[i].name : "");
         d1t__member_column(w, &t->columns[i]);
         d1t__member_close(w, i, t->column_count);
     }
     for (i = 0; i < t->index_count; i++) {
         d1t__member_open(w, i, "indexes", "name", t->indexes[i].name);
-        d1t__member_names(w, "columns", t->indexes[i].columns, t->indexes[i].column_count);
-        d1t__member_flag(w, "unique", (t->indexes[i].flags & D1T_UNIQUE) != 0);
-        d1t__member_text(w, "where", t->indexes[i].where_sql);
+        d1t__member_index(w, &t->indexes[i]);
         d1t__member_close(w, i, t->index_count);
     }
     for (i = 0; i < t->foreign_key_count; i++) {
-        const d1t_foreign_key *f = &t->foreign_keys[i];
-        d1t__member_open(w, i, "foreign_keys", "parent", f->parent);
-        d1t__member_names(w, "columns", f->columns, f->column_count);
-        d1t__member_names(w, "parent_columns", f->parent_columns, f->column_count);
-        d1t__member_text(w, "on_delete", f->on_delete ? d1t__action_word((size_t)f->on_delete) : NULL);
-        d1t__member_text(w, "on_update", f->on_update ? d1t__action_word((size_t)f->on_update) : NULL);
+        d1t__member_open(w, i, "foreign_keys", "parent", t->foreign_keys[i].parent ? t->foreign_keys[i].parent : "");
+        d1t__member_foreign_key(w, &t->foreign_keys[i]);
         d1t__member_close(w, i, t->foreign_key_count);
     }
     for (i = 0; i < t->check_count; i++) {
-        d1t__member_open(w, i, "checks", "name", t->checks[i].name);
-        d1t__member_text(w, "sql", t->checks[i].sql);
+        const d1t_check *c = &t->checks[i];
+        d1t__member_open(w, i, "checks", c->name ? "name" : "sql", c->name ? c->name : c->sql ? c->sql : "");
+        d1t__member_text(w, "sql", c->name ? c->sql : NULL);
         d1t__member_close(w, i, t->check_count);
+    }
+    for (i = 0; i < t->command_count; i++) {
+        d1t__member_open(w, i, "commands", "name", t->commands[i].name ? t->commands[i].name : "");
+        d1t__member_command(w, &t->commands[i]);
+        d1t__member_close(w, i, t->command_count);
     }
     d1t__member_flag(w, "strict", (t->flags & D1T_STRICT) != 0);
     d1t__member_flag(w, "without_rowid", (t->flags & D1T_WITHOUT_ROWID) != 0);
+    d1t__member_flag(w, "autoincrement", (t->flags & D1T_AUTOINCREMENT) != 0);
+    d1t__member_text(w, "managed_by", t->flags & D1T_BY_USER ? "user" : NULL);
     d1t_write_text(w, "}");
 }
 
@@ -3963,6 +4131,7 @@ typedef struct d1t__table_reader {
     d1t_index       *indexes;
     d1t_foreign_key *foreign_keys;
     d1t_check       *checks;
+    d1t_command     *commands;
     const char **names;         /* of the list being read */
     size_t       name_count;
     char         list[16];      /* member of the table: "columns", ... */
@@ -3977,34 +4146,30 @@ D1T__PRIVATE d1t_result d1t__table_word(d1t__table_reader *r, const char *what, 
     return d1t__fail(r->error, D1T_ERR_TABLE, "table JSON: unknown ", what, copy);
 }
 
-/* An object of one of the four lists begins: a zeroed element is added. */
+/* An object of one of the five lists begins: a zeroed element is added. */
 D1T__PRIVATE d1t_result d1t__table_element(d1t__table_reader *r) {
     d1t_table *t = r->table;
+    const void *list;
     if (d1t__same(r->list, "columns")) {
-        r->columns = (d1t_column *)d1t__grow(r->arena, r->columns, t->column_count, sizeof *r->columns);
-        if (!r->columns) return D1T_ERR_NOMEM;
-        t->columns = r->columns;
-        D1T_MEMSET(&r->columns[t->column_count++], 0, sizeof *r->columns);
+        r->columns = (d1t_column *)d1t__append(r->arena, r->columns, &t->column_count, sizeof *r->columns);
+        list = t->columns = r->columns;
     } else if (d1t__same(r->list, "indexes")) {
-        r->indexes = (d1t_index *)d1t__grow(r->arena, r->indexes, t->index_count, sizeof *r->indexes);
-        if (!r->indexes) return D1T_ERR_NOMEM;
-        t->indexes = r->indexes;
-        D1T_MEMSET(&r->indexes[t->index_count++], 0, sizeof *r->indexes);
+        r->indexes = (d1t_index *)d1t__append(r->arena, r->indexes, &t->index_count, sizeof *r->indexes);
+        list = t->indexes = r->indexes;
     } else if (d1t__same(r->list, "foreign_keys")) {
-        r->foreign_keys =
-            (d1t_foreign_key *)d1t__grow(r->arena, r->foreign_keys, t->foreign_key_count, sizeof *r->foreign_keys);
-        if (!r->foreign_keys) return D1T_ERR_NOMEM;
-        t->foreign_keys = r->foreign_keys;
-        D1T_MEMSET(&r->foreign_keys[t->foreign_key_count++], 0, sizeof *r->foreign_keys);
+        r->foreign_keys = (d1t_foreign_key *)d1t__append(r->arena, r->foreign_keys, &t->foreign_key_count,
+                                                         sizeof *r->foreign_keys);
+        list = t->foreign_keys = r->foreign_keys;
     } else if (d1t__same(r->list, "checks")) {
-        r->checks = (d1t_check *)d1t__grow(r->arena, r->checks, t->check_count, sizeof *r->checks);
-        if (!r->checks) return D1T_ERR_NOMEM;
-        t->checks = r->checks;
-        D1T_MEMSET(&r->checks[t->check_count++], 0, sizeof *r->checks);
+        r->checks = (d1t_check *)d1t__append(r->arena, r->checks, &t->check_count, sizeof *r->checks);
+        list = t->checks = r->checks;
+    } else if (d1t__same(r->list, "commands")) {
+        r->commands = (d1t_command *)d1t__append(r->arena, r->commands, &t->command_count, sizeof *r->commands);
+        list = t->commands = r->commands;
     } else {
         return d1t__table_word(r, "list: ", d1t_cstr(r->list));
     }
-    return D1T_OK;
+    return list ? D1T_OK : D1T_ERR_NOMEM;
 }
 
 D1T__PRIVATE d1t_result d1t__table_column_member(d1t__table_reader *r, d1t_column *c, const char *value) {
@@ -4014,6 +4179,8 @@ D1T__PRIVATE d1t_result d1t__table_column_member(d1t__table_reader *r, d1t_colum
     else if (d1t__same(r->member, "generated")) c->generated_sql = value;
     else if (d1t__same(r->member, "on_write")) c->on_write_sql = value;
     else if (d1t__same(r->member, "collation")) c->collation = value;
+    else if (d1t__same(r->member, "sql_type")) c->sql_type = value;
+    else if (d1t__same(r->member, "was")) c->was = value;
     else if (d1t__same(r->member, "type")) {
         while (d1t__type_word(type) && !d1t__same(d1t__type_word(type), value)) type++;
         if (!d1t__type_word(type)) return d1t__table_word(r, "type: ", d1t_cstr(value));
@@ -4030,23 +4197,48 @@ D1T__PRIVATE d1t_result d1t__table_action(d1t__table_reader *r, d1t_action *out,
     return D1T_OK;
 }
 
+D1T__PRIVATE d1t_result d1t__table_index_member(d1t__table_reader *r, d1t_index *x, const char *value) {
+    if (d1t__same(r->member, "name")) x->name = value;
+    else if (d1t__same(r->member, "where")) x->where_sql = value;
+    else if (d1t__same(r->member, "terms")) x->terms_sql = value;
+    else if (d1t__same(r->member, "fts")) x->fts_sql = value;
+    else return d1t__table_word(r, "member: ", d1t_cstr(r->member));
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_foreign_key_member(d1t__table_reader *r, d1t_foreign_key *f, const char *value) {
+    if (d1t__same(r->member, "on_delete")) return d1t__table_action(r, &f->on_delete, value);
+    if (d1t__same(r->member, "on_update")) return d1t__table_action(r, &f->on_update, value);
+    if (!d1t__same(r->member, "parent"))
+        return d1t__table_word(r, "member of a foreign key: ", d1t_cstr(r->member));
+    f->parent = value;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_check_member(d1t__table_reader *r, d1t_check *c, const char *value) {
+    if (d1t__same(r->member, "name")) c->name = value;
+    else if (d1t__same(r->member, "sql")) c->sql = value;
+    else return d1t__table_word(r, "member: ", d1t_cstr(r->member));
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__table_command_member(d1t__table_reader *r, d1t_command *c, const char *value) {
+    if (d1t__same(r->member, "name")) c->name = value;
+    else if (d1t__same(r->member, "setup")) c->setup_sql = value;
+    else if (d1t__same(r->member, "teardown")) c->teardown_sql = value;
+    else return d1t__table_word(r, "member of a command: ", d1t_cstr(r->member));
+    return D1T_OK;
+}
+
 /* A text member of an element of a list. */
 D1T__PRIVATE d1t_result d1t__table_text_member(d1t__table_reader *r, const char *value) {
-    d1t_table *t = r->table;
+    const d1t_table *t = r->table;
     if (d1t__same(r->list, "columns")) return d1t__table_column_member(r, &r->columns[t->column_count - 1], value);
-    if (d1t__same(r->list, "indexes") && d1t__same(r->member, "name")) r->indexes[t->index_count - 1].name = value;
-    else if (d1t__same(r->list, "indexes") && d1t__same(r->member, "where"))
-        r->indexes[t->index_count - 1].where_sql = value;
-    else if (d1t__same(r->list, "checks") && d1t__same(r->member, "name")) r->checks[t->check_count - 1].name = value;
-    else if (d1t__same(r->list, "checks") && d1t__same(r->member, "sql")) r->checks[t->check_count - 1].sql = value;
-    else if (d1t__same(r->list, "foreign_keys")) {
-        d1t_foreign_key *f = &r->foreign_keys[t->foreign_key_count - 1];
-        if (d1t__same(r->member, "parent")) f->parent = value;
-        else if (d1t__same(r->member, "on_delete")) return d1t__table_action(r, &f->on_delete, value);
-        else if (d1t__same(r->member, "on_update")) return d1t__table_action(r, &f->on_update, value);
-        else return d1t__table_word(r, "member of a foreign key: ", d1t_cstr(r->member));
-    } else return d1t__table_word(r, "member: ", d1t_cstr(r->member));
-    return D1T_OK;
+    if (d1t__same(r->list, "indexes")) return d1t__table_index_member(r, &r->indexes[t->index_count - 1], value);
+    if (d1t__same(r->list, "foreign_keys"))
+        return d1t__table_foreign_key_member(r, &r->foreign_keys[t->foreign_key_count - 1], value);
+    if (d1t__same(r->list, "checks")) return d1t__table_check_member(r, &r->checks[t->check_count - 1], value);
+    return d1t__table_command_member(r, &r->commands[t->command_count - 1], value);
 }
 
 D1T__PRIVATE d1t_result d1t__table_flag(d1t__table_reader *r, uint32_t depth) {
@@ -4054,15 +4246,21 @@ D1T__PRIVATE d1t_result d1t__table_flag(d1t__table_reader *r, uint32_t depth) {
     uint32_t *flags = &t->flags, flag = 0;
     if (depth == 1 && d1t__same(r->list, "strict")) flag = D1T_STRICT;
     if (depth == 1 && d1t__same(r->list, "without_rowid")) flag = D1T_WITHOUT_ROWID;
+    if (depth == 1 && d1t__same(r->list, "autoincrement")) flag = D1T_AUTOINCREMENT;
     if (depth == 3 && d1t__same(r->list, "columns")) {
         flags = &r->columns[t->column_count - 1].flags;
         if (d1t__same(r->member, "key")) flag = D1T_KEY;
         if (d1t__same(r->member, "not_null")) flag = D1T_NOT_NULL;
         if (d1t__same(r->member, "stored")) flag = D1T_STORED;
     }
-    if (depth == 3 && d1t__same(r->list, "indexes") && d1t__same(r->member, "unique")) {
+    if (depth == 3 && d1t__same(r->list, "indexes")) {
         flags = &r->indexes[t->index_count - 1].flags;
-        flag = D1T_UNIQUE;
+        if (d1t__same(r->member, "unique")) flag = D1T_UNIQUE;
+        if (d1t__same(r->member, "fts5")) flag = D1T_FTS5;
+    }
+    if (depth == 3 && d1t__same(r->list, "foreign_keys") && d1t__same(r->member, "deferred")) {
+        r->foreign_keys[t->foreign_key_count - 1].deferred = true;
+        return D1T_OK;
     }
     if (!flag) return d1t__table_word(r, "flag: ", d1t_cstr(depth == 1 ? r->list : r->member));
     *flags |= flag;
@@ -4091,10 +4289,11 @@ D1T__PRIVATE d1t_result d1t__table_names(d1t__table_reader *r) {
 D1T__PRIVATE d1t_result d1t__table_text(d1t__table_reader *r, uint32_t depth) {
     char *value = d1t_arena_text(r->arena, d1t_bytes(r->text.p, r->text.n));
     if (!value) return D1T_ERR_NOMEM;
-    if (depth == 1 && d1t__same(r->list, "name")) {
-        r->table->name = value;
-        return D1T_OK;
-    }
+    if (depth == 1 && d1t__same(r->list, "name")) r->table->name = value;
+    else if (depth == 1 && d1t__same(r->list, "was")) r->table->was = value;
+    else if (depth == 1 && d1t__same(r->list, "managed_by") && d1t__same(value, "user")) r->table->flags |= D1T_BY_USER;
+    else if (depth == 1) return d1t__table_word(r, "text: ", d1t_cstr(r->list));
+    if (depth == 1) return D1T_OK;
     if (depth == 3) return d1t__table_text_member(r, value);
     if (depth != 4) return d1t__table_word(r, "text: ", d1t_cstr(r->list));
     r->names = (const char **)d1t__grow(r->arena, r->names, r->name_count, sizeof *r->names);
@@ -4104,7 +4303,7 @@ D1T__PRIVATE d1t_result d1t__table_text(d1t__table_reader *r, uint32_t depth) {
 }
 
 D1T__PRIVATE d1t_result d1t__table_list(d1t__table_reader *r, uint32_t depth) {
-    static const char *const lists[] = {"columns", "indexes", "foreign_keys", "checks"};
+    static const char *const lists[] = {"columns", "indexes", "foreign_keys", "checks", "commands"};
     size_t i;
     r->names = NULL;
     r->name_count = 0;
@@ -4183,6 +4382,861 @@ D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_
 }
 
 #endif /* D1T_NO_TABLE_JSON */
+
+/* ---- >>table_sql (implementation) ----------------------------------------------------------------------------- */
+
+/* Every run of letters counts, wherever it stands: INT before CHAR, CLOB and TEXT, before BLOB, before REAL, FLOA and
+   DOUB (SQLite, Datatypes 3.1). */
+D1T__PRIVATE bool d1t__type_has(d1t_str type, const char *letters) {
+    size_t n = d1t__strlen(letters), i;
+    for (i = 0; i + n <= type.n; i++)
+        if (d1t_str_equal_nocase(d1t_bytes(type.p + i, n), d1t_bytes(letters, n))) return true;
+    return false;
+}
+
+D1TDEF d1t_type d1t_type_from_sql(d1t_str type, bool strict) {
+    if (type.n == 0 || (strict && d1t_str_equal_nocase(type, d1t_cstr("ANY")))) return D1T_ANY;
+    if (d1t__type_has(type, "int")) return D1T_INTEGER;
+    if (d1t__type_has(type, "char") || d1t__type_has(type, "clob") || d1t__type_has(type, "text")) return D1T_TEXT;
+    if (d1t__type_has(type, "blob")) return D1T_BLOB;
+    if (d1t__type_has(type, "real") || d1t__type_has(type, "floa") || d1t__type_has(type, "doub")) return D1T_REAL;
+    return D1T_NUMERIC;
+}
+
+/* -- words and names */
+
+/* Words that SQLite takes as a name only in quotes. */
+D1T__PRIVATE bool d1t__sql_reserved(d1t_str word) {
+    static const char *const words[] = {
+        "ADD", "ALL", "ALTER", "AND", "AS", "AUTOINCREMENT", "BETWEEN", "CASE", "CHECK", "COLLATE", "COMMIT",
+        "CONSTRAINT", "CREATE", "DEFAULT", "DEFERRABLE", "DELETE", "DISTINCT", "DROP", "ELSE", "ESCAPE", "EXCEPT",
+        "EXISTS", "FOREIGN", "FROM", "GROUP", "HAVING", "IN", "INDEX", "INSERT", "INTERSECT", "INTO", "IS", "ISNULL",
+        "JOIN", "LIMIT", "NOT", "NOTHING", "NOTNULL", "NULL", "ON", "OR", "ORDER", "PRIMARY", "REFERENCES",
+        "RETURNING", "SELECT", "SET", "TABLE", "THEN", "TO", "TRANSACTION", "UNION", "UNIQUE", "UPDATE", "USING",
+        "VALUES", "WHEN", "WHERE"};
+    size_t low = 0, high = D1T__COUNT(words), mid, i;
+    int order;
+    while (low < high) {
+        mid = low + (high - low) / 2;
+        for (i = 0, order = 0; order == 0 && words[mid][i] && i < word.n; i++)
+            order = d1t__lower(word.p[i]) - d1t__lower(words[mid][i]);
+        if (order == 0) order = words[mid][i] ? -1 : i < word.n;
+        if (order == 0) return true;
+        if (order < 0) high = mid;
+        else low = mid + 1;
+    }
+    return false;
+}
+
+/* A word that is never the name of a column's type, though a name may be one. */
+D1T__PRIVATE bool d1t__sql_joins(d1t_str word) {
+    static const char *const words[] = {"CROSS", "FULL", "INDEXED", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(words); i++)
+        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
+    return false;
+}
+
+/* A word that is a value where a value may stand: not the same as a name in quotes. */
+D1T__PRIVATE bool d1t__sql_constant(d1t_str word) {
+    static const char *const words[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "FALSE", "NULL", "TRUE"};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(words); i++)
+        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
+    return false;
+}
+
+/* The next character of what a word or a quoted token says; -1: the end. *i begins with 0. */
+D1T__PRIVATE int d1t__sql_char(d1t_sql_token t, size_t *i) {
+    char open = t.text.n ? t.text.p[0] : 0, close = open == '[' ? ']' : open;
+    bool quoted = t.kind == D1T_SQL_NAME || t.kind == D1T_SQL_STRING;
+    if (quoted && *i == 0) ++*i;
+    if (*i >= t.text.n - quoted) return -1;
+    if (quoted && close != ']' && t.text.p[*i] == close) ++*i;
+    return (unsigned char)t.text.p[(*i)++];
+}
+
+/* Do the two say the same name? */
+D1T__PRIVATE bool d1t__sql_same_name(d1t_sql_token a, d1t_sql_token b) {
+    size_t i = 0, k = 0;
+    int x, y;
+    do {
+        x = d1t__sql_char(a, &i);
+        y = d1t__sql_char(b, &k);
+        if (x != y && (x < 0 || y < 0 || d1t__lower((char)x) != d1t__lower((char)y))) return false;
+    } while (x >= 0);
+    return true;
+}
+
+D1T__PRIVATE bool d1t__sql_is_symbol(d1t_sql_token t, char c) {
+    return t.kind == D1T_SQL_SYMBOL && t.text.p[0] == c;
+}
+
+D1T__PRIVATE bool d1t__sql_is_word(d1t_sql_token t, const char *word) {
+    return t.kind == D1T_SQL_WORD && d1t_str_equal_nocase(t.text, d1t_cstr(word));
+}
+
+/* -- comparing */
+
+/* A text without the parentheses around all of it, and without IF NOT EXISTS in a CREATE. */
+typedef struct d1t__sql_walk {
+    d1t_str sql;
+    size_t  pos, count, left;   /* tokens so far; tokens still to come */
+    bool    create;
+} d1t__sql_walk;
+
+D1T__PRIVATE void d1t__sql_walk_init(d1t__sql_walk *w, d1t_str sql) {
+    size_t open = 0, outer = 0, low = SIZE_MAX, pos = 0, n = 0;
+    bool leading = true, whole = true;
+    d1t_sql_token t = d1t_sql_next(sql, &pos);
+    for (; t.kind != D1T_SQL_END; t = d1t_sql_next(sql, &pos), n++) {
+        if (t.kind == D1T_SQL_BAD) whole = false;
+        if (d1t__sql_is_symbol(t, ')')) {
+            if (open-- == 0) break;
+            continue;
+        }
+        leading = leading && d1t__sql_is_symbol(t, '(');
+        if (leading) outer++;
+        else if (open < low) low = open;
+        if (d1t__sql_is_symbol(t, '(')) open++;
+    }
+    if (outer > low) outer = low;
+    if (low == SIZE_MAX || !whole || open != 0) outer = 0;
+    for (; t.kind != D1T_SQL_END; t = d1t_sql_next(sql, &pos)) n++;
+    D1T_MEMSET(w, 0, sizeof *w);
+    w->sql = sql;
+    for (w->left = n - outer; outer; outer--, w->left--) (void)d1t_sql_next(sql, &w->pos);
+}
+
+/* The position behind NOT EXISTS, if that stands at pos; else 0. */
+D1T__PRIVATE size_t d1t__sql_not_exists(d1t_str sql, size_t pos) {
+    bool is = d1t__sql_is_word(d1t_sql_next(sql, &pos), "NOT");
+    return is && d1t__sql_is_word(d1t_sql_next(sql, &pos), "EXISTS") ? pos : 0;
+}
+
+D1T__PRIVATE d1t_sql_token d1t__sql_walk_next(d1t__sql_walk *w) {
+    d1t_sql_token t;
+    size_t behind;
+    t.kind = D1T_SQL_END;
+    t.text = d1t_bytes(NULL, 0);
+    if (w->left == 0) return t;
+    t = d1t_sql_next(w->sql, &w->pos);
+    w->left--;
+    if (w->count++ == 0) w->create = d1t__sql_is_word(t, "CREATE");
+    if (!w->create || w->count > 4 || w->left < 3 || !d1t__sql_is_word(t, "IF")) return t;
+    behind = d1t__sql_not_exists(w->sql, w->pos);
+    if (!behind) return t;
+    w->pos = behind;
+    w->left -= 3;
+    return d1t_sql_next(w->sql, &w->pos);
+}
+
+D1T__PRIVATE bool d1t__sql_same_token(d1t_sql_token a, d1t_sql_token b) {
+    const d1t_sql_token word = a.kind == D1T_SQL_WORD ? a : b;
+    const bool names = a.kind == D1T_SQL_WORD || a.kind == D1T_SQL_NAME;
+    if (!names || (b.kind != D1T_SQL_WORD && b.kind != D1T_SQL_NAME)) return a.kind == b.kind && d1t_str_equal(a.text, b.text);
+    if (a.kind != b.kind && (d1t__sql_reserved(word.text) || d1t__sql_constant(word.text))) return false;
+    return d1t__sql_same_name(a, b);
+}
+
+D1TDEF bool d1t_sql_equal(d1t_str a, d1t_str b) {
+    d1t__sql_walk x, y;
+    d1t_sql_token s, t;
+    d1t__sql_walk_init(&x, a);
+    d1t__sql_walk_init(&y, b);
+    do {
+        s = d1t__sql_walk_next(&x);
+        t = d1t__sql_walk_next(&y);
+        if (!d1t__sql_same_token(s, t)) return false;
+    } while (s.kind != D1T_SQL_END);
+    return true;
+}
+
+D1TDEF bool d1t_sql_mentions(d1t_str sql, const char *name) {
+    size_t pos = 0;
+    d1t_sql_token t, want;
+    want.kind = D1T_SQL_WORD;
+    want.text = d1t_cstr(name);
+    do {
+        t = d1t_sql_next(sql, &pos);
+        if ((t.kind == D1T_SQL_WORD || t.kind == D1T_SQL_NAME) && d1t__sql_same_name(t, want)) return true;
+    } while (t.kind != D1T_SQL_END);
+    return false;
+}
+
+/* -- reading, one token ahead */
+
+/* After the first error there are only ends of text, so that every loop ends. */
+typedef struct d1t__sql_reader {
+    d1t_str          sql;
+    size_t           pos, end;      /* behind the token; behind the one before it */
+    d1t_sql_token    token;         /* the next one */
+    d1t_result       result;
+    d1t_arena       *arena;
+    d1t_error       *error;
+    d1t_table       *table;
+    d1t_column      *columns;
+    d1t_index       *indexes;
+    d1t_foreign_key *foreign_keys;
+    d1t_check       *checks;
+    d1t_column      *column;        /* being read; NULL: none */
+    const char      *constraint;    /* the name before a constraint */
+    bool             keyed;         /* there was a PRIMARY KEY */
+    bool             deferrable;    /* the foreign key read last has its DEFERRABLE */
+} d1t__sql_reader;
+
+D1T__PRIVATE void d1t__sql_fail(d1t__sql_reader *r, d1t_result code, const char *what, const char *detail) {
+    if (r->result != D1T_OK) return;
+    r->result = code;
+    r->token.kind = D1T_SQL_END;
+    r->pos = r->sql.n;
+    if (!r->error || r->error->code != D1T_OK) return;
+    d1t__fail(r->error, code, "SQL of ", r->table && r->table->name ? r->table->name : "a table", NULL);
+    if (r->column && r->column->name) d1t__say(r->error, ", ", r->column->name, NULL);
+    d1t__say(r->error, ": ", what, detail);
+}
+
+D1T__PRIVATE void d1t__sql_unsupported(d1t__sql_reader *r, const char *what) {
+    d1t__sql_fail(r, D1T_ERR_UNSUPPORTED, "a d1t_table cannot say ", what);
+}
+
+D1T__PRIVATE void d1t__sql_wrong(d1t__sql_reader *r, const char *what) {
+    d1t__sql_fail(r, D1T_ERR_SQL, what, NULL);
+}
+
+/* What came from the arena, or an error. */
+D1T__PRIVATE bool d1t__sql_has(d1t__sql_reader *r, const void *p) {
+    if (!p) d1t__sql_fail(r, D1T_ERR_NOMEM, "no memory", NULL);
+    return p != NULL;
+}
+
+D1T__PRIVATE void d1t__sql_advance(d1t__sql_reader *r) {
+    if (r->result != D1T_OK) return;
+    r->end = r->pos;
+    r->token = d1t_sql_next(r->sql, &r->pos);
+    if (r->token.kind == D1T_SQL_BAD) d1t__sql_wrong(r, "a string, name or comment has no end");
+}
+
+D1T__PRIVATE void d1t__sql_start(d1t__sql_reader *r, d1t_str sql, d1t_arena *arena, d1t_error *error) {
+    D1T_MEMSET(r, 0, sizeof *r);
+    r->sql = sql;
+    r->arena = arena;
+    r->error = error;
+    if (d1t__has_nul(sql) || d1t_utf8_valid(sql) != sql.n) d1t__sql_wrong(r, "the text is not UTF-8 without NUL");
+    d1t__sql_advance(r);
+}
+
+D1T__PRIVATE d1t_sql_token d1t__sql_peek(const d1t__sql_reader *r) {
+    size_t pos = r->pos;
+    return d1t_sql_next(r->sql, &pos);
+}
+
+D1T__PRIVATE bool d1t__sql_is(const d1t__sql_reader *r, const char *word) {
+    return d1t__sql_is_word(r->token, word);
+}
+
+D1T__PRIVATE bool d1t__sql_take(d1t__sql_reader *r, const char *word) {
+    bool is = d1t__sql_is(r, word);
+    if (is) d1t__sql_advance(r);
+    return is;
+}
+
+D1T__PRIVATE bool d1t__sql_take_symbol(d1t__sql_reader *r, char c) {
+    bool is = d1t__sql_is_symbol(r->token, c);
+    if (is) d1t__sql_advance(r);
+    return is;
+}
+
+D1T__PRIVATE void d1t__sql_expect(d1t__sql_reader *r, const char *word) {
+    if (!d1t__sql_take(r, word)) d1t__sql_fail(r, D1T_ERR_SQL, "expected ", word);
+}
+
+D1T__PRIVATE void d1t__sql_expect_symbol(d1t__sql_reader *r, char c) {
+    char text[2];
+    text[0] = c;
+    text[1] = 0;
+    if (!d1t__sql_take_symbol(r, c)) d1t__sql_fail(r, D1T_ERR_SQL, "expected ", text);
+}
+
+D1T__PRIVATE bool d1t__sql_is_name(d1t_sql_token t) {
+    return t.kind == D1T_SQL_NAME || t.kind == D1T_SQL_STRING || (t.kind == D1T_SQL_WORD && !d1t__sql_reserved(t.text));
+}
+
+/* A name, quoted in any way, without its quotes. NULL: an error. */
+D1T__PRIVATE const char *d1t__sql_name(d1t__sql_reader *r) {
+    size_t i = 0, n = 0;
+    int c;
+    char *out;
+    if (!d1t__sql_is_name(r->token)) {
+        d1t__sql_wrong(r, "expected a name");
+        return NULL;
+    }
+    out = (char *)d1t_arena_take(r->arena, r->token.text.n + 1);
+    if (!d1t__sql_has(r, out)) return NULL;
+    while ((c = d1t__sql_char(r->token, &i)) >= 0) out[n++] = (char)c;
+    d1t__sql_advance(r);
+    return out;
+}
+
+/* Where the token begins. */
+D1T__PRIVATE size_t d1t__sql_at(const d1t__sql_reader *r) {
+    return (size_t)(r->token.text.p - r->sql.p);
+}
+
+D1T__PRIVATE const char *d1t__sql_copy(d1t__sql_reader *r, size_t from, size_t to) {
+    const char *out;
+    if (r->result != D1T_OK) return NULL;
+    out = d1t_arena_text(r->arena, d1t_bytes(r->sql.p + from, to - from));
+    return d1t__sql_has(r, out) ? out : NULL;
+}
+
+/* Tokens of an expression up to the ')' that ends it, or to the end of the text. */
+D1T__PRIVATE const char *d1t__sql_expression(d1t__sql_reader *r) {
+    size_t from = d1t__sql_at(r), to = from, open = 0;
+    while (r->token.kind != D1T_SQL_END && !d1t__sql_is_symbol(r->token, ';')) {
+        if (d1t__sql_is_symbol(r->token, ')') && open-- == 0) break;
+        if (d1t__sql_is_symbol(r->token, '(')) open++;
+        if (r->token.kind == D1T_SQL_PARAMETER) d1t__sql_wrong(r, "an expression has a parameter");
+        d1t__sql_advance(r);
+        to = r->end;
+    }
+    if (to == from) d1t__sql_wrong(r, "an expression is missing");
+    return d1t__sql_copy(r, from, to);
+}
+
+D1T__PRIVATE const char *d1t__sql_parenthesis(d1t__sql_reader *r) {
+    const char *out;
+    d1t__sql_expect_symbol(r, '(');
+    out = d1t__sql_expression(r);
+    d1t__sql_expect_symbol(r, ')');
+    return out;
+}
+
+/* A declared column by its name, in the table's own spelling. NULL: an error. */
+D1T__PRIVATE d1t_column *d1t__sql_column(d1t__sql_reader *r) {
+    d1t_sql_token name;
+    size_t i;
+    name.kind = D1T_SQL_WORD;
+    if (!d1t__sql_is_name(r->token)) d1t__sql_wrong(r, "expected the name of a column");
+    for (i = 0; i < r->table->column_count && r->result == D1T_OK; i++) {
+        name.text = d1t_cstr(r->columns[i].name);
+        if (!d1t__sql_same_name(r->token, name)) continue;
+        d1t__sql_advance(r);
+        return &r->columns[i];
+    }
+    d1t__sql_wrong(r, "a constraint names a column that is not there");
+    return NULL;
+}
+
+/* -- columns */
+
+/* 12, -3.5e7 or 0x1F, as SQLite and every version of it reads a number. */
+D1T__PRIVATE bool d1t__sql_is_number(d1t_sql_token t) {
+    d1t_str s = t.text;
+    size_t i = 0, digits = 0;
+    if (t.kind != D1T_SQL_NUMBER) return false;
+    if (s.n > 2 && s.p[0] == '0' && d1t__lower(s.p[1]) == 'x') {
+        for (i = 2; i < s.n && (d1t__is_digit(s.p[i]) || (d1t__lower(s.p[i]) >= 'a' && d1t__lower(s.p[i]) <= 'f')); i++) {}
+        return i == s.n;
+    }
+    for (; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    if (i < s.n && s.p[i] == '.')
+        for (i++; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    if (i < s.n && digits && d1t__lower(s.p[i]) == 'e') {
+        i += i + 1 < s.n && !d1t__is_digit(s.p[i + 1]) ? 2 : 1;
+        for (digits = 0; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    }
+    return digits && i == s.n;
+}
+
+D1T__PRIVATE void d1t__sql_signed(d1t__sql_reader *r) {
+    if (!d1t__sql_take_symbol(r, '-')) (void)d1t__sql_take_symbol(r, '+');
+    if (!d1t__sql_is_number(r->token)) d1t__sql_wrong(r, "expected a number");
+    d1t__sql_advance(r);
+}
+
+/* Its type: words, and a size in parentheses. What it is to be is known when STRICT was read or not: d1t__sql_types. */
+D1T__PRIVATE void d1t__sql_type(d1t__sql_reader *r, d1t_column *c) {
+    size_t from = d1t__sql_at(r);
+    d1t_str text;
+    while (r->token.kind == D1T_SQL_WORD && !d1t__sql_reserved(r->token.text) && !d1t__sql_is(r, "GENERATED")) {
+        if (d1t__sql_joins(r->token.text)) d1t__sql_wrong(r, "a type is a word of joins");
+        if (d1t__sql_is(r, "ALWAYS")) d1t__sql_unsupported(r, "ALWAYS in a type");
+        d1t__sql_advance(r);
+    }
+    if (r->token.kind == D1T_SQL_NAME || r->token.kind == D1T_SQL_STRING)
+        d1t__sql_unsupported(r, "a type in quotes");
+    if (r->result != D1T_OK || r->end <= from) return;
+    if (d1t__sql_take_symbol(r, '(')) {
+        d1t__sql_signed(r);
+        if (d1t__sql_take_symbol(r, ',')) d1t__sql_signed(r);
+        d1t__sql_expect_symbol(r, ')');
+    }
+    if (r->result != D1T_OK) return;
+    text = d1t_bytes(r->sql.p + from, r->end - from);
+    if (d1t__contains(text, "--") || d1t__contains(text, "/*")) d1t__sql_unsupported(r, "a comment in a type");
+    c->type = d1t_type_from_sql(text, false);
+    if (d1t_str_equal_nocase(text, d1t_cstr(d1t__own_type(c->type, false)))) return;
+    c->sql_type = d1t__sql_copy(r, from, r->end);
+}
+
+/* DEFAULT word: the word is a text. */
+D1T__PRIVATE const char *d1t__sql_quoted_word(d1t__sql_reader *r) {
+    size_t i = 0, n = 0;
+    int c;
+    char *out = (char *)d1t_arena_take(r->arena, 2 * r->token.text.n + 3);
+    if (!d1t__sql_has(r, out)) return NULL;
+    out[n++] = '\'';
+    while ((c = d1t__sql_char(r->token, &i)) >= 0) {
+        if (c == '\'') out[n++] = '\'';
+        out[n++] = (char)c;
+    }
+    out[n] = '\'';
+    d1t__sql_advance(r);
+    return out;
+}
+
+D1T__PRIVATE void d1t__sql_default(d1t__sql_reader *r, d1t_column *c) {
+    size_t from = d1t__sql_at(r);
+    d1t_sql_token next = d1t__sql_peek(r);
+    bool sign = d1t__sql_is_symbol(r->token, '-') || d1t__sql_is_symbol(r->token, '+');
+    if (c->default_sql) d1t__sql_unsupported(r, "two defaults");
+    if (d1t__sql_is_symbol(r->token, '(')) {
+        c->default_sql = d1t__sql_parenthesis(r);
+        return;
+    }
+    if (sign) d1t__sql_signed(r);
+    else if (d1t__sql_is(r, "x") && next.kind == D1T_SQL_STRING && next.text.p == r->token.text.p + 1) {
+        d1t__sql_advance(r);
+        d1t__sql_advance(r);
+    } else if (d1t__sql_is_number(r->token) || r->token.kind == D1T_SQL_STRING ||
+               (r->token.kind == D1T_SQL_WORD && d1t__sql_constant(r->token.text))) {
+        d1t__sql_advance(r);
+    } else if (d1t__sql_is_name(r->token) && !d1t__sql_joins(r->token.text)) {
+        c->default_sql = d1t__sql_quoted_word(r);
+        return;
+    } else {
+        d1t__sql_wrong(r, "a default is not a value");
+    }
+    c->default_sql = d1t__sql_copy(r, from, r->end);
+}
+
+D1T__PRIVATE void d1t__sql_collate(d1t__sql_reader *r, d1t_column *c) {
+    if (c->collation) d1t__sql_unsupported(r, "two collations");
+    if (d1t__sql_is(r, "BINARY")) c->collation = "BINARY";
+    else if (d1t__sql_is(r, "NOCASE")) c->collation = "NOCASE";
+    else if (d1t__sql_is(r, "RTRIM")) c->collation = "RTRIM";
+    else if (d1t__sql_is_name(r->token)) d1t__sql_unsupported(r, "a collation other than BINARY, NOCASE and RTRIM");
+    else d1t__sql_wrong(r, "expected a collation");
+    d1t__sql_advance(r);
+}
+
+D1T__PRIVATE void d1t__sql_generated(d1t__sql_reader *r, d1t_column *c) {
+    if (c->generated_sql) d1t__sql_wrong(r, "a column is generated twice");
+    c->generated_sql = d1t__sql_parenthesis(r);
+    if (d1t__sql_take(r, "STORED")) c->flags |= D1T_STORED;
+    else (void)d1t__sql_take(r, "VIRTUAL");
+}
+
+/* -- constraints */
+
+D1T__PRIVATE void d1t__sql_key(d1t__sql_reader *r) {
+    if (r->keyed) d1t__sql_wrong(r, "there is more than one PRIMARY KEY");
+    r->keyed = true;
+}
+
+/* [COLLATE of the column] [ASC], as a key or a UNIQUE constraint keeps its columns in any case. */
+D1T__PRIVATE void d1t__sql_order(d1t__sql_reader *r, const d1t_column *c) {
+    const char *collation = c && c->collation ? c->collation : "BINARY";
+    if (d1t__sql_take(r, "COLLATE")) {
+        if (d1t__sql_is_name(r->token) && !d1t__sql_is(r, collation))
+            d1t__sql_unsupported(r, "another collation than the column's in a constraint");
+        d1t__sql_expect(r, collation);
+    }
+    if (!d1t__sql_take(r, "ASC") && d1t__sql_is(r, "DESC")) d1t__sql_unsupported(r, "DESC in a key or UNIQUE constraint");
+}
+
+/* (a, b): columns of this table; sorted: a key or UNIQUE constraint. */
+D1T__PRIVATE const char **d1t__sql_columns(d1t__sql_reader *r, size_t *count, bool sorted) {
+    const char **names = NULL;
+    const d1t_column *c;
+    d1t__sql_expect_symbol(r, '(');
+    do {
+        names = (const char **)d1t__append(r->arena, names, count, sizeof *names);
+        if (!d1t__sql_has(r, names)) return NULL;
+        c = d1t__sql_column(r);
+        if (c) names[*count - 1] = c->name;
+        if (sorted) d1t__sql_order(r, c);
+    } while (d1t__sql_take_symbol(r, ','));
+    if (sorted && d1t__sql_take(r, "AUTOINCREMENT")) r->table->flags |= D1T_AUTOINCREMENT;
+    d1t__sql_expect_symbol(r, ')');
+    return names;
+}
+
+D1T__PRIVATE void d1t__sql_table_key(d1t__sql_reader *r) {
+    size_t count = 0, i, at, next = 0;
+    const char **names = d1t__sql_columns(r, &count, true);
+    d1t__sql_key(r);
+    for (i = 0; i < count && r->result == D1T_OK; i++) {
+        at = d1t_table_column(r->table, d1t_cstr(names[i]));
+        if (at < next) d1t__sql_unsupported(r, "a key in another order than its columns");
+        else r->columns[at].flags |= D1T_KEY;
+        next = at + 1;
+    }
+}
+
+/* A list of one: the column being read. */
+D1T__PRIVATE const char **d1t__sql_one(d1t__sql_reader *r) {
+    const char **names = (const char **)d1t_arena_take(r->arena, sizeof *names);
+    if (d1t__sql_has(r, names)) names[0] = r->column->name;
+    return names;
+}
+
+/* names NULL: of the column being read. */
+D1T__PRIVATE void d1t__sql_unique(d1t__sql_reader *r, const char *const *names, size_t count) {
+    d1t_index *x;
+    r->indexes = (d1t_index *)d1t__append(r->arena, r->indexes, &r->table->index_count, sizeof *r->indexes);
+    if (!d1t__sql_has(r, r->indexes)) return;
+    r->table->indexes = r->indexes;
+    x = &r->indexes[r->table->index_count - 1];
+    x->columns = names ? names : d1t__sql_one(r);
+    x->column_count = count;
+    x->flags = D1T_UNIQUE;
+}
+
+D1T__PRIVATE void d1t__sql_check(d1t__sql_reader *r) {
+    r->checks = (d1t_check *)d1t__append(r->arena, r->checks, &r->table->check_count, sizeof *r->checks);
+    if (!d1t__sql_has(r, r->checks)) return;
+    r->table->checks = r->checks;
+    r->checks[r->table->check_count - 1].name = r->constraint;
+    r->checks[r->table->check_count - 1].sql = d1t__sql_parenthesis(r);
+}
+
+/* CASCADE and so on, once for each of ON DELETE and ON UPDATE. */
+D1T__PRIVATE void d1t__sql_action(d1t__sql_reader *r, d1t_action *out, bool *seen) {
+    if (*seen) d1t__sql_unsupported(r, "two actions of a foreign key");
+    *seen = true;
+    if (d1t__sql_take(r, "CASCADE")) *out = D1T_CASCADE;
+    else if (d1t__sql_take(r, "RESTRICT")) *out = D1T_RESTRICT;
+    else if (d1t__sql_take(r, "NO")) d1t__sql_expect(r, "ACTION");
+    else {
+        d1t__sql_expect(r, "SET");
+        *out = d1t__sql_is(r, "NULL") ? D1T_SET_NULL : D1T_SET_DEFAULT;
+        if (!d1t__sql_take(r, "NULL")) d1t__sql_expect(r, "DEFAULT");
+    }
+}
+
+/* The names in parentheses behind the parent. */
+D1T__PRIVATE void d1t__sql_parent_columns(d1t__sql_reader *r, d1t_foreign_key *f) {
+    const char **names = NULL;
+    size_t count = 0;
+    do {
+        names = (const char **)d1t__append(r->arena, names, &count, sizeof *names);
+        if (!d1t__sql_has(r, names)) return;
+        names[count - 1] = d1t__sql_name(r);
+    } while (d1t__sql_take_symbol(r, ','));
+    d1t__sql_expect_symbol(r, ')');
+    if (count != f->column_count) d1t__sql_wrong(r, "a foreign key has more columns on one side");
+    f->parent_columns = names;
+}
+
+/* Behind REFERENCES; names NULL: of the column being read. MATCH means nothing to SQLite. */
+D1T__PRIVATE void d1t__sql_references(d1t__sql_reader *r, const char *const *names, size_t count) {
+    bool on_delete = false, on_update = false;
+    d1t_foreign_key *f;
+    r->foreign_keys = (d1t_foreign_key *)d1t__append(r->arena, r->foreign_keys, &r->table->foreign_key_count,
+                                                     sizeof *r->foreign_keys);
+    if (!d1t__sql_has(r, r->foreign_keys)) return;
+    r->table->foreign_keys = r->foreign_keys;
+    r->deferrable = false;
+    f = &r->foreign_keys[r->table->foreign_key_count - 1];
+    f->columns = names ? names : d1t__sql_one(r);
+    f->column_count = count;
+    f->parent = d1t__sql_name(r);
+    if (d1t__sql_take_symbol(r, '(')) d1t__sql_parent_columns(r, f);
+    while (d1t__sql_is(r, "ON") || d1t__sql_is(r, "MATCH")) {
+        if (d1t__sql_take(r, "MATCH")) (void)d1t__sql_name(r);
+        else {
+            d1t__sql_advance(r);
+            if (d1t__sql_take(r, "DELETE")) d1t__sql_action(r, &f->on_delete, &on_delete);
+            else if (d1t__sql_take(r, "UPDATE")) d1t__sql_action(r, &f->on_update, &on_update);
+            else d1t__sql_unsupported(r, "a foreign key's ON other than DELETE and UPDATE");
+        }
+    }
+}
+
+/* [NOT] DEFERRABLE [INITIALLY ...] of the foreign key before it; false: there is none. */
+D1T__PRIVATE bool d1t__sql_deferrable(d1t__sql_reader *r) {
+    bool not_so = d1t__sql_is(r, "NOT") && d1t__sql_is_word(d1t__sql_peek(r), "DEFERRABLE"), late = false;
+    if (not_so) d1t__sql_advance(r);
+    if (!d1t__sql_take(r, "DEFERRABLE")) return false;
+    if (d1t__sql_take(r, "INITIALLY")) {
+        late = d1t__sql_take(r, "DEFERRED");
+        if (!late) d1t__sql_expect(r, "IMMEDIATE");
+    }
+    if (r->table->foreign_key_count == 0 || r->deferrable) d1t__sql_unsupported(r, "DEFERRABLE without a foreign key");
+    else r->foreign_keys[r->table->foreign_key_count - 1].deferred = late && !not_so;
+    r->deferrable = true;
+    return true;
+}
+
+D1T__PRIVATE void d1t__sql_null(d1t__sql_reader *r, d1t_column *c, bool *null, bool not_null) {
+    if (*null || c->flags & D1T_NOT_NULL) d1t__sql_unsupported(r, "NULL or NOT NULL twice");
+    if (not_null) c->flags |= D1T_NOT_NULL;
+    else *null = true;
+}
+
+D1T__PRIVATE void d1t__sql_column_key(d1t__sql_reader *r, d1t_column *c) {
+    d1t__sql_expect(r, "KEY");
+    d1t__sql_key(r);
+    c->flags |= D1T_KEY;
+    d1t__sql_order(r, c);
+    if (d1t__sql_is(r, "ON")) d1t__sql_unsupported(r, "ON CONFLICT");
+    if (d1t__sql_take(r, "AUTOINCREMENT")) r->table->flags |= D1T_AUTOINCREMENT;
+}
+
+/* One constraint of a column; false: there is no more. */
+D1T__PRIVATE bool d1t__sql_column_constraint(d1t__sql_reader *r, d1t_column *c, bool *null) {
+    if (d1t__sql_take(r, "CONSTRAINT")) r->constraint = d1t__sql_name(r);
+    else if (d1t__sql_deferrable(r)) return true;
+    else if (d1t__sql_take(r, "NULL")) d1t__sql_null(r, c, null, false);
+    else if (d1t__sql_take(r, "NOT")) {
+        d1t__sql_expect(r, "NULL");
+        d1t__sql_null(r, c, null, true);
+    } else if (d1t__sql_take(r, "DEFAULT")) d1t__sql_default(r, c);
+    else if (d1t__sql_take(r, "COLLATE")) d1t__sql_collate(r, c);
+    else if (d1t__sql_take(r, "PRIMARY")) d1t__sql_column_key(r, c);
+    else if (d1t__sql_take(r, "UNIQUE")) d1t__sql_unique(r, NULL, 1);
+    else if (d1t__sql_take(r, "CHECK")) d1t__sql_check(r);
+    else if (d1t__sql_take(r, "REFERENCES")) d1t__sql_references(r, NULL, 1);
+    else if (d1t__sql_take(r, "AS")) d1t__sql_generated(r, c);
+    else if (d1t__sql_take(r, "GENERATED")) {
+        if (!d1t__sql_take(r, "ALWAYS") || !d1t__sql_is(r, "AS"))
+            d1t__sql_unsupported(r, "GENERATED ALWAYS as part of a type");
+    } else {
+        if (d1t__sql_is(r, "ON")) d1t__sql_unsupported(r, "ON CONFLICT");
+        return false;
+    }
+    return r->result == D1T_OK;
+}
+
+D1T__PRIVATE void d1t__sql_column_definition(d1t__sql_reader *r) {
+    d1t_column *c = &r->columns[r->table->column_count];
+    bool null = false;
+    c->name = d1t__sql_name(r);
+    if (!c->name) return;
+    if (d1t_table_column(r->table, d1t_cstr(c->name)) < r->table->column_count)
+        d1t__sql_fail(r, D1T_ERR_SQL, "a column appears twice: ", c->name);
+    r->table->column_count++;
+    r->column = c;
+    r->constraint = NULL;
+    r->deferrable = true;   /* a foreign key of another column is not meant */
+    c->type = D1T_ANY;
+    d1t__sql_type(r, c);
+    while (d1t__sql_column_constraint(r, c, &null)) {}
+    if (c->collation && d1t__same(c->collation, "BINARY")) c->collation = NULL;
+    r->column = NULL;
+}
+
+/* One constraint of the table; false: there is no more. */
+D1T__PRIVATE bool d1t__sql_table_constraint(d1t__sql_reader *r) {
+    const char **names;
+    size_t count = 0;
+    if (d1t__sql_take(r, "CONSTRAINT")) r->constraint = d1t__sql_name(r);
+    else if (d1t__sql_take(r, "PRIMARY")) {
+        d1t__sql_expect(r, "KEY");
+        d1t__sql_table_key(r);
+    } else if (d1t__sql_take(r, "UNIQUE")) {
+        names = d1t__sql_columns(r, &count, true);
+        if (r->result == D1T_OK) d1t__sql_unique(r, names, count);
+    } else if (d1t__sql_take(r, "CHECK")) d1t__sql_check(r);
+    else if (d1t__sql_take(r, "FOREIGN")) {
+        d1t__sql_expect(r, "KEY");
+        names = d1t__sql_columns(r, &count, false);
+        d1t__sql_expect(r, "REFERENCES");
+        if (r->result == D1T_OK) d1t__sql_references(r, names, count);
+        (void)d1t__sql_deferrable(r);
+    } else return false;
+    if (d1t__sql_is(r, "ON")) d1t__sql_unsupported(r, "ON CONFLICT");
+    return r->result == D1T_OK;
+}
+
+/* -- statements */
+
+/* The elements of the list that begins with the token: no more columns than these. */
+D1T__PRIVATE size_t d1t__sql_elements(const d1t__sql_reader *r) {
+    size_t pos = r->pos, open = 0, n = 1;
+    d1t_sql_token t = r->token;
+    for (; t.kind != D1T_SQL_END; t = d1t_sql_next(r->sql, &pos)) {
+        if (d1t__sql_is_symbol(t, ')') && open-- == 0) break;
+        if (d1t__sql_is_symbol(t, '(')) open++;
+        if (open == 0 && d1t__sql_is_symbol(t, ',')) n++;
+    }
+    return n;
+}
+
+D1T__PRIVATE bool d1t__sql_is_constraint(const d1t__sql_reader *r) {
+    return d1t__sql_is(r, "CONSTRAINT") || d1t__sql_is(r, "PRIMARY") || d1t__sql_is(r, "UNIQUE") ||
+           d1t__sql_is(r, "CHECK") || d1t__sql_is(r, "FOREIGN");
+}
+
+/* ( columns, then constraints, whose commas may be missing ) */
+D1T__PRIVATE void d1t__sql_body(d1t__sql_reader *r) {
+    bool comma = true;
+    d1t__sql_expect_symbol(r, '(');
+    if (r->result != D1T_OK) return;
+    r->columns = (d1t_column *)d1t_arena_take(r->arena, d1t__sql_elements(r) * sizeof *r->columns);
+    if (!d1t__sql_has(r, r->columns)) return;
+    r->table->columns = r->columns;
+    do d1t__sql_column_definition(r);
+    while ((comma = d1t__sql_take_symbol(r, ',')) && !d1t__sql_is_constraint(r));
+    while (comma) {
+        r->constraint = NULL;
+        if (!d1t__sql_table_constraint(r)) d1t__sql_wrong(r, "expected a constraint");
+        while (d1t__sql_table_constraint(r)) {}
+        comma = d1t__sql_take_symbol(r, ',');
+    }
+    d1t__sql_expect_symbol(r, ')');
+}
+
+D1T__PRIVATE void d1t__sql_options(d1t__sql_reader *r) {
+    if (r->token.kind != D1T_SQL_WORD) return;
+    do {
+        if (d1t__sql_take(r, "STRICT")) r->table->flags |= D1T_STRICT;
+        else {
+            d1t__sql_expect(r, "WITHOUT");
+            d1t__sql_expect(r, "ROWID");
+            r->table->flags |= D1T_WITHOUT_ROWID;
+        }
+    } while (d1t__sql_take_symbol(r, ','));
+}
+
+D1T__PRIVATE void d1t__sql_finish(d1t__sql_reader *r) {
+    while (d1t__sql_take_symbol(r, ';')) {}
+    if (r->token.kind != D1T_SQL_END) d1t__sql_wrong(r, "something follows the statement");
+}
+
+/* Now that STRICT is known: a type that says what the d1t_type says in any case is not kept. */
+D1T__PRIVATE void d1t__sql_types(d1t__sql_reader *r, d1t_column *c) {
+    bool strict = (r->table->flags & D1T_STRICT) != 0;
+    if (strict && c->sql_type) {
+        c->type = d1t_type_from_sql(d1t_cstr(c->sql_type), true);
+        if (d1t__same_name(c->sql_type, d1t__own_type(c->type, true))) c->sql_type = NULL;
+        else if (!d1t__same_name(c->sql_type, "INT")) d1t__sql_wrong(r, "STRICT knows no such type");
+    } else if (strict && (c->type == D1T_ANY || c->type == D1T_NUMERIC)) {
+        d1t__sql_wrong(r, "STRICT needs a type that it knows");
+    }
+}
+
+D1T__PRIVATE void d1t__sql_key_column(d1t__sql_reader *r, d1t_column *c) {
+    const d1t_table *t = r->table;
+    if (c->generated_sql) d1t__sql_wrong(r, "a generated column in the key");
+    if (c->collation) d1t__sql_unsupported(r, "a key that is not BINARY");
+    if (t->flags & D1T_AUTOINCREMENT && !d1t__same_name(d1t_sql_type(t, c), "INTEGER"))
+        d1t__sql_wrong(r, "AUTOINCREMENT needs an INTEGER PRIMARY KEY");
+    c->flags &= ~(uint32_t)D1T_NOT_NULL;
+}
+
+/* What only the whole table shows. */
+D1T__PRIVATE void d1t__sql_judge(d1t__sql_reader *r) {
+    size_t i, keys = 0, plain = 0;
+    const uint32_t both = D1T_AUTOINCREMENT | D1T_WITHOUT_ROWID;
+    for (i = 0; i < r->table->column_count && r->result == D1T_OK; i++) {
+        d1t_column *c = r->column = &r->columns[i];
+        d1t__sql_types(r, c);
+        if (c->generated_sql && c->default_sql) d1t__sql_wrong(r, "a generated column with a default");
+        if (c->flags & D1T_KEY) d1t__sql_key_column(r, c);
+        keys += (c->flags & D1T_KEY) != 0;
+        plain += c->generated_sql == NULL;
+    }
+    r->column = NULL;
+    if (plain == 0) d1t__sql_wrong(r, "every column is generated");
+    if (r->table->flags & D1T_WITHOUT_ROWID && keys == 0) d1t__sql_wrong(r, "WITHOUT ROWID and no PRIMARY KEY");
+    if (r->table->flags & D1T_AUTOINCREMENT && (keys != 1 || (r->table->flags & both) == both))
+        d1t__sql_wrong(r, "AUTOINCREMENT needs one INTEGER PRIMARY KEY and a rowid");
+}
+
+/* [IF NOT EXISTS] [main.] name */
+D1T__PRIVATE const char *d1t__sql_object(d1t__sql_reader *r) {
+    const char *name;
+    if (d1t__sql_take(r, "IF")) {
+        d1t__sql_expect(r, "NOT");
+        d1t__sql_expect(r, "EXISTS");
+    }
+    name = d1t__sql_name(r);
+    if (!name || !d1t__sql_take_symbol(r, '.')) return name;
+    if (!d1t__same_name(name, "main")) d1t__sql_unsupported(r, "a schema other than main");
+    return d1t__sql_name(r);
+}
+
+D1TDEF d1t_result d1t_table_from_sql(d1t_str sql, d1t_arena *arena, d1t_table **table, d1t_error *error) {
+    d1t__sql_reader r;
+    d1t__sql_start(&r, sql, arena, error);
+    r.table = (d1t_table *)d1t_arena_take(arena, sizeof *r.table);
+    if (!d1t__sql_has(&r, r.table)) return r.result;
+    d1t__sql_expect(&r, "CREATE");
+    if (d1t__sql_is(&r, "TEMP") || d1t__sql_is(&r, "TEMPORARY")) d1t__sql_unsupported(&r, "a temporary table");
+    if (d1t__sql_is(&r, "VIRTUAL")) d1t__sql_unsupported(&r, "a virtual table");
+    d1t__sql_expect(&r, "TABLE");
+    r.table->name = d1t__sql_object(&r);
+    if (d1t__sql_is(&r, "AS")) d1t__sql_unsupported(&r, "CREATE TABLE ... AS");
+    d1t__sql_body(&r);
+    d1t__sql_options(&r);
+    d1t__sql_finish(&r);
+    d1t__sql_judge(&r);
+    if (r.result == D1T_OK) *table = r.table;
+    return r.result;
+}
+
+/* A term of an index that is a column and no more. */
+D1T__PRIVATE bool d1t__sql_plain_term(d1t__sql_reader *r) {
+    d1t_sql_token next = d1t__sql_peek(r);
+    if (!d1t__sql_is_name(r->token) || (r->token.kind == D1T_SQL_WORD && d1t__sql_constant(r->token.text))) return false;
+    return d1t__sql_is_symbol(next, ',') || d1t__sql_is_symbol(next, ')') || d1t__sql_is_word(next, "ASC");
+}
+
+/* (terms): names of columns, or else the whole as SQL. */
+D1T__PRIVATE void d1t__sql_terms(d1t__sql_reader *r, d1t_index *x) {
+    d1t__sql_reader start;
+    const char **names = NULL;
+    d1t__sql_expect_symbol(r, '(');
+    start = *r;
+    while (d1t__sql_plain_term(r)) {
+        names = (const char **)d1t__append(r->arena, names, &x->column_count, sizeof *names);
+        if (!d1t__sql_has(r, names)) return;
+        names[x->column_count - 1] = d1t__sql_name(r);
+        (void)d1t__sql_take(r, "ASC");
+        if (d1t__sql_take_symbol(r, ',')) continue;
+        x->columns = names;
+        if (d1t__sql_take_symbol(r, ')')) return;
+        break;
+    }
+    if (r->result != D1T_OK) return;
+    *r = start;
+    x->columns = NULL;
+    x->column_count = 0;
+    x->terms_sql = d1t__sql_expression(r);
+    d1t__sql_expect_symbol(r, ')');
+}
+
+D1TDEF d1t_result d1t_index_from_sql(d1t_str sql, d1t_arena *arena, d1t_index *index, const char **owner,
+                                     d1t_error *error) {
+    d1t__sql_reader r;
+    d1t_index x;
+    D1T_MEMSET(&x, 0, sizeof x);
+    d1t__sql_start(&r, sql, arena, error);
+    d1t__sql_expect(&r, "CREATE");
+    if (d1t__sql_take(&r, "UNIQUE")) x.flags |= D1T_UNIQUE;
+    d1t__sql_expect(&r, "INDEX");
+    x.name = d1t__sql_object(&r);
+    d1t__sql_expect(&r, "ON");
+    *owner = d1t__sql_name(&r);
+    d1t__sql_terms(&r, &x);
+    if (d1t__sql_take(&r, "WHERE")) x.where_sql = d1t__sql_expression(&r);
+    d1t__sql_finish(&r);
+    if (r.result == D1T_OK) *index = x;
+    return r.result;
+}
 
 /* ================================================================================================================
    ROOM wire (implementation)
