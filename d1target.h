@@ -1160,7 +1160,7 @@ typedef struct d1t_estimate {
 
 /* What a plan is for. */
 typedef struct d1t_plan_desc {
-    const d1t_table *const *tables;     /* what D1 should have; borrowed until the plan is freed */
+    const d1t_table *const *tables;     /* what D1 should have; the tables are borrowed until the plan is freed */
     size_t           count;
     bool             keep;      /* columns and indexes that are not declared stay (d1t_setup: it never drops) */
     bool             prune;     /* tables that were recorded and are not declared any more are dropped */
@@ -9380,7 +9380,7 @@ D1T__PRIVATE d1t__item *d1t__add_item(d1t__planner *p, const d1t_schema_object *
     item->have = have;
     item->from = have ? have->table : NULL;
     item->to = to;
-    item->name = have ? d1t__keep_text(p, have->name) : to->name;
+    item->name = to && (!have || d1t__same_name(have->name, to->name)) ? to->name : d1t__keep_text(p, have->name);
     return item;
 }
 
@@ -11422,11 +11422,26 @@ D1T__PRIVATE d1t_result d1t__plan_job(d1t_client *db, uint8_t kind, d1t_plan *pl
     return D1T_OK;
 }
 
-D1T__PRIVATE void d1t__plan_new(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
+/* An empty plan, with a list of its own of the declared tables. */
+D1T__PRIVATE d1t_result d1t__plan_new(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
+    const d1t_table **tables;
+    size_t i;
     D1T_MEMSET(plan, 0, sizeof *plan);
     plan->desc = *desc;
     plan->db = db;
     d1t_arena_init(&plan->arena, db->allocator, d1t__plan_memory(db));
+    if (desc->count > SIZE_MAX / sizeof *tables) return D1T_ERR_NOMEM;
+    tables = (const d1t_table **)d1t_arena_take(&plan->arena, desc->count * sizeof *tables);
+    plan->desc.tables = tables;
+    for (i = 0; tables && i < desc->count; i++) tables[i] = desc->tables[i];
+    return tables ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+/* Without memory for the plan the task ends before it has begun. */
+D1T__PRIVATE d1t_result d1t__plan_started(d1t_client *db, d1t_result result) {
+    if (result == D1T_OK) return D1T_OK;
+    d1t__end_task(db);
+    return d1t__no_memory(db, "the plan");
 }
 
 D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables, size_t count) {
@@ -11441,9 +11456,8 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
     desc.tables = tables;
     desc.count = count;
     desc.keep = true;
-    d1t__plan_new(&((d1t__job *)db->job)->own_plan, db, &desc);
     ((d1t__job *)db->job)->allow = db->allow;
-    return D1T_OK;
+    return d1t__plan_started(db, d1t__plan_new(&((d1t__job *)db->job)->own_plan, db, &desc));
 }
 
 D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
@@ -11453,8 +11467,7 @@ D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_
         result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan and at least one table", NULL, NULL);
     if (result == D1T_OK && !desc->drift) result = d1t__check_declared(desc, &db->limits, &db->error);
     if (result == D1T_OK) result = d1t__plan_job(db, D1T__TASK_PLAN_READ, plan);
-    if (result == D1T_OK) d1t__plan_new(plan, db, desc);
-    return result;
+    return result == D1T_OK ? d1t__plan_started(db, d1t__plan_new(plan, db, desc)) : result;
 }
 
 /* The name as it was declared, which outlives the plan; NULL: it was not. */
@@ -11608,9 +11621,10 @@ D1T__PRIVATE void d1t__plan_ready(d1t_client *db, d1t__job *job) {
 D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     d1t_plan *plan = job->plan;
     d1t_plan_desc desc = plan->desc;
-    d1t_result result = d1t_schema_end(&job->schema);
-    d1t_arena_free(&plan->arena);
-    d1t__plan_new(plan, db, &desc);
+    d1t_arena old = plan->arena;
+    d1t_result result = d1t_schema_end(&job->schema), made = d1t__plan_new(plan, db, &desc);
+    d1t_arena_free(&old);
+    if (result == D1T_OK) result = made;
     if (result == D1T_OK) job->planner = d1t__plan_begin(plan, &job->schema, &db->limits, &result, &db->error);
     db->task.phase = D1T__PHASE_END;
     if (result != D1T_OK) d1t__plan_failed(db, result);
