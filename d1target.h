@@ -9518,7 +9518,17 @@ D1T__PRIVATE void d1t__refuse_steps(d1t__planner *p, d1t_plan_step *after) {
                              "is there");
 }
 
+/* Is there anything that a copy could take along? */
+D1T__PRIVATE bool d1t__shares_columns(const d1t__item *item) {
+    size_t i;
+    for (i = 0; i < item->target->column_count; i++)
+        if (!item->target->columns[i].generated_sql && d1t__column_of(item->from, item->target->columns[i].name))
+            return true;
+    return false;
+}
+
 D1T__PRIVATE void d1t__compare_table(d1t__planner *p, d1t__item *item) {
+    item->empty = item->target && !d1t__shares_columns(item);
     d1t__compare_key(p, item);
     d1t__compare_flag(p, item, D1T_STRICT, "STRICT");
     d1t__compare_flag(p, item, D1T_WITHOUT_ROWID, "WITHOUT ROWID");
