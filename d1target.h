@@ -3211,6 +3211,124 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
     return token;
 }
 
+/* Words that SQLite takes as a name only in quotes. */
+D1T__PRIVATE bool d1t__sql_reserved(d1t_str word) {
+    static const char *const words[] = {
+        "ADD", "ALL", "ALTER", "AND", "AS", "AUTOINCREMENT", "BETWEEN", "CASE", "CHECK", "COLLATE", "COMMIT",
+        "CONSTRAINT", "CREATE", "DEFAULT", "DEFERRABLE", "DELETE", "DISTINCT", "DROP", "ELSE", "ESCAPE", "EXCEPT",
+        "EXISTS", "FOREIGN", "FROM", "GROUP", "HAVING", "IN", "INDEX", "INSERT", "INTERSECT", "INTO", "IS", "ISNULL",
+        "JOIN", "LIMIT", "NOT", "NOTHING", "NOTNULL", "NULL", "ON", "OR", "ORDER", "PRIMARY", "REFERENCES",
+        "RETURNING", "SELECT", "SET", "TABLE", "THEN", "TO", "TRANSACTION", "UNION", "UNIQUE", "UPDATE", "USING",
+        "VALUES", "WHEN", "WHERE"};
+    size_t low = 0, high = D1T__COUNT(words), mid, i;
+    int order;
+    while (low < high) {
+        mid = low + (high - low) / 2;
+        for (i = 0, order = 0; order == 0 && words[mid][i] && i < word.n; i++)
+            order = d1t__lower(word.p[i]) - d1t__lower(words[mid][i]);
+        if (order == 0) order = words[mid][i] ? -1 : i < word.n;
+        if (order == 0) return true;
+        if (order < 0) high = mid;
+        else low = mid + 1;
+    }
+    return false;
+}
+
+/* A word that is never the name of a column's type, though a name may be one. */
+D1T__PRIVATE bool d1t__sql_joins(d1t_str word) {
+    static const char *const words[] = {"CROSS", "FULL", "INDEXED", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(words); i++)
+        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
+    return false;
+}
+
+/* A word that is a value where a value may stand: not the same as a name in quotes. */
+D1T__PRIVATE bool d1t__sql_constant(d1t_str word) {
+    static const char *const words[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "FALSE", "NULL", "TRUE"};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(words); i++)
+        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
+    return false;
+}
+
+/* The next character of what a word or a quoted token says; -1: the end. *i begins with 0. */
+D1T__PRIVATE int d1t__sql_char(d1t_sql_token t, size_t *i) {
+    char open = t.text.n ? t.text.p[0] : 0, close = open == '[' ? ']' : open;
+    bool quoted = t.kind == D1T_SQL_NAME || t.kind == D1T_SQL_STRING;
+    if (quoted && *i == 0) ++*i;
+    if (*i >= t.text.n - quoted) return -1;
+    if (quoted && close != ']' && t.text.p[*i] == close) ++*i;
+    return (unsigned char)t.text.p[(*i)++];
+}
+
+/* Do the two say the same name? */
+D1T__PRIVATE bool d1t__sql_same_name(d1t_sql_token a, d1t_sql_token b) {
+    size_t i = 0, k = 0;
+    int x, y;
+    do {
+        x = d1t__sql_char(a, &i);
+        y = d1t__sql_char(b, &k);
+        if (x != y && (x < 0 || y < 0 || d1t__lower((char)x) != d1t__lower((char)y))) return false;
+    } while (x >= 0);
+    return true;
+}
+
+D1T__PRIVATE bool d1t__sql_is_symbol(d1t_sql_token t, char c) {
+    return t.kind == D1T_SQL_SYMBOL && t.text.p[0] == c;
+}
+
+D1T__PRIVATE bool d1t__sql_is_word(d1t_sql_token t, const char *word) {
+    return t.kind == D1T_SQL_WORD && d1t_str_equal_nocase(t.text, d1t_cstr(word));
+}
+
+/* 12, 3.5e-7 or 0x1F, as every version of SQLite reads a number. */
+D1T__PRIVATE bool d1t__sql_is_number(d1t_sql_token t) {
+    d1t_str s = t.text;
+    size_t i = 0, digits = 0;
+    if (t.kind != D1T_SQL_NUMBER) return false;
+    if (s.n > 2 && s.p[0] == '0' && d1t__lower(s.p[1]) == 'x') {
+        for (i = 2; i < s.n && (d1t__is_digit(s.p[i]) || (d1t__lower(s.p[i]) >= 'a' && d1t__lower(s.p[i]) <= 'f')); i++) {}
+        return i == s.n;
+    }
+    for (; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    if (i < s.n && s.p[i] == '.')
+        for (i++; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    if (i < s.n && digits && d1t__lower(s.p[i]) == 'e') {
+        i += i + 1 < s.n && !d1t__is_digit(s.p[i + 1]) ? 2 : 1;
+        for (digits = 0; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
+    }
+    return digits && i == s.n;
+}
+
+/* A word of a type. GENERATED ALWAYS at the end of one is none: SQLite takes it out. */
+D1T__PRIVATE bool d1t__sql_is_type_word(d1t_sql_token t) {
+    return t.kind == D1T_SQL_WORD && !d1t__sql_reserved(t.text) && !d1t__sql_joins(t.text) &&
+           !d1t__sql_is_word(t, "GENERATED") && !d1t__sql_is_word(t, "ALWAYS");
+}
+
+/* The end of one number with or without a sign; 0: it is none. */
+D1T__PRIVATE size_t d1t__sql_signed_end(d1t_str s, size_t pos) {
+    d1t_sql_token t = d1t_sql_next(s, &pos);
+    if (d1t__sql_is_symbol(t, '-') || d1t__sql_is_symbol(t, '+')) t = d1t_sql_next(s, &pos);
+    return d1t__sql_is_number(t) ? pos : 0;
+}
+
+/* The end of a type that begins at `from`: words, then perhaps (n) or (n,m). `from`: it is none. */
+D1T__PRIVATE size_t d1t__sql_type_end(d1t_str s, size_t from) {
+    size_t pos = from, end = from;
+    d1t_sql_token t = d1t_sql_next(s, &pos);
+    for (; d1t__sql_is_type_word(t); t = d1t_sql_next(s, &pos)) end = pos;
+    if (end == from || !d1t__sql_is_symbol(t, '(')) return end;
+    pos = d1t__sql_signed_end(s, pos);
+    t = d1t_sql_next(s, &pos);
+    if (pos && d1t__sql_is_symbol(t, ',')) {
+        pos = d1t__sql_signed_end(s, pos);
+        t = d1t_sql_next(s, &pos);
+    }
+    return pos && d1t__sql_is_symbol(t, ')') ? pos : end;
+}
+
 /* ---- >>hash (implementation) ---------------------------------------------------------------------------------- */
 
 /* Byte by byte, so neither alignment nor byte order matters; compilers make one load of it where they may. */
@@ -3624,6 +3742,26 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
     return column->sql_type ? column->sql_type : d1t__own_type(column->type, (table->flags & D1T_STRICT) != 0);
 }
 
+/* The column that is the rowid: the only key column, of type INTEGER. NULL: the rowid has no name of its own. */
+D1T__PRIVATE const d1t_column *d1t__rowid_column(const d1t_table *t) {
+    const d1t_column *key = NULL;
+    size_t i;
+    for (i = 0; i < t->column_count; i++) {
+        if (!(t->columns[i].flags & D1T_KEY)) continue;
+        if (key) return NULL;
+        key = &t->columns[i];
+    }
+    if (t->flags & D1T_WITHOUT_ROWID || !key || !d1t__same_name(d1t_sql_type(t, key), "INTEGER")) return NULL;
+    return key;
+}
+
+enum { D1T__FTS_INSERT, D1T__FTS_DELETE, D1T__FTS_UPDATE, D1T__FTS_TRIGGERS };
+
+/* The end of a trigger's name: NAME_ai after insert, NAME_ad after delete, NAME_au after update. */
+D1T__PRIVATE const char *d1t__fts_suffix(unsigned which) {
+    return which == D1T__FTS_INSERT ? "_ai" : which == D1T__FTS_DELETE ? "_ad" : "_au";
+}
+
 D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t_table *t, const char *column,
                                         const char *what) {
     if (!e || e->code != D1T_OK) return code;
@@ -3658,6 +3796,52 @@ D1T__PRIVATE bool d1t__is_expression(const char *sql) {
 
 #ifndef D1T_NO_CHECK
 
+/* One statement without ';', except CREATE TRIGGER, whose ';' stand before the END that is its last word. */
+D1T__PRIVATE bool d1t__is_statement(const char *sql) {
+    const d1t_str s = d1t_cstr(sql);
+    size_t pos = 0, cases = 0;
+    d1t_sql_token t = d1t_sql_next(s, &pos);
+    if (!d1t__sql_is_word(t, "CREATE") || !d1t__sql_is_word(d1t_sql_next(s, &pos), "TRIGGER"))
+        return d1t__is_expression(sql);
+    for (;;) {
+        t = d1t_sql_next(s, &pos);
+        if (t.kind == D1T_SQL_BAD || t.kind == D1T_SQL_PARAMETER || t.kind == D1T_SQL_END) return false;
+        if (d1t__sql_is_word(t, "CASE")) cases++;
+        if (d1t__sql_is_word(t, "END") && cases-- == 0) return pos == s.n;
+    }
+}
+
+/* One type as CREATE TABLE has it, in the words that are to be written. */
+D1T__PRIVATE bool d1t__is_type(const char *type) {
+    const d1t_str s = d1t_cstr(type);
+    return s.n > 0 && d1t__sql_skip(s, 0) == 0 && d1t__sql_type_end(s, 0) == s.n && !d1t__contains(s, "--") &&
+           !d1t__contains(s, "/*");
+}
+
+/* The affinity as the type that has it: no type at all is as good as BLOB. */
+D1T__PRIVATE d1t_type d1t__affinity(const char *type, bool strict) {
+    d1t_type t = d1t_type_from_sql(d1t_cstr(type), strict);
+    return t == D1T_ANY && !strict ? D1T_BLOB : t;
+}
+
+D1T__PRIVATE const char *d1t__type_fault(const d1t_table *t, const d1t_column *c) {
+    static const char *const strict_types[] = {"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"};
+    const bool strict = (t->flags & D1T_STRICT) != 0;
+    size_t i = 0;
+    if (strict && c->type == D1T_NUMERIC) return "a STRICT table has no NUMERIC columns";
+    if (!c->sql_type) return NULL;
+    if (!d1t__is_type(c->sql_type)) return "the SQL type is not one type: words, then perhaps (n) or (n,m)";
+    while (i < D1T__COUNT(strict_types) && !d1t__same_name(c->sql_type, strict_types[i])) i++;
+    if (strict && i == D1T__COUNT(strict_types))
+        return "the SQL type is not one of a STRICT table: INT, INTEGER, REAL, TEXT, BLOB, ANY";
+    if (d1t__affinity(c->sql_type, strict) != d1t__affinity(d1t__own_type(c->type, strict), strict))
+        return "the SQL type has another affinity than the type";
+    return NULL;
+}
+
+#define D1T__NAME_CURE \
+    "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_"
+
 D1T__PRIVATE d1t_result d1t__check_name(d1t_error *e, const d1t_table *t, const char *name, const char *cure) {
     d1t_result result = d1t_check_name(name);
     if (result == D1T_OK) return D1T_OK;
@@ -3666,11 +3850,12 @@ D1T__PRIVATE d1t_result d1t__check_name(d1t_error *e, const d1t_table *t, const 
 }
 
 D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column *c) {
-    if (c->type < D1T_INTEGER || c->type > D1T_VECTOR) return "the type is not one of d1t_type";
+    if (c->type < D1T_INTEGER || c->type > D1T_NUMERIC) return "the type is not one of d1t_type";
     if ((c->default_sql && !d1t__is_expression(c->default_sql)) ||
         (c->generated_sql && !d1t__is_expression(c->generated_sql)) ||
         (c->on_write_sql && !d1t__is_expression(c->on_write_sql)))
         return "an SQL expression is not one whole expression (balanced, no ';', no parameter)";
+    if (d1t__type_fault(t, c)) return d1t__type_fault(t, c);
     if (c->generated_sql && (c->default_sql || c->on_write_sql))
         return "a generated column has no default and no on-write SQL";
     if (c->collation && !d1t__same_name(c->collation, "BINARY") && !d1t__same_name(c->collation, "NOCASE") &&
@@ -3682,8 +3867,23 @@ D1T__PRIVATE const char *d1t__column_fault(const d1t_table *t, const d1t_column 
         return "a key column must be BINARY: with another collation different keys would become one row";
     if (c->type == D1T_REAL || c->type == D1T_ANY || c->type == D1T_JSON || c->type == D1T_VECTOR)
         return "a key column cannot be REAL, ANY, JSON or VECTOR: equal keys would not be equal bytes";
-    (void)t;
+    if (c->type == D1T_NUMERIC) return "a key column cannot be NUMERIC: equal keys would not be equal bytes";
     return NULL;
+}
+
+/* Its name so far must be no column's now, nor that of another one that is renamed. */
+D1T__PRIVATE d1t_result d1t__check_renamed(const d1t_table *t, size_t i, d1t_error *e) {
+    const char *was = t->columns[i].was;
+    bool taken;
+    size_t k;
+    d1t_result result;
+    if (!was) return D1T_OK;
+    result = d1t__check_name(e, t, was, D1T__NAME_CURE);
+    if (result != D1T_OK) return result;
+    taken = d1t_table_column(t, d1t_cstr(was)) < t->column_count;
+    for (k = 0; k < i; k++) taken = taken || (t->columns[k].was && d1t__same_name(was, t->columns[k].was));
+    return taken ? d1t__fail_table(e, D1T_ERR_TABLE, t, t->columns[i].name,
+                                   "the name that it had is the name of another column, or of this one still") : D1T_OK;
 }
 
 D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits *limits, d1t_error *e) {
@@ -3707,11 +3907,16 @@ D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits 
         fault = d1t__column_fault(t, c);
         if (!fault && d1t_table_column(t, d1t_cstr(c->name)) != i) fault = "the column name appears twice";
         if (fault) return d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, fault);
+        result = d1t__check_renamed(t, i, e);
+        if (result != D1T_OK) return result;
         keys += (c->flags & D1T_KEY) != 0;
     }
     if (e && e->code == D1T_OK) e->column = NULL;
     if (keys == 0)
         return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no key column: mark at least one with D1T_KEY");
+    if (t->flags & D1T_AUTOINCREMENT && !d1t__rowid_column(t))
+        return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL,
+                               "D1T_AUTOINCREMENT needs one INTEGER key column, and a table that has a rowid");
     return D1T_OK;
 }
 
@@ -3729,42 +3934,129 @@ D1T__PRIVATE d1t_result d1t__check_list(const d1t_table *t, const char *what, co
     return D1T_OK;
 }
 
-D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
-    const char *name_cure =
-        "a name must be 1 to 128 bytes without control characters and not start with sqlite_, _cf_ or _d1t_";
+/* FTS5 has its own names, finds its rows by rowid, and its index needs names for three triggers. */
+D1T__PRIVATE const char *d1t__fts_fault(const d1t_table *t, const d1t_index *x) {
+    const d1t_str rowid = d1t_cstr("rowid");
+    size_t i;
+    if (t->flags & D1T_WITHOUT_ROWID) return "FTS5 finds rows by rowid: not in a table WITHOUT ROWID";
+    if (x->flags & D1T_UNIQUE || x->where_sql || x->terms_sql) return "an FTS5 index has no UNIQUE, condition or terms";
+    if (d1t__strlen(x->name) > 125) return "an FTS5 index needs a name of up to 125 bytes, for its triggers";
+    if (x->fts_sql && !d1t__is_expression(x->fts_sql)) return "the options of FTS5 are not whole";
+    if (!d1t__rowid_column(t) && d1t_table_column(t, rowid) < t->column_count)
+        return "FTS5 finds rows by rowid, but a column has this name";
+    for (i = 0; i < x->column_count; i++) {
+        const d1t_column *c = &t->columns[d1t_table_column(t, d1t_cstr(x->columns[i]))];
+        if (!d1t__same(d1t__own_type(c->type, false), "TEXT")) return "an FTS5 index is over columns of text";
+        if (d1t__same_name(c->name, "rank") || d1t__same_name(c->name, "rowid") || d1t__same_name(c->name, x->name))
+            return "FTS5 takes no column named rank, rowid or as the index";
+    }
+    return NULL;
+}
+
+D1T__PRIVATE const char *d1t__index_fault(const d1t_table *t, const d1t_index *x) {
+    if (x->flags & D1T_FTS5) return d1t__fts_fault(t, x);
+    if (x->fts_sql) return "only an FTS5 index has options of FTS5";
+    if (x->terms_sql && !d1t__is_expression(x->terms_sql)) return "the terms are not one whole expression";
+    if (x->where_sql && !d1t__is_expression(x->where_sql)) return "the condition is not one whole expression";
+    return NULL;
+}
+
+/* Is the name that of a trigger of an FTS5 index? */
+D1T__PRIVATE bool d1t__is_fts_trigger(const d1t_index *fts, const char *name) {
+    const size_t n = fts->flags & D1T_FTS5 && fts->name ? d1t__strlen(fts->name) : 0;
+    unsigned which;
+    if (!n || !d1t__begins(d1t_cstr(name), fts->name)) return false;
+    for (which = 0; which < D1T__FTS_TRIGGERS; which++)
+        if (d1t__same_name(name + n, d1t__fts_suffix(which))) return true;
+    return false;
+}
+
+/* The name of an index among the others. */
+D1T__PRIVATE const char *d1t__index_name_fault(const d1t_table *t, size_t i) {
+    const char *name = t->indexes[i].name;
+    size_t k;
+    for (k = 0; k < i; k++)
+        if (t->indexes[k].name && d1t__same_name(name, t->indexes[k].name)) return "two indexes have this name";
+    if (d1t__same_name(name, t->name)) return "an index cannot be named as its table";
+    for (k = 0; k < t->index_count; k++)
+        if (d1t__is_fts_trigger(&t->indexes[k], name)) return "a trigger of an FTS5 index has this name";
+    return NULL;
+}
+
+/* An index without a name is a UNIQUE constraint. */
+D1T__PRIVATE d1t_result d1t__check_constraint(const d1t_table *t, const d1t_index *x, d1t_error *e) {
+    if (x->flags != D1T_UNIQUE)     /* its error is that of a name */
+        return d1t__check_name(e, t, "", D1T__NAME_CURE);
+    if (x->where_sql || x->terms_sql || x->fts_sql)
+        return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "a UNIQUE constraint (an index without a name) has only columns");
+    return d1t__check_list(t, "UNIQUE constraint", x->columns, x->column_count, e);
+}
+
+D1T__PRIVATE d1t_result d1t__check_index(const d1t_table *t, size_t i, d1t_error *e) {
+    const d1t_index *x = &t->indexes[i];
+    const char *fault = NULL;
     d1t_result result;
-    size_t i, k;
-    for (i = 0; i < t->index_count; i++) {
-        const d1t_index *x = &t->indexes[i];
-        result = d1t__check_name(e, t, x->name ? x->name : "", name_cure);
-        if (result == D1T_OK) result = d1t__check_list(t, x->name, x->columns, x->column_count, e);
-        for (k = 0; k < i && result == D1T_OK; k++)
-            if (d1t__same_name(x->name, t->indexes[k].name))
-                result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "two indexes have this name");
-        if (result == D1T_OK && d1t__same_name(x->name, t->name))
-            result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "an index cannot be named as its table");
-        if (result == D1T_OK && x->where_sql && !d1t__is_expression(x->where_sql))
-            result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "the condition is not one whole expression");
-        if (result != D1T_OK) return result;
-    }
-    for (i = 0; i < t->foreign_key_count; i++) {
-        const d1t_foreign_key *f = &t->foreign_keys[i];
-        result = d1t__check_name(e, t, f->parent ? f->parent : "", name_cure);
-        if (result == D1T_OK) result = d1t__check_list(t, "foreign key", f->columns, f->column_count, e);
-        for (k = 0; f->parent_columns && k < f->column_count && result == D1T_OK; k++)
-            result = d1t__check_name(e, t, f->parent_columns[k] ? f->parent_columns[k] : "", name_cure);
-        if (result != D1T_OK) return result;
-    }
-    for (i = 0; i < t->check_count; i++) {
-        result = d1t__check_name(e, t, t->checks[i].name ? t->checks[i].name : "", name_cure);
-        for (k = 0; k < i && result == D1T_OK; k++)
-            if (d1t__same_name(t->checks[i].name, t->checks[k].name))
-                result = d1t__fail_table(e, D1T_ERR_TABLE, t, t->checks[i].name, "two checks have this name");
-        if (result == D1T_OK && (!t->checks[i].sql || !d1t__is_expression(t->checks[i].sql)))
-            result = d1t__fail_table(e, D1T_ERR_TABLE, t, t->checks[i].name, "the check is not one whole expression");
-        if (result != D1T_OK) return result;
-    }
-    return D1T_OK;
+    if (!x->name) return d1t__check_constraint(t, x, e);
+    result = d1t__check_name(e, t, x->name, D1T__NAME_CURE);
+    if (result == D1T_OK && x->terms_sql && (x->columns || x->column_count))
+        result = d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, "it has both columns and terms");
+    if (result == D1T_OK && !x->terms_sql) result = d1t__check_list(t, x->name, x->columns, x->column_count, e);
+    if (result != D1T_OK) return result;
+    fault = d1t__index_name_fault(t, i);
+    if (!fault) fault = d1t__index_fault(t, x);
+    return fault ? d1t__fail_table(e, D1T_ERR_TABLE, t, x->name, fault) : D1T_OK;
+}
+
+/* The columns of the parent are known where the table is its own. */
+D1T__PRIVATE d1t_result d1t__check_foreign_key(const d1t_table *t, const d1t_foreign_key *f, d1t_error *e) {
+    d1t_result result = d1t__check_name(e, t, f->parent ? f->parent : "", D1T__NAME_CURE);
+    size_t k;
+    if (result == D1T_OK) result = d1t__check_list(t, "foreign key", f->columns, f->column_count, e);
+    for (k = 0; f->parent_columns && k < f->column_count && result == D1T_OK; k++)
+        result = d1t__check_name(e, t, f->parent_columns[k] ? f->parent_columns[k] : "", D1T__NAME_CURE);
+    if (result == D1T_OK && f->parent_columns && d1t__same_name(f->parent, t->name))
+        result = d1t__check_list(t, "foreign key", f->parent_columns, f->column_count, e);
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__check_check(const d1t_table *t, size_t i, d1t_error *e) {
+    const d1t_check *c = &t->checks[i];
+    d1t_result result = c->name ? d1t__check_name(e, t, c->name, D1T__NAME_CURE) : D1T_OK;
+    size_t k;
+    for (k = 0; k < i && result == D1T_OK && c->name; k++)
+        if (t->checks[k].name && d1t__same_name(c->name, t->checks[k].name))
+            result = d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, "two checks have this name");
+    if (result == D1T_OK && (!c->sql || !d1t__is_expression(c->sql)))
+        result = d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, "the check is not one whole expression");
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__check_command(const d1t_table *t, size_t i, d1t_error *e) {
+    const d1t_command *c = &t->commands[i];
+    d1t_result result = d1t__check_name(e, t, c->name ? c->name : "", D1T__NAME_CURE);
+    size_t k;
+    for (k = 0; k < i && result == D1T_OK; k++)
+        if (d1t__same_name(c->name, t->commands[k].name))
+            result = d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, "two commands have this name");
+    if (result == D1T_OK && (!c->setup_sql || !d1t__is_statement(c->setup_sql)))
+        result = d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, "its setup is not one whole statement without ';'");
+    if (result == D1T_OK && c->teardown_sql && !d1t__is_statement(c->teardown_sql))
+        result = d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, "its teardown is not one whole statement without ';'");
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__check_rest(const d1t_table *t, d1t_error *e) {
+    d1t_result result = D1T_OK;
+    size_t i;
+    if (t->was) result = d1t__check_name(e, t, t->was, D1T__NAME_CURE);
+    if (result == D1T_OK && t->was && d1t__same_name(t->was, t->name))
+        result = d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "the name that it had is its name still");
+    for (i = 0; i < t->index_count && result == D1T_OK; i++) result = d1t__check_index(t, i, e);
+    for (i = 0; i < t->foreign_key_count && result == D1T_OK; i++)
+        result = d1t__check_foreign_key(t, &t->foreign_keys[i], e);
+    for (i = 0; i < t->check_count && result == D1T_OK; i++) result = d1t__check_check(t, i, e);
+    for (i = 0; i < t->command_count && result == D1T_OK; i++) result = d1t__check_command(t, i, e);
+    return result;
 }
 
 D1TDEF d1t_result d1t_table_check(const d1t_table *table, const d1t_limits *limits, d1t_error *error) {
@@ -3883,19 +4175,6 @@ D1TDEF void d1t_write_create_table(d1t_writer *w, const d1t_table *table) {
     if (table->flags & D1T_STRICT) d1t_write_text(w, table->flags & D1T_WITHOUT_ROWID ? ",STRICT" : " STRICT");
 }
 
-/* The column that is the rowid: the only key column, of type INTEGER. NULL: the rowid has no name of its own. */
-D1T__PRIVATE const d1t_column *d1t__rowid_column(const d1t_table *t) {
-    const d1t_column *key = NULL;
-    size_t i;
-    for (i = 0; i < t->column_count; i++) {
-        if (!(t->columns[i].flags & D1T_KEY)) continue;
-        if (key) return NULL;
-        key = &t->columns[i];
-    }
-    if (t->flags & D1T_WITHOUT_ROWID || !key || !d1t__same_name(d1t_sql_type(t, key), "INTEGER")) return NULL;
-    return key;
-}
-
 D1T__PRIVATE const char *d1t__rowid_name(const d1t_table *t) {
     const d1t_column *key = d1t__rowid_column(t);
     return key ? key->name : "rowid";
@@ -3918,13 +4197,6 @@ D1T__PRIVATE void d1t__write_create_fts(d1t_writer *w, const d1t_table *t, const
     if (x->fts_sql) d1t_write_text(w, ",");
     if (x->fts_sql) d1t_write_text(w, x->fts_sql);
     d1t_write_text(w, ")");
-}
-
-enum { D1T__FTS_INSERT, D1T__FTS_DELETE, D1T__FTS_UPDATE, D1T__FTS_TRIGGERS };
-
-/* The end of a trigger's name: NAME_ai after insert, NAME_ad after delete, NAME_au after update. */
-D1T__PRIVATE const char *d1t__fts_suffix(unsigned which) {
-    return which == D1T__FTS_INSERT ? "_ai" : which == D1T__FTS_DELETE ? "_ad" : "_au";
 }
 
 D1T__PRIVATE void d1t__fts_trigger_name(d1t_writer *w, const d1t_index *x, unsigned which) {
@@ -4403,79 +4675,6 @@ D1TDEF d1t_type d1t_type_from_sql(d1t_str type, bool strict) {
     return D1T_NUMERIC;
 }
 
-/* -- words and names */
-
-/* Words that SQLite takes as a name only in quotes. */
-D1T__PRIVATE bool d1t__sql_reserved(d1t_str word) {
-    static const char *const words[] = {
-        "ADD", "ALL", "ALTER", "AND", "AS", "AUTOINCREMENT", "BETWEEN", "CASE", "CHECK", "COLLATE", "COMMIT",
-        "CONSTRAINT", "CREATE", "DEFAULT", "DEFERRABLE", "DELETE", "DISTINCT", "DROP", "ELSE", "ESCAPE", "EXCEPT",
-        "EXISTS", "FOREIGN", "FROM", "GROUP", "HAVING", "IN", "INDEX", "INSERT", "INTERSECT", "INTO", "IS", "ISNULL",
-        "JOIN", "LIMIT", "NOT", "NOTHING", "NOTNULL", "NULL", "ON", "OR", "ORDER", "PRIMARY", "REFERENCES",
-        "RETURNING", "SELECT", "SET", "TABLE", "THEN", "TO", "TRANSACTION", "UNION", "UNIQUE", "UPDATE", "USING",
-        "VALUES", "WHEN", "WHERE"};
-    size_t low = 0, high = D1T__COUNT(words), mid, i;
-    int order;
-    while (low < high) {
-        mid = low + (high - low) / 2;
-        for (i = 0, order = 0; order == 0 && words[mid][i] && i < word.n; i++)
-            order = d1t__lower(word.p[i]) - d1t__lower(words[mid][i]);
-        if (order == 0) order = words[mid][i] ? -1 : i < word.n;
-        if (order == 0) return true;
-        if (order < 0) high = mid;
-        else low = mid + 1;
-    }
-    return false;
-}
-
-/* A word that is never the name of a column's type, though a name may be one. */
-D1T__PRIVATE bool d1t__sql_joins(d1t_str word) {
-    static const char *const words[] = {"CROSS", "FULL", "INDEXED", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"};
-    size_t i;
-    for (i = 0; i < D1T__COUNT(words); i++)
-        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
-    return false;
-}
-
-/* A word that is a value where a value may stand: not the same as a name in quotes. */
-D1T__PRIVATE bool d1t__sql_constant(d1t_str word) {
-    static const char *const words[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "FALSE", "NULL", "TRUE"};
-    size_t i;
-    for (i = 0; i < D1T__COUNT(words); i++)
-        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
-    return false;
-}
-
-/* The next character of what a word or a quoted token says; -1: the end. *i begins with 0. */
-D1T__PRIVATE int d1t__sql_char(d1t_sql_token t, size_t *i) {
-    char open = t.text.n ? t.text.p[0] : 0, close = open == '[' ? ']' : open;
-    bool quoted = t.kind == D1T_SQL_NAME || t.kind == D1T_SQL_STRING;
-    if (quoted && *i == 0) ++*i;
-    if (*i >= t.text.n - quoted) return -1;
-    if (quoted && close != ']' && t.text.p[*i] == close) ++*i;
-    return (unsigned char)t.text.p[(*i)++];
-}
-
-/* Do the two say the same name? */
-D1T__PRIVATE bool d1t__sql_same_name(d1t_sql_token a, d1t_sql_token b) {
-    size_t i = 0, k = 0;
-    int x, y;
-    do {
-        x = d1t__sql_char(a, &i);
-        y = d1t__sql_char(b, &k);
-        if (x != y && (x < 0 || y < 0 || d1t__lower((char)x) != d1t__lower((char)y))) return false;
-    } while (x >= 0);
-    return true;
-}
-
-D1T__PRIVATE bool d1t__sql_is_symbol(d1t_sql_token t, char c) {
-    return t.kind == D1T_SQL_SYMBOL && t.text.p[0] == c;
-}
-
-D1T__PRIVATE bool d1t__sql_is_word(d1t_sql_token t, const char *word) {
-    return t.kind == D1T_SQL_WORD && d1t_str_equal_nocase(t.text, d1t_cstr(word));
-}
-
 /* -- comparing */
 
 /* A text without the parentheses around all of it, and without IF NOT EXISTS in a CREATE. */
@@ -4730,54 +4929,26 @@ D1T__PRIVATE d1t_column *d1t__sql_column(d1t__sql_reader *r) {
 
 /* -- columns */
 
-/* 12, -3.5e7 or 0x1F, as SQLite and every version of it reads a number. */
-D1T__PRIVATE bool d1t__sql_is_number(d1t_sql_token t) {
-    d1t_str s = t.text;
-    size_t i = 0, digits = 0;
-    if (t.kind != D1T_SQL_NUMBER) return false;
-    if (s.n > 2 && s.p[0] == '0' && d1t__lower(s.p[1]) == 'x') {
-        for (i = 2; i < s.n && (d1t__is_digit(s.p[i]) || (d1t__lower(s.p[i]) >= 'a' && d1t__lower(s.p[i]) <= 'f')); i++) {}
-        return i == s.n;
+/* Its type. What it is to be is known when STRICT was read or not: d1t__sql_types. */
+D1T__PRIVATE void d1t__sql_type(d1t__sql_reader *r, d1t_column *c) {
+    size_t from = d1t__sql_at(r), to = d1t__sql_type_end(r->sql, from);
+    d1t_str text = d1t_bytes(r->sql.p + from, to - from);
+    c->type = d1t_type_from_sql(text, false);
+    if (r->result == D1T_OK && to > from) {
+        if (d1t__contains(text, "--") || d1t__contains(text, "/*")) d1t__sql_unsupported(r, "a comment in a type");
+        if (!d1t_str_equal_nocase(text, d1t_cstr(d1t__own_type(c->type, false)))) c->sql_type = d1t__sql_copy(r, from, to);
+        r->pos = to;
+        d1t__sql_advance(r);
     }
-    for (; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
-    if (i < s.n && s.p[i] == '.')
-        for (i++; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
-    if (i < s.n && digits && d1t__lower(s.p[i]) == 'e') {
-        i += i + 1 < s.n && !d1t__is_digit(s.p[i + 1]) ? 2 : 1;
-        for (digits = 0; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
-    }
-    return digits && i == s.n;
+    if (r->token.kind == D1T_SQL_NAME || r->token.kind == D1T_SQL_STRING) d1t__sql_unsupported(r, "a type in quotes");
+    if (d1t__sql_is(r, "ALWAYS")) d1t__sql_unsupported(r, "ALWAYS in a type");
 }
 
 D1T__PRIVATE void d1t__sql_signed(d1t__sql_reader *r) {
-    if (!d1t__sql_take_symbol(r, '-')) (void)d1t__sql_take_symbol(r, '+');
-    if (!d1t__sql_is_number(r->token)) d1t__sql_wrong(r, "expected a number");
+    size_t end = d1t__sql_signed_end(r->sql, d1t__sql_at(r));
+    if (!end) d1t__sql_wrong(r, "expected a number");
+    else r->pos = end;
     d1t__sql_advance(r);
-}
-
-/* Its type: words, and a size in parentheses. What it is to be is known when STRICT was read or not: d1t__sql_types. */
-D1T__PRIVATE void d1t__sql_type(d1t__sql_reader *r, d1t_column *c) {
-    size_t from = d1t__sql_at(r);
-    d1t_str text;
-    while (r->token.kind == D1T_SQL_WORD && !d1t__sql_reserved(r->token.text) && !d1t__sql_is(r, "GENERATED")) {
-        if (d1t__sql_joins(r->token.text)) d1t__sql_wrong(r, "a type is a word of joins");
-        if (d1t__sql_is(r, "ALWAYS")) d1t__sql_unsupported(r, "ALWAYS in a type");
-        d1t__sql_advance(r);
-    }
-    if (r->token.kind == D1T_SQL_NAME || r->token.kind == D1T_SQL_STRING)
-        d1t__sql_unsupported(r, "a type in quotes");
-    if (r->result != D1T_OK || r->end <= from) return;
-    if (d1t__sql_take_symbol(r, '(')) {
-        d1t__sql_signed(r);
-        if (d1t__sql_take_symbol(r, ',')) d1t__sql_signed(r);
-        d1t__sql_expect_symbol(r, ')');
-    }
-    if (r->result != D1T_OK) return;
-    text = d1t_bytes(r->sql.p + from, r->end - from);
-    if (d1t__contains(text, "--") || d1t__contains(text, "/*")) d1t__sql_unsupported(r, "a comment in a type");
-    c->type = d1t_type_from_sql(text, false);
-    if (d1t_str_equal_nocase(text, d1t_cstr(d1t__own_type(c->type, false)))) return;
-    c->sql_type = d1t__sql_copy(r, from, r->end);
 }
 
 /* DEFAULT word: the word is a text. */
@@ -5031,7 +5202,6 @@ D1T__PRIVATE void d1t__sql_column_definition(d1t__sql_reader *r) {
     r->column = c;
     r->constraint = NULL;
     r->deferrable = true;   /* a foreign key of another column is not meant */
-    c->type = D1T_ANY;
     d1t__sql_type(r, c);
     while (d1t__sql_column_constraint(r, c, &null)) {}
     if (c->collation && d1t__same(c->collation, "BINARY")) c->collation = NULL;
