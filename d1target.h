@@ -5131,7 +5131,8 @@ D1T__PRIVATE void d1t__sql_references(d1t__sql_reader *r, const char *const *nam
             d1t__sql_advance(r);
             if (d1t__sql_take(r, "DELETE")) d1t__sql_action(r, &f->on_delete, &on_delete);
             else if (d1t__sql_take(r, "UPDATE")) d1t__sql_action(r, &f->on_update, &on_update);
-            else d1t__sql_unsupported(r, "a foreign key's ON other than DELETE and UPDATE");
+            else if (d1t__sql_is(r, "INSERT")) d1t__sql_unsupported(r, "ON INSERT of a foreign key");
+            else d1t__sql_wrong(r, "expected DELETE or UPDATE");
         }
     }
 }
