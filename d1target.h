@@ -6932,6 +6932,31 @@ D1T__PRIVATE void d1t__encode_temporal(d1t_writer *w, const d1t_column *c, const
     cell->stored = d1t__stored_bytes(n);
 }
 
+/* Would NUMERIC affinity make a number of the text? 12, -.5e3, with white space around it. NULs do not count: they may be
+   stripped. */
+D1T__PRIVATE bool d1t__reads_as_number(d1t_str s) {
+    enum { START, SIGN, WHOLE, POINT, FRACTION, E, E_SIGN, EXPONENT, TAIL, NO } state = START;
+    size_t i;
+    char c;
+    for (i = 0; i < s.n && state != NO; i++) {
+        bool number = state == WHOLE || state == FRACTION;
+        c = s.p[i];
+        if (c == 0) continue;
+        if (d1t__is_digit(c)) {
+            state = state <= WHOLE ? WHOLE : state <= FRACTION ? FRACTION : state <= EXPONENT ? EXPONENT : NO;
+        } else if (d1t__is_space(c)) {
+            if (state != START) state = number || state >= EXPONENT ? TAIL : NO;
+        } else if (c == '+' || c == '-') {
+            state = state == START ? SIGN : state == E ? E_SIGN : NO;
+        } else if (c == '.') {
+            state = state <= SIGN ? POINT : state == WHOLE ? FRACTION : NO;
+        } else {
+            state = d1t__lower(c) == 'e' && number ? E : NO;
+        }
+    }
+    return state == WHOLE || state == FRACTION || state == EXPONENT || state == TAIL;
+}
+
 /* Which kinds a column type takes, a bit each. */
 D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
 #define D1T__BIT(kind) (1u << (kind))
@@ -6943,6 +6968,7 @@ D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
         case D1T_TEXT: return text | D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | temporal;
         case D1T_BLOB: return D1T__BIT(D1T_KIND_BLOB) | D1T__BIT(D1T_KIND_VECTOR) | D1T__BIT(D1T_KIND_UUID);
         case D1T_ANY: return numbers | text | D1T__BIT(D1T_KIND_BLOB);
+        case D1T_NUMERIC: return numbers | text;
         case D1T_JSON: return text | D1T__BIT(D1T_KIND_JSON);
         case D1T_UUID: return text | D1T__BIT(D1T_KIND_UUID);
         case D1T_DATE: return D1T__BIT(D1T_KIND_DATE);
@@ -6994,6 +7020,9 @@ D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_colum
         case D1T_KIND_JSON: case D1T_KIND_TEXT:
             if ((c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
                 d1t__cell_fault(cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
+            else if (c->type == D1T_NUMERIC && d1t__reads_as_number(v->u.s))
+                d1t__cell_fault(cell, D1T_ERR_VALUE,
+                                "the text reads as a number, which a NUMERIC column would make of it; pass a number");
             else d1t__encode_text(b, w, v->u.s, cell);
             break;
         case D1T_KIND_UUID:
@@ -12067,7 +12096,11 @@ D1T__PRIVATE d1t_result d1t__value_of_number(d1t__job *job, d1t_str text, bool r
 #endif
 }
 
-/* ANY columns are read with their kind in front: i, t, or r (infinite). */
+/* ANY and NUMERIC columns are read with their kind in front: i, t, or r (infinite). */
+D1T__PRIVATE bool d1t__tells_kind(const d1t_column *c) {
+    return c->type == D1T_ANY || c->type == D1T_NUMERIC;
+}
+
 D1T__PRIVATE bool d1t__value_of_any(d1t_str text, d1t_value *v) {
     d1t_str rest = d1t_bytes(text.p + 1, text.n - 1);
     if (text.n == 0) return false;
@@ -12092,7 +12125,7 @@ D1T__PRIVATE bool d1t__value_of_text(char *p, size_t n, const d1t_column *c, d1t
             *v = d1t_int(0);
             if (c->type == D1T_BOOL) v->kind = D1T_KIND_BOOL;
             return d1t_parse_int(s, &v->u.i);
-        case D1T_ANY: return d1t__value_of_any(s, v);
+        case D1T_ANY: case D1T_NUMERIC: return d1t__value_of_any(s, v);
 #ifndef D1T_NO_FLOAT
         case D1T_REAL:
             *v = d1t_double(0);
@@ -12138,7 +12171,7 @@ D1T__PRIVATE d1t_result d1t__rows_value(d1t__job *job, size_t column, const d1t_
         case D1T_JSON_NULL: *v = d1t_null(); return D1T_OK;
         case D1T_JSON_TRUE: case D1T_JSON_FALSE: *v = d1t_bool(place->json == D1T_JSON_TRUE); return D1T_OK;
         case D1T_JSON_NUMBER:
-            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || c->type == D1T_ANY),
+            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || d1t__tells_kind(c)),
                                         column, v);
         case D1T_JSON_STRING:
             *v = d1t_text_n(p, place->n);
@@ -12309,7 +12342,7 @@ D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_val
     return result;
 }
 
-/* A column so that its JSON is exact: integers as text, infinities by name, ANY with its kind. */
+/* A column so that its JSON is exact: integers as text, infinities by name, ANY and NUMERIC with their kind. */
 D1T__PRIVATE void d1t__write_read_column(d1t_writer *w, const d1t_column *c) {
     static const char *const real[] = {"CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'Inf','-Inf') ELSE ", " END"};
     static const char *const any[] = {"CASE typeof(",
@@ -12324,9 +12357,9 @@ D1T__PRIVATE void d1t__write_read_column(d1t_writer *w, const d1t_column *c) {
     size_t count = c->type == D1T_REAL ? D1T__COUNT(real) : D1T__COUNT(any), i;
     bool integer = c->type == D1T_INTEGER || c->type == D1T_BOOL;
     if (integer) d1t_write_text(w, "CAST(");
-    if (c->type != D1T_REAL && c->type != D1T_ANY) d1t_write_name(w, c->name);
+    if (c->type != D1T_REAL && !d1t__tells_kind(c)) d1t_write_name(w, c->name);
     if (integer) d1t_write_text(w, " AS TEXT)");
-    for (i = 0; i < count && (c->type == D1T_REAL || c->type == D1T_ANY); i++) {
+    for (i = 0; i < count && (c->type == D1T_REAL || d1t__tells_kind(c)); i++) {
         d1t_write_text(w, parts[i]);
         if (i + 1 < count) d1t_write_name(w, c->name);
     }
