@@ -3282,23 +3282,28 @@ D1T__PRIVATE bool d1t__sql_is_word(d1t_sql_token t, const char *word) {
     return t.kind == D1T_SQL_WORD && d1t_str_equal_nocase(t.text, d1t_cstr(word));
 }
 
-/* 12, 3.5e-7 or 0x1F, as every version of SQLite reads a number. */
-D1T__PRIVATE bool d1t__sql_is_number(d1t_sql_token t) {
-    d1t_str s = t.text;
+/* 12, .5 or 3.5e-7 */
+D1T__PRIVATE bool d1t__is_decimal(d1t_str s) {
     size_t i = 0, digits = 0;
-    if (t.kind != D1T_SQL_NUMBER) return false;
-    if (s.n > 2 && s.p[0] == '0' && d1t__lower(s.p[1]) == 'x') {
-        for (i = 2; i < s.n && (d1t__is_digit(s.p[i]) || (d1t__lower(s.p[i]) >= 'a' && d1t__lower(s.p[i]) <= 'f')); i++) {}
-        return i == s.n;
-    }
     for (; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
     if (i < s.n && s.p[i] == '.')
         for (i++; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
     if (i < s.n && digits && d1t__lower(s.p[i]) == 'e') {
-        i += i + 1 < s.n && !d1t__is_digit(s.p[i + 1]) ? 2 : 1;
+        i++;
+        if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) i++;
         for (digits = 0; i < s.n && d1t__is_digit(s.p[i]); i++) digits++;
     }
     return digits && i == s.n;
+}
+
+/* A decimal, or 0x1F: a number as every version of SQLite reads it. */
+D1T__PRIVATE bool d1t__sql_is_number(d1t_sql_token t) {
+    const d1t_str s = t.text;
+    size_t i = 2;
+    if (t.kind != D1T_SQL_NUMBER) return false;
+    if (s.n < 3 || s.p[0] != '0' || d1t__lower(s.p[1]) != 'x') return d1t__is_decimal(s);
+    while (i < s.n && (d1t__is_digit(s.p[i]) || (d1t__lower(s.p[i]) >= 'a' && d1t__lower(s.p[i]) <= 'f'))) i++;
+    return i == s.n;
 }
 
 /* A word of a type. GENERATED ALWAYS at the end of one is none: SQLite takes it out. */
@@ -3988,7 +3993,8 @@ D1T__PRIVATE d1t_result d1t__check_constraint(const d1t_table *t, const d1t_inde
     if (x->flags != D1T_UNIQUE)     /* its error is that of a name */
         return d1t__check_name(e, t, "", D1T__NAME_CURE);
     if (x->where_sql || x->terms_sql || x->fts_sql)
-        return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "a UNIQUE constraint (an index without a name) has only columns");
+        return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL,
+                               "a UNIQUE constraint (an index without a name) has only columns");
     return d1t__check_list(t, "UNIQUE constraint", x->columns, x->column_count, e);
 }
 
@@ -4733,7 +4739,8 @@ D1T__PRIVATE d1t_sql_token d1t__sql_walk_next(d1t__sql_walk *w) {
 D1T__PRIVATE bool d1t__sql_same_token(d1t_sql_token a, d1t_sql_token b) {
     const d1t_sql_token word = a.kind == D1T_SQL_WORD ? a : b;
     const bool names = a.kind == D1T_SQL_WORD || a.kind == D1T_SQL_NAME;
-    if (!names || (b.kind != D1T_SQL_WORD && b.kind != D1T_SQL_NAME)) return a.kind == b.kind && d1t_str_equal(a.text, b.text);
+    if (!names || (b.kind != D1T_SQL_WORD && b.kind != D1T_SQL_NAME))
+        return a.kind == b.kind && d1t_str_equal(a.text, b.text);
     if (a.kind != b.kind && (d1t__sql_reserved(word.text) || d1t__sql_constant(word.text))) return false;
     return d1t__sql_same_name(a, b);
 }
@@ -4936,7 +4943,8 @@ D1T__PRIVATE void d1t__sql_type(d1t__sql_reader *r, d1t_column *c) {
     c->type = d1t_type_from_sql(text, false);
     if (r->result == D1T_OK && to > from) {
         if (d1t__contains(text, "--") || d1t__contains(text, "/*")) d1t__sql_unsupported(r, "a comment in a type");
-        if (!d1t_str_equal_nocase(text, d1t_cstr(d1t__own_type(c->type, false)))) c->sql_type = d1t__sql_copy(r, from, to);
+        if (!d1t_str_equal_nocase(text, d1t_cstr(d1t__own_type(c->type, false))))
+            c->sql_type = d1t__sql_copy(r, from, to);
         r->pos = to;
         d1t__sql_advance(r);
     }
@@ -5024,7 +5032,8 @@ D1T__PRIVATE void d1t__sql_order(d1t__sql_reader *r, const d1t_column *c) {
             d1t__sql_unsupported(r, "another collation than the column's in a constraint");
         d1t__sql_expect(r, collation);
     }
-    if (!d1t__sql_take(r, "ASC") && d1t__sql_is(r, "DESC")) d1t__sql_unsupported(r, "DESC in a key or UNIQUE constraint");
+    if (!d1t__sql_take(r, "ASC") && d1t__sql_is(r, "DESC"))
+        d1t__sql_unsupported(r, "DESC in a key or UNIQUE constraint");
 }
 
 /* (a, b): columns of this table; sorted: a key or UNIQUE constraint. */
@@ -5362,7 +5371,8 @@ D1TDEF d1t_result d1t_table_from_sql(d1t_str sql, d1t_arena *arena, d1t_table **
 /* A term of an index that is a column and no more. */
 D1T__PRIVATE bool d1t__sql_plain_term(d1t__sql_reader *r) {
     d1t_sql_token next = d1t__sql_peek(r);
-    if (!d1t__sql_is_name(r->token) || (r->token.kind == D1T_SQL_WORD && d1t__sql_constant(r->token.text))) return false;
+    if (!d1t__sql_is_name(r->token)) return false;
+    if (r->token.kind == D1T_SQL_WORD && d1t__sql_constant(r->token.text)) return false;
     return d1t__sql_is_symbol(next, ',') || d1t__sql_is_symbol(next, ')') || d1t__sql_is_word(next, "ASC");
 }
 
@@ -6932,29 +6942,17 @@ D1T__PRIVATE void d1t__encode_temporal(d1t_writer *w, const d1t_column *c, const
     cell->stored = d1t__stored_bytes(n);
 }
 
-/* Would NUMERIC affinity make a number of the text? 12, -.5e3, with white space around it. NULs do not count: they may be
-   stripped. */
+/* NULs will be left out of the text, so that it becomes another one. */
+D1T__PRIVATE bool d1t__strips(const d1t_batch *b, d1t_str s) {
+    return b->nul_policy == D1T_STRIP && d1t__has_nul(s);
+}
+
+/* Would NUMERIC affinity make a number of the text? A sign and white space around it do not hinder. */
 D1T__PRIVATE bool d1t__reads_as_number(d1t_str s) {
-    enum { START, SIGN, WHOLE, POINT, FRACTION, E, E_SIGN, EXPONENT, TAIL, NO } state = START;
-    size_t i;
-    char c;
-    for (i = 0; i < s.n && state != NO; i++) {
-        bool number = state == WHOLE || state == FRACTION;
-        c = s.p[i];
-        if (c == 0) continue;
-        if (d1t__is_digit(c)) {
-            state = state <= WHOLE ? WHOLE : state <= FRACTION ? FRACTION : state <= EXPONENT ? EXPONENT : NO;
-        } else if (d1t__is_space(c)) {
-            if (state != START) state = number || state >= EXPONENT ? TAIL : NO;
-        } else if (c == '+' || c == '-') {
-            state = state == START ? SIGN : state == E ? E_SIGN : NO;
-        } else if (c == '.') {
-            state = state <= SIGN ? POINT : state == WHOLE ? FRACTION : NO;
-        } else {
-            state = d1t__lower(c) == 'e' && number ? E : NO;
-        }
-    }
-    return state == WHOLE || state == FRACTION || state == EXPONENT || state == TAIL;
+    while (s.n && d1t__is_space(s.p[s.n - 1])) s.n--;
+    while (s.n && d1t__is_space(s.p[0])) s = d1t_bytes(s.p + 1, s.n - 1);
+    if (s.n && (s.p[0] == '+' || s.p[0] == '-')) s = d1t_bytes(s.p + 1, s.n - 1);
+    return d1t__is_decimal(s);
 }
 
 /* Which kinds a column type takes, a bit each. */
@@ -7020,9 +7018,9 @@ D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_colum
         case D1T_KIND_JSON: case D1T_KIND_TEXT:
             if ((c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
                 d1t__cell_fault(cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
-            else if (c->type == D1T_NUMERIC && d1t__reads_as_number(v->u.s))
+            else if (c->type == D1T_NUMERIC && (d1t__reads_as_number(v->u.s) || d1t__strips(b, v->u.s)))
                 d1t__cell_fault(cell, D1T_ERR_VALUE,
-                                "the text reads as a number, which a NUMERIC column would make of it; pass a number");
+                                "the text reads as a number, and a NUMERIC column would make one of it; pass a number");
             else d1t__encode_text(b, w, v->u.s, cell);
             break;
         case D1T_KIND_UUID:
@@ -12171,7 +12169,8 @@ D1T__PRIVATE d1t_result d1t__rows_value(d1t__job *job, size_t column, const d1t_
         case D1T_JSON_NULL: *v = d1t_null(); return D1T_OK;
         case D1T_JSON_TRUE: case D1T_JSON_FALSE: *v = d1t_bool(place->json == D1T_JSON_TRUE); return D1T_OK;
         case D1T_JSON_NUMBER:
-            return d1t__value_of_number(job, d1t_bytes(p, place->n), c && (c->type == D1T_REAL || d1t__tells_kind(c)),
+            return d1t__value_of_number(job, d1t_bytes(p, place->n),
+                                        c && (c->type == D1T_REAL || d1t__tells_kind(c)),
                                         column, v);
         case D1T_JSON_STRING:
             *v = d1t_text_n(p, place->n);
