@@ -844,6 +844,165 @@ static void test_the_same_rows_in_any_order_make_the_same_bytes(void)
     free(first);
 }
 
+/* ---- texts on their way into rows and rows on their way into windows */
+
+/* Lengths around two blocks of sixteen bytes. */
+enum { LENGTHS = 36, ODD_ONES = 10 };
+
+/* A text of that length, to the byte, with an odd character at that place. NULL: it does not fit there. */
+static char *odd_text(size_t odd, size_t length, size_t place, size_t *n)
+{
+    static const char *const odds[ODD_ONES] = {"\"",       "\\",           "\n",           "\x01", "\x1f", "\x7f",
+                                               "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", " "};
+    const size_t width = strlen(odds[odd]);
+    char *text;
+    size_t i;
+
+    if (place + width > length)
+        return NULL;
+    text = (char *)malloc(length);
+    for (i = 0; i < length; i++)
+        text[i] = (char)('#' + (i * 7 + length) % 57); /* to '[' */
+    memcpy(text + place, odds[odd], width);
+    *n = length;
+    return text;
+}
+
+static void test_an_odd_character_at_any_place_of_a_text_arrives(void)
+{
+    sqlite3_stmt *stmt = NULL;
+    size_t odd, length, place, n, wrong = 0;
+    int64_t key = 0;
+    char *text;
+    d1t_value row[4];
+
+    start_plain(&numbers);
+    row[2] = row[3] = d1t_null();
+    for (odd = 0; odd < ODD_ONES; odd++)
+        for (length = 0; length < LENGTHS; length++)
+            for (place = 0; (text = odd_text(odd, length, place, &n)) != NULL; place++) {
+                row[0] = d1t_int(key++);
+                row[1] = d1t_text_n(text, n);
+                CHECK_INT(d1t_upsert(&db, &numbers, row, 4), D1T_OK);
+                free(text);
+            }
+    finish();
+    CHECK_INT(s.kept, 1);
+    CHECK_INT(sqlite3_prepare_v2(json,
+                                 "SELECT value->>1 FROM json_each(json_extract(?1,'$.batch[0].params[0]')) "
+                                 "ORDER BY value->>0",
+                                 -1, &stmt, NULL),
+              SQLITE_OK);
+    sqlite3_bind_text(stmt, 1, s.requests[0].body, -1, SQLITE_STATIC);
+    for (odd = 0; odd < ODD_ONES; odd++)
+        for (length = 0; length < LENGTHS; length++)
+            for (place = 0; (text = odd_text(odd, length, place, &n)) != NULL; place++, key--) {
+                wrong += sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_bytes(stmt, 0) != (int)n ||
+                         memcmp(sqlite3_column_text(stmt, 0), text, n) != 0;
+                free(text);
+            }
+    sqlite3_finalize(stmt);
+    CHECK_INT(wrong, 0);
+    CHECK_INT(key, 0);
+}
+
+static void test_a_bad_byte_at_any_place_of_a_text_is_refused(void)
+{
+    static const char *const bad[] = {"\x80", "\xBF", "\xC3", "\xFF", "\xED\xA0\x80", "\xE2\x82", "\xF0\x9F\x98", ""};
+    size_t kind, length, place, taken = 0;
+    d1t_value row[4];
+
+    start_plain(&numbers);
+    row[0] = d1t_int(1);
+    row[2] = row[3] = d1t_null();
+    for (kind = 0; kind < sizeof bad / sizeof *bad; kind++)
+        for (length = 1; length < LENGTHS; length++)
+            for (place = 0; place < length; place++) {
+                size_t width = bad[kind][0] ? strlen(bad[kind]) : 1; /* "": a NUL character */
+                char *text = (char *)malloc(length);
+
+                memset(text, 'x', length);
+                memcpy(text + place, bad[kind], width < length - place ? width : length - place);
+                row[1] = d1t_text_n(text, length);
+                taken += d1t_upsert(&db, &numbers, row, 4) != (bad[kind][0] ? D1T_ERR_UTF8 : D1T_ERR_VALUE);
+                d1t_clear(&db, D1T_KEEP_ROWS);
+                free(text);
+            }
+    CHECK_INT(taken, 0);
+    finish();
+    CHECK_INT(s.sent, 0);
+}
+
+/* Blocks of every size around the row: a text is never written beyond its end. */
+static void test_a_row_that_just_fits_or_just_does_not_is_the_same_row(void)
+{
+    static char memory[1 << 16];
+    d1t_config config = script_config(&s);
+    const d1t_table *tables[1] = {&numbers};
+    char text[100];
+    size_t n, full = 0;
+
+    memset(text, 'y', sizeof text);
+    for (n = 0; n < sizeof text; n++) {
+        d1t_value row[4];
+        int64_t key = 0;
+        d1t_result result;
+
+        config.driven = true;
+        config.memory = memory;
+        config.memory_size = 24576;
+        start(tables, 1, &config);
+        row[1] = d1t_text_n(text, n);
+        row[2] = row[3] = d1t_null();
+        do {
+            row[0] = d1t_int(key++);
+            result = d1t_upsert(&db, &numbers, row, 4);
+        } while (result == D1T_OK);
+        CHECK_INT(result, D1T_FULL);
+        full += result == D1T_FULL;
+        CHECK_INT(d1t_flush_start(&db), D1T_OK);
+        CHECK_INT(d1t_run(&db, NULL), D1T_OK);
+        CHECK_INT(db.stats.rows_sent, key - 1);
+        finish();
+        CHECK_INT(strtol(in_body(s.requests[0].body, "SELECT min(length(value->>1))*1000+max(length(value->>1)) FROM "
+                                                     "json_each(json_extract(?1,'$.batch[0].params[0]'))"),
+                         NULL, 10),
+                  n * 1001);
+    }
+    CHECK_INT(full, sizeof text);
+}
+
+/* A driver that pulls the body in windows of every size, and gets the same bytes each time. */
+static void test_a_body_pulled_in_windows_of_any_size_is_the_same_body(void)
+{
+    d1t_config config = script_config(&s);
+    const d1t_table *tables[1] = {&numbers};
+    d1t_todo todo;
+    char whole[4096], *pulled;
+    size_t n, cap, at, got, wrong = 0;
+    int i;
+
+    config.driven = true;
+    start(tables, 1, &config);
+    for (i = 20; i-- > 0;)
+        CHECK_INT(put(&numbers, i, i % 3 ? "a text\nof some length, \"plain\" for sixteen bytes and more" : "", i), D1T_OK);
+    CHECK_INT(d1t_flush_start(&db), D1T_OK);
+    CHECK_INT(d1t_next(&db, 0, &todo), D1T_SEND);
+    n = d1t_request_read(todo.request, whole, sizeof whole);
+    CHECK(n > 1000 && n < sizeof whole && n == todo.request->body_size);
+    for (cap = 1; cap <= n + 1; cap++) {
+        pulled = (char *)malloc(cap);
+        d1t_request_rewind(todo.request);
+        for (at = 0; (got = d1t_request_read(todo.request, pulled, cap)) > 0; at += got)
+            wrong += got != (n - at < cap ? n - at : cap) || memcmp(pulled, whole + at, got) != 0;
+        wrong += at != n;
+        free(pulled);
+    }
+    CHECK_INT(wrong, 0);
+    d1t_clear(&db, D1T_DROP_ROWS);
+    (void)d1t_close(&db);
+}
+
 /* ---- 100,000 random operations against a map */
 
 enum { KEYS = 300 };
@@ -1014,6 +1173,10 @@ int main(void)
     RUN(test_a_precondition_that_fails_leaves_nothing_and_stops_the_client);
     RUN(test_parents_come_first_and_deletes_last_children_first);
     RUN(test_the_same_rows_in_any_order_make_the_same_bytes);
+    RUN(test_an_odd_character_at_any_place_of_a_text_arrives);
+    RUN(test_a_bad_byte_at_any_place_of_a_text_is_refused);
+    RUN(test_a_row_that_just_fits_or_just_does_not_is_the_same_row);
+    RUN(test_a_body_pulled_in_windows_of_any_size_is_the_same_body);
     RUN(test_100000_random_operations_end_as_the_model_says);
     script_free(&s);
     sqlite3_close(json);
