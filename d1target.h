@@ -79,6 +79,7 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_MEMCPY/MEMMOVE/MEMSET/MEMCMP  impl  all four or none (default: <string.h>)
     D1T_REALLOC/D1T_FREE   impl   (ctx, p, old, size) and (ctx, p, size), both or neither (default: <stdlib.h>)
     D1T_NO_FAST_FLOAT      impl   doubles are converted with integers only (slower; for unusual rounding modes)
+    D1T_NO_SSE2            impl   texts are escaped with portable code only, on x86 too
     D1T_NO_MALLOC          impl   no default allocator: config.memory or config.allocator is required
     D1T_NO_STDIO           impl   no <stdio.h>: d1t_put_line goes
     D1T_NO_ENV             impl   no getenv: d1t_config_from_env returns an empty configuration
@@ -1516,6 +1517,10 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options);
 #ifndef D1TARGET_IMPLEMENTATION_INCLUDED
 #define D1TARGET_IMPLEMENTATION_INCLUDED
 
+#if defined(__SSE2__) && !defined(D1T_NO_SSE2)
+#include <emmintrin.h>
+#define D1T__SSE2
+#endif
 #ifndef D1T_NO_MALLOC
 #include <stdlib.h>
 #endif
@@ -2576,11 +2581,26 @@ D1T__PRIVATE bool d1t__special(uint64_t v) {
     return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & ones * 0x80) != 0;
 }
 
-/* Copies the ASCII from the start of p that needs no escape, and tells how much. Eight at a time; text is mostly
-   plain, so this is most of the time of a row. */
+#ifdef D1T__SSE2
+/* Copies sixteen bytes. Is each of them ASCII that needs no escape? */
+D1T__PRIVATE bool d1t__copy_16(char *out, const char *p) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+    const __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));     /* and what is above 0x7F: bytes with a sign */
+    _mm_storeu_si128((__m128i *)(void *)out, v);
+    return _mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash))) == 0;
+}
+#endif
+
+/* Copies the ASCII from the start of p that needs no escape, and tells how much. Sixteen or eight at a time; text is
+   mostly plain, so this is most of the time of a row. */
 D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
     size_t i = 0;
     uint64_t v;
+#ifdef D1T__SSE2
+    for (; n - i >= 16 && d1t__copy_16(out + i, p + i); i += 16) {}
+    if (i > 0 && n - i < 16 && d1t__copy_16(out + n - 16, p + n - 16)) return n;
+#endif
     for (; n - i >= 8; i += 8) {
         D1T_MEMCPY(&v, p + i, 8);
         if (d1t__special(v)) break;
@@ -6798,17 +6818,19 @@ D1T__PRIVATE size_t d1t__write_ascii(d1t_writer *w, const char *p, size_t n) {
     return run;
 }
 
-/* A text with nothing to escape and nothing to check, which most are, in one go. False: not such a text, or no room. */
-D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, d1t_str s) {
+/* An element that is a text with nothing to escape and nothing to check, which most are, in one go, the character
+   before it included. False, and nothing written: not such a text, or no room. */
+D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, char before, d1t_str s) {
     char *p;
-    if (w->level != 1 || w->error != D1T_OK || w->room < 4 || s.n > w->room - 4) return false;
+    if (w->level != 1 || w->error != D1T_OK || w->room < 5 || s.n > w->room - 5) return false;
     p = w->p + w->n;
-    if (d1t__copy_plain(p + 2, s.p, s.n) < s.n) return false;
-    p[0] = p[s.n + 2] = '\\';
-    p[1] = p[s.n + 3] = '"';
-    w->n += s.n + 4;
-    w->room -= s.n + 4;
-    w->total += s.n + 4;
+    if (d1t__copy_plain(p + 3, s.p, s.n) < s.n) return false;
+    p[0] = before;
+    p[1] = p[s.n + 3] = '\\';
+    p[2] = p[s.n + 4] = '"';
+    w->n += s.n + 5;
+    w->room -= s.n + 5;
+    w->total += s.n + 5;
     return true;
 }
 
@@ -6816,7 +6838,6 @@ D1T__PRIVATE bool d1t__encode_plain(d1t_writer *w, d1t_str s) {
 D1T__PRIVATE void d1t__encode_text(const d1t_batch *b, d1t_writer *w, d1t_str s, d1t__cell *cell) {
     size_t i = 0, step, kept = s.n;
     cell->stored = d1t__stored_bytes(kept);
-    if (d1t__encode_plain(w, s)) return;
     d1t__write_quote(w);
     while ((i += d1t__write_ascii(w, s.p + i, s.n - i)) < s.n) {
         step = d1t__utf8_step((const unsigned char *)s.p + i, s.n - i);
@@ -6986,14 +7007,6 @@ D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_colum
     cell->fault = NULL;
     cell->stored = 1;
     cell->escaped = false;
-    if (v->kind == D1T_KIND_TEXT && c->type == D1T_TEXT) {  /* the most frequent first */
-        d1t__encode_text(b, w, v->u.s, cell);
-        return;
-    }
-    if (c->type == D1T_TEXT && v->kind == D1T_KIND_TEXT) {      /* most values are this */
-        d1t__encode_text(b, w, v->u.s, cell);
-        return;
-    }
     if (v->kind == D1T_KIND_NULL) {
         if (c->flags & D1T_KEY) d1t__cell_fault(cell, D1T_ERR_VALUE, "a key column cannot be NULL");
         else if (d1t__not_null(c)) d1t__cell_fault(cell, D1T_ERR_VALUE, "the column is NOT NULL");
@@ -7245,6 +7258,98 @@ D1T__PRIVATE void d1t__sort_few(const d1t_batch *b, uint32_t *order, uint32_t n)
     }
 }
 
+#if SIZE_MAX > UINT32_MAX   /* smaller machines have smaller batches */
+
+/* ---- a rough order of many rows: their sort then finds most of them in place. A compare costs two reads of memory
+   that is not in the cache, and a sort makes log2 n of them for each row; this reads each row once, in turn. */
+
+#define D1T__HINT_SPAN 64u  /* the first bytes of keys, where to look for differences */
+
+typedef struct d1t__hint {
+    uint8_t  byte[8];
+    uint32_t at;        /* of the row */
+} d1t__hint;
+
+/* Finds the first eight places of keys where not all rows have the same byte; what is the same tells no order. */
+D1T__PRIVATE void d1t__hint_places(const d1t_batch *b, const uint32_t *order, uint32_t n, uint8_t places[8]) {
+    unsigned char differ[D1T__HINT_SPAN] = {0};
+    const char *first = d1t__row_text(b, order[0]), *text;
+    uint32_t i, k;
+    for (i = 1; i < n; i++) {
+        text = d1t__row_text(b, order[i]);
+        for (k = 0; k < D1T__HINT_SPAN; k++) differ[k] = (unsigned char)(differ[k] | (first[k] ^ text[k]));
+    }
+    for (i = k = 0; i < D1T__HINT_SPAN && k < 8; i++)
+        if (differ[i]) places[k++] = (uint8_t)i;
+    while (k < 8) places[k++] = 0;
+}
+
+/* An integer key itself. */
+D1T__PRIVATE void d1t__hint_int(d1t__hint *hint, const char *p) {
+    uint64_t v = 0;
+    bool negative = *p == '-';
+    uint32_t k;
+    for (p += negative; d1t__is_digit(*p); p++) v = v * 10 + (uint64_t)(*p - '0');
+    v = (negative ? 0 - v : v) ^ UINT64_C(1) << 63;
+    for (k = 0; k < 8; k++) hint->byte[k] = (uint8_t)(v >> (56 - 8 * k));
+}
+
+/* A radix sort by the hints, the last byte first. The result is in *from. */
+D1T__PRIVATE void d1t__sort_hints(d1t__hint **from, d1t__hint *to, uint32_t count[256], uint32_t n) {
+    d1t__hint *swap;
+    uint32_t i, k, sum, here;
+    for (k = 8; k-- > 0; ) {
+        D1T_MEMSET(count, 0, 256 * sizeof *count);
+        for (i = 0; i < n; i++) count[(*from)[i].byte[k]]++;
+        if (count[(*from)[0].byte[k]] == n) continue;
+        for (i = sum = 0; i < 256; i++) {
+            here = count[i];
+            count[i] = sum;
+            sum += here;
+        }
+        for (i = 0; i < n; i++) to[count[(*from)[i].byte[k]]++] = (*from)[i];
+        swap = *from;
+        *from = to;
+        to = swap;
+    }
+}
+
+/* Puts rows of one statement roughly in order, if the block has the room; escapes and later integers are not seen. */
+D1T__PRIVATE void d1t__sort_roughly(const d1t_batch *b, uint32_t *order, uint32_t n) {
+    const d1t_shape *s = b->group[d1t__row_at(b, order[0]).group].shape;
+    d1t_type type = s->table->columns[s->order[0]].type;
+    union { uint32_t *words; d1t__hint *hints; } p;
+    size_t words = 3 * (size_t)n;
+    uint8_t places[8];
+    uint32_t i, k;
+    if (b->n + D1T__HINT_SPAN + (b->live + 2 * words + 256) * sizeof *order > b->size) return;
+    p.words = order - words;
+    D1T_MEMSET(b->p + b->n, 0, D1T__HINT_SPAN);     /* the last key may be shorter */
+    d1t__hint_places(b, order, n, places);
+    for (i = 0; i < n; i++) {
+        const char *text = d1t__row_text(b, order[i]);
+        p.hints[i].at = order[i];
+        if (type == D1T_INTEGER) d1t__hint_int(&p.hints[i], text + 1);
+        else for (k = 0; k < 8; k++)    /* the end of a text, a backslash, comes before all characters */
+            p.hints[i].byte[k] = (uint8_t)(text[places[k]] == '\\' ? 0 : text[places[k]]);
+    }
+    d1t__sort_hints(&p.hints, p.hints - n, order - 2 * words - 256, n);
+    for (i = 0; i < n; i++) order[i] = p.hints[i].at;
+}
+
+#endif
+
+/* The words before order are scratch. */
+D1T__PRIVATE void d1t__sort_many(const d1t_batch *b, uint32_t *order, uint32_t n) {
+#if SIZE_MAX > UINT32_MAX
+    uint32_t i;
+    if (b->groups == 1 && n > 64) d1t__sort_roughly(b, order, n);
+    for (i = 1; i < n && d1t__compare_rows(b, order[i - 1], order[i]) < 0; i++) {}
+    if (i >= n) return;
+#endif
+    d1t__sort(b, order, order - n, n);
+}
+
 enum { D1T__ALL, D1T__FRESH, D1T__HELD };
 
 D1T__PRIVATE bool d1t__is_due(const d1t_batch *b, size_t at, int which) {
@@ -7261,7 +7366,7 @@ D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit, int which) {
     for (at = 0; at < b->n && at < limit; at = d1t__row_end(b, at))
         if (d1t__is_due(b, at, which)) order[n++] = (uint32_t)at;
     if (!b->ascending && b->slots < 2 * b->live) d1t__sort_few(b, order, n);
-    else if (!b->ascending) d1t__sort(b, order, order - n, n);
+    else if (!b->ascending) d1t__sort_many(b, order, n);
     if (n < b->live) D1T_MEMMOVE(order + (b->live - n), order, n * sizeof *order);  /* it ends where the block ends */
     b->ordered = n;
 }
@@ -7305,7 +7410,6 @@ typedef struct d1t__add {
    not start over. */
 D1T__PRIVATE const d1t_value *d1t__next_value(const d1t__add *a, size_t target, size_t *column, size_t *value) {
     const d1t_table *t = a->desc.shape->table;
-    if (a->desc.kind != D1T_WRITE_DELETE && a->desc.shape->elements == t->column_count) return &a->values[target];
     if (*column > target) *column = *value = 0;
     for (; *column < target; (*column)++)
         *value += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[*column].flags & D1T_KEY) != 0
@@ -7347,23 +7451,33 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
     bool rowid = s->keys == 1 && s->table->columns[s->order[0]].type == D1T_INTEGER &&
                  !(s->table->flags & D1T_WITHOUT_ROWID);
     bool all = a->desc.kind == D1T_WRITE_UPSERT, apart = (big.bits[0] | big.bits[1]) != 0;
+    bool direct = a->desc.kind != D1T_WRITE_DELETE && s->elements == s->table->column_count;    /* values[column] */
     size_t e, n = 0, column, at = 0, number = 0;
+    const d1t_column *c;
     const d1t_value *v;
     d1t__cell cell;
+    char before;
     for (e = 0; e < s->elements; e++) {
         if (!all && !d1t__carries(&a->desc, e)) continue;
         column = s->order[e];
-        d1t__write_char(w, n++ ? ',' : '[');
+        c = &s->table->columns[column];
+        v = direct ? &a->values[column] : d1t__next_value(a, column, &at, &number);
+        before = n++ ? ',' : '[';
         if (apart && d1t__has(big, column)) {
+            d1t__write_char(w, before);
             d1t_write_text(w, "null");
             continue;
         }
-        v = d1t__next_value(a, column, &at, &number);
-        d1t__encode(b, w, &s->table->columns[column], v, &cell);
-        if (cell.fault) return d1t__row_fault(b, a, &s->table->columns[column], cell.code, cell.fault, v);
+        if (v->kind == D1T_KIND_TEXT && c->type == D1T_TEXT && d1t__encode_plain(w, before, v->u.s)) {
+            cell.stored = d1t__stored_bytes(v->u.s.n);
+        } else {
+            d1t__write_char(w, before);
+            d1t__encode(b, w, c, v, &cell);
+            if (cell.fault) return d1t__row_fault(b, a, c, cell.code, cell.fault, v);
+            if (e < s->keys) *escaped = *escaped || cell.escaped;
+        }
         stored += rowid && e == 0 ? 1 : cell.stored;    /* the rowid itself is stored beside the record */
         header += d1t__type_bytes(cell.stored);
-        if (e < s->keys) *escaped = *escaped || cell.escaped;
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
     if (a->desc.condition >= 0) {

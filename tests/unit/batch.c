@@ -176,6 +176,15 @@ static size_t random_text(uint64_t *seed, char *out)
     return strlen(out);
 }
 
+/* Rows of the first statement that do not come after the one before. */
+static const char *misplaced(void)
+{
+    return in_body(s.requests[0].body,
+                   "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) OVER w pk, lag(value->>1) "
+                   "OVER w pn FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS (ORDER BY key)) "
+                   "WHERE (pk,coalesce(pn,0))>=(k,coalesce(n,0))");
+}
+
 static void test_texts_are_sent_as_sqlite_orders_them(void)
 {
     uint64_t seed = 11;
@@ -195,12 +204,56 @@ static void test_texts_are_sent_as_sqlite_orders_them(void)
         CHECK_STR(
             in_body(s.requests[0].body, "SELECT count(*)>700 FROM json_each(json_extract(?1,'$.batch[0].params[0]'))"),
             "1");
-        CHECK_STR(in_body(s.requests[0].body, /* rows that do not come after the one before */
-                          "SELECT count(*) FROM (SELECT value->>0 k, value->>1 n, lag(value->>0) OVER w pk, "
-                          "lag(value->>1) OVER w pn "
-                          "FROM json_each(json_extract(?1,'$.batch[0].params[0]')) WINDOW w AS (ORDER BY key)) WHERE "
-                          "(pk,pn)>=(k,n)"),
-                  "0");
+        CHECK_STR(misplaced(), "0");
+    }
+}
+
+static void test_many_integers_of_all_sizes_are_sent_in_order(void)
+{
+    uint64_t seed = 5, bits;
+    size_t round, i;
+    int64_t key;
+
+    for (round = 0; round < 6; round++) {
+        start_plain(&numbers);
+        for (i = 0; i < 60u << round; i++) {
+            bits = script_random(&seed) << 32 ^ script_random(&seed);
+            key = (int64_t)(bits >> script_random(&seed) % 64);
+            CHECK_INT(put(&numbers, script_random(&seed) % 2 ? key : -1 - key, NULL, 1), D1T_OK);
+        }
+        CHECK_INT(put(&numbers, INT64_MAX, NULL, 1), D1T_OK);
+        CHECK_INT(put(&numbers, INT64_MIN, NULL, 1), D1T_OK);
+        finish();
+        CHECK_INT(s.kept, 1);
+        CHECK_STR(misplaced(), "0");
+    }
+}
+
+/* Differences at the start of the keys, behind a long beginning that all share, in their length, in the last column. */
+static void test_many_texts_with_a_common_beginning_are_sent_in_order(void)
+{
+    static const char common[] = "/a/path/that/all/of/the/keys/have/in/front/of/what/makes/them/different/from/others/";
+    static const struct { int shared; const char *before, *behind; } shapes[] = {
+        {0, "", ""}, {80, "", ""}, {80, "", "\"x\""}, {30, "", "/"}, {60, "", ""}, {61, "", ""}, {62, "", ""}, {63, "", ""},
+        {64, "\\", "\\"}, {8, "\xC3\xA9", ""}, {0, "", common}};
+    uint64_t seed = 6;
+    size_t shape;
+    char text[200];
+    d1t_value row[2];
+    int i;
+
+    for (shape = 0; shape < sizeof shapes / sizeof *shapes; shape++) {
+        start_plain(&texts);
+        for (i = 0; i < 800; i++) {
+            snprintf(text, sizeof text, "%.*s%s%u%s", shapes[shape].shared, common, shapes[shape].before,
+                     (unsigned)(script_random(&seed) % 5000), shapes[shape].behind);
+            row[0] = d1t_text(text);
+            row[1] = d1t_int((int64_t)(script_random(&seed) % 2000) - 1000);
+            CHECK_INT(d1t_upsert(&db, &texts, row, 2), D1T_OK);
+        }
+        finish();
+        CHECK_INT(s.kept, 1);
+        CHECK_STR(misplaced(), "0");
     }
 }
 
@@ -1151,6 +1204,8 @@ int main(void)
     sqlite3_open(":memory:", &json);
     RUN(test_integers_are_sent_in_numeric_order);
     RUN(test_texts_are_sent_as_sqlite_orders_them);
+    RUN(test_many_integers_of_all_sizes_are_sent_in_order);
+    RUN(test_many_texts_with_a_common_beginning_are_sent_in_order);
     RUN(test_all_key_types_are_sent_in_order);
     RUN(test_equal_keys_of_other_kinds_are_one_row);
     RUN(test_the_last_operation_on_a_key_wins);
