@@ -6719,14 +6719,20 @@ typedef struct d1t__row {
 #define D1T__DEAD UINT16_MAX
 #define D1T__NUMBER 0x7FFFFFFFu
 
-D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
-    d1t__row row;
-    D1T_MEMCPY(&row, b->p + offset, sizeof row);
-    return row;
+/* Rows begin at multiples of four bytes, as their headers must. */
+D1T__PRIVATE d1t__row *d1t__row_place(const d1t_batch *b, size_t offset) {
+    union { char *bytes; d1t__row *row; } p;
+    p.bytes = b->p + offset;
+    return p.row;
 }
 
-D1T__PRIVATE void d1t__row_put(d1t_batch *b, size_t offset, const d1t__row *row) {
-    D1T_MEMCPY(b->p + offset, row, sizeof *row);
+D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
+    return *d1t__row_place(b, offset);
+}
+
+/* The bytes that a row with `size` bytes of text takes. */
+D1T__PRIVATE size_t d1t__row_space(size_t size) {
+    return sizeof(d1t__row) + ((size + 3) & ~(size_t)3);
 }
 
 D1T__PRIVATE const char *d1t__row_text(const d1t_batch *b, size_t offset) {
@@ -7077,7 +7083,7 @@ D1T__PRIVATE uint32_t d1t__slot_of(const d1t_batch *b, const d1t_shape *shape, c
 }
 
 D1T__PRIVATE size_t d1t__row_end(const d1t_batch *b, size_t offset) {
-    return offset + sizeof(d1t__row) + d1t__row_at(b, offset).size;
+    return offset + d1t__row_space(d1t__row_at(b, offset).size);
 }
 
 /* The bytes that the index takes: the order and its scratch fit where the hash was. */
@@ -7535,27 +7541,25 @@ D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, cons
 
 /* Marks a row as not to be sent. */
 D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
-    d1t__row row = d1t__row_at(b, at);
-    if (row.group == D1T__DEAD) return;
-    if (!b->group[row.group].hold) b->text -= row.size + 1u;
-    row.group = D1T__DEAD;
-    d1t__row_put(b, at, &row);
+    d1t__row *row = d1t__row_place(b, at);
+    if (row->group == D1T__DEAD) return;
+    if (!b->group[row->group].hold) b->text -= row->size + 1u;
+    row->group = D1T__DEAD;
     b->live--;
 }
 
 /* Moves a row to another statement. */
 D1T__PRIVATE void d1t__row_regroup(d1t_batch *b, size_t at, uint32_t group) {
-    d1t__row row = d1t__row_at(b, at);
-    if (!b->group[row.group].hold) b->text -= row.size + 1u;
-    if (!b->group[group].hold) b->text += row.size + 1u;
-    row.group = (uint16_t)group;
-    d1t__row_put(b, at, &row);
+    d1t__row *row = d1t__row_place(b, at);
+    if (!b->group[row->group].hold) b->text -= row->size + 1u;
+    if (!b->group[group].hold) b->text += row->size + 1u;
+    row->group = (uint16_t)group;
 }
 
 /* Whether the block and the body have room for a row of `size` bytes of text, one more live row included. */
 D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
     uint32_t slots = d1t__slots_for(b, b->live + 1);
-    size_t need = b->n + sizeof(d1t__row) + size + d1t__index_size(slots);
+    size_t need = b->n + d1t__row_space(size) + d1t__index_size(slots);
     return need <= b->size && size + 2 <= b->limits->parameter && b->text + size + 1 + b->overhead <= b->limits->body &&
            b->n < UINT32_MAX - size;
 }
@@ -7564,14 +7568,13 @@ D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
    */
 D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot) {
     uint32_t *slots = d1t__slots(b);
-    d1t__row_put(b, b->n, row);
     if (!b->ascending) {
         if (slots[slot]) d1t__row_kill(b, slots[slot] - 1);
         slots[slot] = (uint32_t)b->n + 1;
     }
     b->reserve = d1t__slots_for(b, b->live + 1);
     b->last = b->n;
-    b->n += sizeof *row + row->size;
+    b->n += d1t__row_space(row->size);
     if (!b->group[row->group].hold) b->text += row->size + 1u;
     b->rows++;
     b->live++;
@@ -7620,41 +7623,40 @@ D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need,
                                                      uint64_t *merged) {
-    d1t__row row = {0, 0, 0, 0, 0};
+    d1t__row *row = d1t__row_place(b, b->n);
     d1t_writer w;
-    size_t used = b->n + sizeof row + d1t__index_size(d1t__slots_for(b, b->live + 1)), pending = 0;
+    size_t used = b->n + sizeof *row + d1t__index_size(d1t__slots_for(b, b->live + 1)), pending = 0;
     uint32_t group = d1t__group_of(b, &a->desc), slot = 0, key = 0;
     bool escaped = false;
     int meets = D1T__ADD_NEW;
     d1t_result result;
     if (group == b->max_groups) return D1T_FULL;
     if (b->ordered) d1t__rehash(b, b->live);
-    d1t_writer_fixed(&w, b->p + b->n + sizeof row, used < b->size ? b->size - used : 0);
+    d1t_writer_fixed(&w, b->p + b->n + sizeof *row, used < b->size ? b->size - used : 0);
     w.level = 1;
     result = d1t__encode_row(b, &w, a, d1t__no_columns(), &key, &escaped);
     *need = w.total;
     if (result != D1T_OK) return result;
     if (w.error != D1T_OK || w.total > UINT32_MAX / 2 || !d1t__has_room(b, w.n)) return D1T_FULL;
     if (key > UINT16_MAX) return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its key is longer than 65,535 bytes", NULL);
-    row.size = (uint32_t)w.n;
-    row.key = (uint16_t)key;
-    row.number = (uint32_t)(b->next_row + 1) & D1T__NUMBER;
-    row.escaped = escaped;
-    row.group = (uint16_t)group;
-    d1t__row_put(b, b->n, &row);
+    row->size = (uint32_t)w.n;
+    row->key = (uint16_t)key;
+    row->number = (uint32_t)(b->next_row + 1) & D1T__NUMBER;
+    row->escaped = escaped;
+    row->group = (uint16_t)group;
     if (b->ascending && !d1t__continues(b)) d1t__rehash(b, b->live + 1);
     if (!b->ascending) {
         if (d1t__slots_for(b, b->live + 1) != b->slots) d1t__rehash(b, b->live + 1);
-        slot = d1t__slot_of(b, a->desc.shape, b->p + b->n + sizeof row, row.key);
+        slot = d1t__slot_of(b, a->desc.shape, b->p + b->n + sizeof *row, row->key);
         pending = d1t__slots(b)[slot];
     }
     if (pending) meets = d1t__meets(&b->group[d1t__row_at(b, pending - 1).group], &a->desc);
     if (meets == D1T__ADD_FLUSH) return D1T_FULL;
-    if (meets == D1T__ADD_MERGE) result = d1t__add_merged(b, &row, pending - 1);
+    if (meets == D1T__ADD_MERGE) result = d1t__add_merged(b, row, pending - 1);
     if (result != D1T_OK) return result;
     *merged += pending != 0;
     b->next_row++;
-    if (meets != D1T__ADD_DROP) d1t__row_take(b, &row, slot);
+    if (meets != D1T__ADD_DROP) d1t__row_take(b, row, slot);
     return D1T_OK;
 }
 
