@@ -610,6 +610,47 @@ static void test_rows_and_keys_over_a_limit_are_refused_before_sending(void)
     CHECK_INT(s.kept, 0);
 }
 
+/* What d1t_upsert says of a row under a limit of bytes; *need: what the row would need, 0 if it was taken. */
+static d1t_result under_limit(const d1t_value *row, uint32_t limit, uint64_t *need)
+{
+    d1t_config config = script_config(&s);
+    const d1t_table *tables[1] = {&numbers};
+    d1t_result result;
+
+    config.limits.row = limit;
+    start(tables, 1, &config);
+    result = d1t_upsert(&db, &numbers, row, 4);
+    *need = db.error.need;
+    (void)d1t_close(&db);
+    return result;
+}
+
+static void test_a_row_is_refused_from_the_first_byte_over_the_limit(void)
+{
+    static const int64_t integers[] = {0, 1, 127, -129, 40000, -9000000, INT64_C(4000000000), INT64_MAX, INT64_MIN};
+    static const size_t lengths[] = {0, 1, 57, 58, 59, 200, 8185, 8190};
+    static char text[8200];
+    uint64_t size, need;
+    uint32_t least;
+    size_t i, k, wrong = 0;
+    d1t_value row[4];
+
+    memset(text, '"', sizeof text / 2); /* half of it is longer in the body, half of it is not */
+    memset(text + sizeof text / 2, 'x', sizeof text / 2);
+    for (i = 0; i < sizeof integers / sizeof *integers; i++)
+        for (k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+            row[0] = d1t_int(i % 2 ? 1 : INT64_MIN);
+            row[1] = d1t_text_n(text + sizeof text - lengths[k], lengths[k]);
+            row[2] = d1t_int(integers[i]);
+            row[3] = i % 3 ? d1t_null() : d1t_blob(text, lengths[k]);
+            wrong += under_limit(row, 1, &size) != D1T_ERR_LIMIT;
+            least = (uint32_t)size;
+            wrong += under_limit(row, least - 1, &need) != D1T_ERR_LIMIT || need != size;
+            wrong += under_limit(row, least, &need) != D1T_OK;
+        }
+    CHECK_INT(wrong, 0);
+}
+
 static void test_a_statement_over_the_sql_limit_is_refused_before_sending(void)
 {
     static char names[40][129];
@@ -621,6 +662,8 @@ static void test_a_statement_over_the_sql_limit_is_refused_before_sending(void)
     d1t_result result;
     size_t i;
 
+    script_free(&s);
+    memset(&s, 0, sizeof s);
     for (i = 0; i < 40; i++) {
         memset(names[i], 'n', 128);
         names[i][0] = (char)('a' + i / 10);
@@ -1218,6 +1261,7 @@ int main(void)
     RUN(test_rows_of_a_statement_are_cut_at_the_size_of_a_parameter);
     RUN(test_a_row_larger_than_a_parameter_travels_alone_or_is_refused);
     RUN(test_rows_and_keys_over_a_limit_are_refused_before_sending);
+    RUN(test_a_row_is_refused_from_the_first_byte_over_the_limit);
     RUN(test_a_statement_over_the_sql_limit_is_refused_before_sending);
     RUN(test_a_group_is_never_split);
     RUN(test_a_group_larger_than_a_request_is_refused);
