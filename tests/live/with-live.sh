@@ -7,16 +7,9 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || { echo "usage: with-live.sh COMMAND..." >&2; exit 2; }
-fail() { echo "with-live: $*" >&2; exit 1; }
 
+"$here/../tools/npm-ci.sh" "$here"
 mkdir -p "$here/build"
-(
-    flock 9 # two runs must not install at once
-    cd "$here"
-    [ node_modules/.package-lock.json -nt package-lock.json ] && exit 0
-    command -v npm >/dev/null || fail "npm not found (apt-get install npm)"
-    npm ci --no-audit --no-fund >build/npm.log 2>&1 9>&- || fail "npm ci failed, see $here/build/npm.log"
-) 9>"$here/build/lock"
 
 # miniflare 5 needs Node 22; Debian 12 has 18. So the lock file brings a node of its own.
 node=node
