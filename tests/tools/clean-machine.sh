@@ -1,35 +1,45 @@
 #!/usr/bin/env bash
 # clean-machine.sh  Makes a Debian 12 with only git, make, gcc and libc6-dev, clones the committed tree into it, and runs
 # make demo and make test there. It reaches package registries the way this machine does. Needs root.
+# What was logged inside is kept in build/show/clean-log if a target fails.
 set -eu
 cd "$(dirname "$0")/../.."
-tests/tools/need.sh debootstrap=debootstrap
+tests/tools/need.sh debootstrap=debootstrap npm=npm
 machine=$PWD/build/clean-machine logs=$PWD/build/show
 mkdir -p "$logs"
-rm -rf --one-file-system "$machine"
+rm -rf --one-file-system "$machine" "$logs/clean-log"
 trap 'rm -rf --one-file-system "$machine"' EXIT
 debootstrap --variant=minbase --include=git,make,gcc,libc6-dev bookworm "$machine" >"$logs/debootstrap.log" 2>&1 ||
     { tail -5 "$logs/debootstrap.log"; exit 1; }
-# what this machine needs to reach the registries
-for file in /etc/apt /etc/ssl/certs/ca-certificates.crt /etc/resolv.conf /etc/hosts /etc/npmrc ~/.npmrc; do
+# what this machine needs to reach the registries; Debian's npm takes its global configuration from /etc/npmrc
+for file in /etc/apt /etc/ssl/certs/ca-certificates.crt /usr/local/share/ca-certificates /etc/resolv.conf /etc/hosts \
+    ~/.npmrc; do
     [ ! -e "$file" ] || tar -C / -chf - "${file#/}" | tar -C "$machine" -xf -
 done
-# a name that the package ca-certificates does not overwrite
-[ ! -e /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/npm.crt"
+npmrc=$(npm config get globalconfig)
+[ ! -e "$npmrc" ] || cp "$npmrc" "$machine/etc/npmrc"
 git clone -q . "$machine/root/project"
 [ -z "$(git status --porcelain)" ] || echo 'note: what is not committed is not in the clone'
 
 inside() { # COMMAND, on the machine, with /proc and /dev/shm of its own
     unshare --mount sh -c "mount -t proc proc '$machine/proc' && mount -t tmpfs tmpfs '$machine/dev/shm' && exec env \
-        -u CC -u CFLAGS -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CLOUDFLARE_API_TOKEN NODE_EXTRA_CA_CERTS=/etc/ssl/npm.crt \
+        -u CC -u CFLAGS -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CLOUDFLARE_API_TOKEN \
         HOME=/root LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot '$machine' sh -c 'cd /root/project && $1'"
+}
+keep_logs() { # TARGET
+    [ -d "$machine/root/project/build/log" ] || return 0
+    mkdir -p "$logs/clean-log"
+    cp -r "$machine/root/project/build/log" "$logs/clean-log/$1"
+    echo "its logs are kept: build/show/clean-log/$1"
 }
 timed() { # TARGET: its output into a log, its time as a figure
     local start=$SECONDS status=0
     inside "make $1" >"$logs/clean-$1.log" 2>&1 </dev/null || status=$?
     echo "figure: make_$1 exit $status, $((SECONDS - start)) s"
-    [ $status -eq 0 ] || tail -n 30 "$logs/clean-$1.log"
-    return $status
+    [ $status -ne 0 ] || return 0
+    tail -n 30 "$logs/clean-$1.log"
+    keep_logs "$1"
+    return 1
 }
 
 failed=0
