@@ -182,7 +182,7 @@ static void test_reserved_and_impossible_names(void)
     for (i = 0; i < COUNT(reserved); i++) {
         const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY)};
         const d1t_index index = D1T_INDEX(reserved[i], index_columns);
-        const d1t_table t = {"things", columns, 1, &index, 1, NULL, 0, NULL, 0, 0}, *list[1];
+        const d1t_table t = {"things", columns, 1, &index, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL}, *list[1];
         list[0] = &t;
         REFUSED(declare_named(reserved[i], "id"), D1T_ERR_NAME, reserved[i]);
         REFUSED(declare_named(reserved[i], "id"), D1T_ERR_NAME, "sqlite_|_cf_|_d1t_");

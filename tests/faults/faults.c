@@ -27,8 +27,8 @@ static const char *const n_column[] = {"n"}, *const item_column[] = {"item"}, *c
 static const d1t_index item_indexes[] = {D1T_INDEX("items_n", n_column)};
 static const d1t_index note_indexes[] = {D1T_INDEX("notes_text", text_column)};
 static const d1t_foreign_key note_parents[] = {D1T_REFERENCES(item_column, "items", D1T_CASCADE)};
-static const d1t_table items = {"items", item_columns, 4, item_indexes, 1, NULL, 0, NULL, 0, 0};
-static const d1t_table wider = {"items", wider_columns, 5, item_indexes, 1, NULL, 0, NULL, 0, 0};
+static const d1t_table items = {"items", item_columns, 4, item_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+static const d1t_table wider = {"items", wider_columns, 5, item_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 static const d1t_table notes = D1T_TABLE_FULL("notes", note_columns, note_indexes, note_parents, 0);
 static const d1t_table *const item_list[] = {&items}, *const wider_list[] = {&wider}, *const note_list[] = {&notes};
 

@@ -29,8 +29,9 @@ static const d1t_foreign_key item_parents[] = {D1T_REFERENCES(parent_column, "pa
 static const d1t_foreign_key child_parents[] = {D1T_REFERENCES(parent_column, "parents", D1T_RESTRICT)};
 static const d1t_check item_checks[] = {{"n_is_small", "n < 100"}};
 static const d1t_table parents = D1T_TABLE("parents", parent_columns);
-static const d1t_table children = {"children", child_columns, 2, NULL, 0, child_parents, 1, NULL, 0, 0};
-static const d1t_table items = {"items", item_columns, 6, item_indexes, 1, item_parents, 1, item_checks, 1, 0};
+static const d1t_table children = {"children", child_columns, 2, NULL, 0, child_parents, 1, NULL, 0, 0, NULL, 0, NULL};
+static const d1t_table items = {"items", item_columns, 6, item_indexes, 1, item_parents, 1, item_checks, 1, 0, NULL,
+    0, NULL};
 static const d1t_table *const tables[] = {&parents, &children, &items};
 
 typedef enum poison { HEALTHY, CODE_IN_USE, CODE_OF_THE_NEXT, NO_PARENT, FAILS_CHECK, NO_NOTE, DELETE_PARENT } poison;

@@ -235,7 +235,8 @@ static const d1t_column secret_columns[] = {
 static const char *const text_column[] = {"text"};
 static const d1t_index secret_indexes[] = {D1T_UNIQUE_INDEX("secrets_text", text_column)};
 static const d1t_check secret_checks[] = {{"n_is_large", "n > 100"}};
-static const d1t_table secrets = {"secrets", secret_columns, 5, secret_indexes, 1, NULL, 0, secret_checks, 1, 0};
+static const d1t_table secrets = {"secrets", secret_columns, 5, secret_indexes, 1, NULL, 0, secret_checks, 1, 0, NULL,
+    0, NULL};
 static const d1t_table *const tables[] = {&secrets};
 
 static d1t_client db;

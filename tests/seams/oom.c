@@ -166,7 +166,7 @@ static const d1t_foreign_key symbol_parents[] = {D1T_REFERENCES(path_of, "files"
 static const d1t_check symbol_checks[] = {{"line_is_positive", "`line` > 0"}};
 static const d1t_table files = D1T_TABLE("files", file_columns);
 static const d1t_table symbols = {"symbols", symbol_columns, 5, symbol_indexes, 1, symbol_parents, 1,
-                                  symbol_checks, 1, D1T_STRICT};
+                                  symbol_checks, 1, D1T_STRICT, NULL, 0, NULL};
 static const d1t_table *const tables[] = {&files, &symbols};
 
 static local_d1 *d; /* the database of the scenario */
@@ -438,7 +438,7 @@ static d1t_result rows_that_wait(void)
     static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("up", D1T_INTEGER, 0)};
     static const char *const up[] = {"up"};
     static const d1t_foreign_key parents[] = {D1T_REFERENCES(up, "tree", D1T_CASCADE)};
-    static const d1t_table tree = {"tree", columns, 2, NULL, 0, parents, 1, NULL, 0, 0};
+    static const d1t_table tree = {"tree", columns, 2, NULL, 0, parents, 1, NULL, 0, 0, NULL, 0, NULL};
     static const d1t_table *const all[] = {&tree};
     d1t_config config = make_config();
     d1t_value row[2];

@@ -88,7 +88,7 @@ static const d1t_column text_columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1
 static const d1t_table texts = D1T_TABLE("texts", text_columns);
 static const char *const parent_column[] = {"k"};
 static const d1t_foreign_key to_numbers[] = {D1T_REFERENCES(parent_column, "numbers", D1T_CASCADE)};
-static const d1t_table children = {"children", number_columns, 4, NULL, 0, to_numbers, 1, NULL, 0, 0};
+static const d1t_table children = {"children", number_columns, 4, NULL, 0, to_numbers, 1, NULL, 0, 0, NULL, 0, NULL};
 static const d1t_table others = D1T_TABLE("others", number_columns);
 
 static d1t_result put(const d1t_table *t, int64_t k, const char *a, int64_t b)
@@ -261,7 +261,7 @@ static void test_all_key_types_are_sent_in_order(void)
 {
     static const d1t_type types[] = {D1T_BLOB, D1T_UUID, D1T_DATE, D1T_TIME, D1T_TIMESTAMP, D1T_TIMESTAMPTZ, D1T_BOOL};
     d1t_column columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, D1T_KEY)};
-    d1t_table t = {"t", columns, 2, NULL, 0, NULL, 0, NULL, 0, 0};
+    d1t_table t = {"t", columns, 2, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     uint64_t seed = 5, bits[2];
     size_t i, k;
 
@@ -506,7 +506,7 @@ static void test_parking_does_not_make_a_request_larger_than_max_body(void)
 {
     static const char *const a_only[] = {"a"};
     static const d1t_index unique_a[] = {D1T_UNIQUE_INDEX("unique_a", a_only)};
-    static const d1t_table t = {"parked", number_columns, 4, unique_a, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"parked", number_columns, 4, unique_a, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     static const script_answer clash = {
         .status = 400, .body = SCRIPT_FAIL(7500, "UNIQUE constraint failed: parked.a: SQLITE_CONSTRAINT")};
     d1t_config config = script_config(&s);
@@ -655,7 +655,7 @@ static void test_a_statement_over_the_sql_limit_is_refused_before_sending(void)
 {
     static char names[40][129];
     static d1t_column columns[40];
-    static d1t_table t = {"t", columns, 40, NULL, 0, NULL, 0, NULL, 0, 0};
+    static d1t_table t = {"t", columns, 40, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     const d1t_table *tables[1] = {&t};
     d1t_config config = script_config(&s);
     d1t_value row[40];

@@ -30,8 +30,8 @@ static const d1t_column all_columns[] = {
     D1T_COLUMN("local time", D1T_TIMESTAMP, 0),
     D1T_COLUMN("\xf0\x9f\x98\x80", D1T_TIMESTAMPTZ, 0),
     D1T_COLUMN("vector", D1T_VECTOR, 0),
-    {"nocase", D1T_TEXT, 0, "'it''s;'", NULL, NULL, "NOCASE"},
-    {"rtrim", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM"},
+    {"nocase", D1T_TEXT, 0, "'it''s;'", NULL, NULL, "NOCASE", NULL, NULL},
+    {"rtrim", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM", NULL, NULL},
     D1T_COLUMN_GENERATED("virtual", D1T_INTEGER, 0, "`id` + 1"),
     D1T_COLUMN_GENERATED("stored", D1T_TEXT, D1T_STORED, "upper(`select`)"),
     D1T_COLUMN_ON_WRITE("at", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
@@ -39,17 +39,17 @@ static const d1t_column all_columns[] = {
 static const char *const by_json[] = {"json", "`blob`"}, *const by_uuid[] = {"uuid"};
 static const d1t_index all_indexes[] = {
     D1T_INDEX("index", by_json),
-    {"unique \"some\"", by_uuid, 1, D1T_UNIQUE, "`real` > 0"},
+    {"unique \"some\"", by_uuid, 1, D1T_UNIQUE, "`real` > 0", NULL, NULL},
 };
 static const char *const two[] = {"id", "select"}, *const parent_two[] = {"a", "`b"};
 static const d1t_foreign_key all_keys[] = {
     D1T_REFERENCES(by_uuid, "parent", D1T_CASCADE),
-    {two, 2, "order", parent_two, D1T_SET_NULL, D1T_RESTRICT},
-    {by_json, 2, "third", NULL, D1T_NO_ACTION, D1T_SET_DEFAULT},
+    {two, 2, "order", parent_two, D1T_SET_NULL, D1T_RESTRICT, false},
+    {by_json, 2, "third", NULL, D1T_NO_ACTION, D1T_SET_DEFAULT, false},
 };
 static const d1t_check all_checks[] = {{"it's positive", "`id` >= 0"}, {"short", "length(`json`) < 10"}};
 static const d1t_table everything = {"every thing", all_columns, COUNT(all_columns), all_indexes, COUNT(all_indexes),
-    all_keys, COUNT(all_keys), all_checks, COUNT(all_checks), 0};
+    all_keys, COUNT(all_keys), all_checks, COUNT(all_checks), 0, NULL, 0, NULL};
 
 static const d1t_column plain_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0)};
 static const d1t_table plain = D1T_TABLE("plain", plain_columns);
@@ -155,9 +155,10 @@ static void test_a_bad_name_is_refused_wherever_it_stands(void)
         const char *const name = bad_names[i].name;
         d1t_column columns[2] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN(NULL, D1T_TEXT, 0)};
         const char *const list[] = {"id"}, *const parents[] = {name};
-        d1t_index index = {name, list, 1, 0, NULL};
-        d1t_foreign_key key = {list, 1, name, NULL, D1T_NO_ACTION, D1T_NO_ACTION};
+        d1t_index index = {name, list, 1, 0, NULL, NULL, NULL};
+        d1t_foreign_key key = {list, 1, name, NULL, D1T_NO_ACTION, D1T_NO_ACTION, false};
         d1t_check check = {name, "1"};
+        d1t_command command = {name, "SELECT 1", NULL};
         d1t_table t = plain;
 
         t.name = name;
@@ -180,6 +181,21 @@ static void test_a_bad_name_is_refused_wherever_it_stands(void)
         t = plain;
         t.checks = &check;
         t.check_count = 1;
+        if (name) /* a check without a name is one of a table made by others */
+            REFUSED(t, bad_names[i].code, NULL, bad_names[i].word);
+        t = plain;
+        t.commands = &command;
+        t.command_count = 1;
+        REFUSED(t, bad_names[i].code, NULL, bad_names[i].word);
+        if (!name)
+            continue;
+        t = plain;
+        t.was = name;
+        REFUSED(t, bad_names[i].code, NULL, bad_names[i].word);
+        t = plain;
+        columns[1].name = "name";
+        columns[1].was = name;
+        t.columns = columns;
         REFUSED(t, bad_names[i].code, NULL, bad_names[i].word);
     }
 }
@@ -251,17 +267,32 @@ static void test_a_column_is_what_a_column_can_be(void)
         d1t_column column;
         const char *word;
     } bad[] = {
-        {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "NOCASE"}, "BINARY"},
-        {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "RTRIM"}, "BINARY"},
-        {{"k", D1T_INTEGER, D1T_KEY, NULL, "1", NULL, NULL}, "generated"},
-        {{"k", D1T_INTEGER, D1T_KEY, NULL, NULL, "1", NULL}, "write"},
-        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, "GERMAN"}, "NOCASE"},
-        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE, x"}, "NOCASE"},
-        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, ""}, "NOCASE"},
-        {{"c", (d1t_type)0, 0, NULL, NULL, NULL, NULL}, "type"},
-        {{"c", (d1t_type)14, 0, NULL, NULL, NULL, NULL}, "type"},
-        {{"c", D1T_TEXT, 0, "1", "1", NULL, NULL}, "generated"},
-        {{"c", D1T_TEXT, 0, NULL, "1", "1", NULL}, "generated"},
+        {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "NOCASE", NULL, NULL}, "BINARY"},
+        {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "RTRIM", NULL, NULL}, "BINARY"},
+        {{"k", D1T_INTEGER, D1T_KEY, NULL, "1", NULL, NULL, NULL, NULL}, "generated"},
+        {{"k", D1T_INTEGER, D1T_KEY, NULL, NULL, "1", NULL, NULL, NULL}, "write"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, "GERMAN", NULL, NULL}, "NOCASE"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE, x", NULL, NULL}, "NOCASE"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, "", NULL, NULL}, "NOCASE"},
+        {{"c", (d1t_type)0, 0, NULL, NULL, NULL, NULL, NULL, NULL}, "type"},
+        {{"c", (d1t_type)15, 0, NULL, NULL, NULL, NULL, NULL, NULL}, "type"},
+        {{"k", D1T_NUMERIC, D1T_KEY, NULL, NULL, NULL, NULL, NULL, NULL}, "NUMERIC"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "TEXT, d TEXT", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "TEXT NOT NULL", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "TEXT(1", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "TEXT(1,2,3)", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "TEXT -- x", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, " TEXT", NULL}, "one type"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, "'TEXT'", NULL}, "one type"},
+        {{"c", D1T_INTEGER, 0, NULL, NULL, NULL, NULL, "TEXT GENERATED ALWAYS", NULL}, "one type"},
+        {{"c", D1T_JSON, 0, NULL, NULL, NULL, NULL, "JSON", NULL}, "affinity"},
+        {{"c", D1T_ANY, 0, NULL, NULL, NULL, NULL, "ANY", NULL}, "affinity"},
+        {{"c", D1T_REAL, 0, NULL, NULL, NULL, NULL, "FLOATING POINT", NULL}, "affinity"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, NULL, "ID"}, "name of another column"},
+        {{"c", D1T_TEXT, 0, NULL, NULL, NULL, NULL, NULL, "C"}, "name of another column"},
+        {{"c", D1T_TEXT, 0, "1", "1", NULL, NULL, NULL, NULL}, "generated"},
+        {{"c", D1T_TEXT, 0, NULL, "1", "1", NULL, NULL, NULL}, "generated"},
     };
     size_t i;
 
@@ -280,7 +311,7 @@ static void check_expression(const char *sql, bool good, int line)
 {
     d1t_column columns[2] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0)};
     const char *const list[] = {"name"};
-    d1t_index index = {"i", list, 1, 0, NULL};
+    d1t_index index = {"i", list, 1, 0, NULL, NULL, NULL};
     d1t_check check = {"c", NULL};
     d1t_table t = plain;
     int place;
@@ -320,8 +351,8 @@ static void test_an_expression_is_one_whole_expression(void)
 static void test_indexes_and_foreign_keys_are_over_declared_columns(void)
 {
     const char *const wrong[] = {"id", "nmae"}, *const none[] = {NULL}, *const right[] = {"NAME"};
-    d1t_index index = {"by_name", wrong, 2, 0, NULL};
-    d1t_foreign_key key = {wrong, 2, "parent", NULL, D1T_NO_ACTION, D1T_NO_ACTION};
+    d1t_index index = {"by_name", wrong, 2, 0, NULL, NULL, NULL};
+    d1t_foreign_key key = {wrong, 2, "parent", NULL, D1T_NO_ACTION, D1T_NO_ACTION, false};
     d1t_table t = plain, u = plain;
 
     t.indexes = &index;
@@ -389,7 +420,8 @@ static void test_a_long_text_is_cut_at_a_character(void)
 static void test_the_longest_names_are_in_the_error(void)
 {
     static char name[2][140];
-    d1t_column columns[2] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), {NULL, D1T_TEXT, 0, "(", NULL, NULL, NULL}};
+    d1t_column columns[2] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), {NULL, D1T_TEXT, 0, "(", NULL, NULL, NULL, NULL,
+        NULL}};
     d1t_table t = plain;
     d1t_error e;
 
@@ -429,10 +461,10 @@ static void test_columns_are_found_by_name_as_sqlite_does(void)
     CHECK_INT(d1t_table_column(&everything, d1t_cstr(NULL)), COUNT(all_columns));
 }
 
-static void test_only_five_sql_types_and_none_for_any(void)
+static void test_six_sql_types_none_for_any_and_those_of_others(void)
 {
     static const char *const types[] = {"INTEGER", "REAL", "TEXT", "BLOB", "", "INTEGER", "TEXT", "TEXT", "TEXT",
-        "TEXT", "TEXT", "TEXT", "BLOB"};
+        "TEXT", "TEXT", "TEXT", "BLOB", "NUMERIC"};
     d1t_table strict = plain;
     d1t_column c = D1T_COLUMN("c", D1T_TEXT, 0);
     int i;
@@ -443,6 +475,8 @@ static void test_only_five_sql_types_and_none_for_any(void)
         CHECK_STR(d1t_sql_type(&plain, &c), types[i]);
         CHECK_STR(d1t_sql_type(&strict, &c), c.type == D1T_ANY ? "ANY" : types[i]);
     }
+    c.sql_type = "VARCHAR(20)";
+    CHECK_STR(d1t_sql_type(&plain, &c), "VARCHAR(20)");
 }
 
 /* ---- CREATE texts in SQLite --------------------------------------------------------------------------------- */
@@ -597,11 +631,11 @@ static void test_the_texts_are_these(void)
 {
     static const d1t_column columns[] = {
         D1T_COLUMN("a", D1T_INTEGER, D1T_KEY),
-        {"b", D1T_ANY, D1T_NOT_NULL, "0", NULL, NULL, "NOCASE"},
+        {"b", D1T_ANY, D1T_NOT_NULL, "0", NULL, NULL, "NOCASE", NULL, NULL},
         D1T_COLUMN_GENERATED("c`", D1T_TEXT, 0, "a"),
     };
     static const char *const list[] = {"b", "a"};
-    static const d1t_index index = {"i", list, 2, D1T_UNIQUE, "b > 0"};
+    static const d1t_index index = {"i", list, 2, D1T_UNIQUE, "b > 0", NULL, NULL};
     static const d1t_foreign_key keys[] = {D1T_REFERENCES(list, "p", D1T_CASCADE)};
     static const d1t_check checks[] = {{"k", "a > 0"}};
     d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_STRICT | D1T_WITHOUT_ROWID);
@@ -665,7 +699,8 @@ static void test_a_column_can_be_added_with_its_text(void)
 {
     static const d1t_column added[] = {
         D1T_COLUMN("n", D1T_TEXT, 0), D1T_COLUMN_DEFAULT("d", D1T_INTEGER, D1T_NOT_NULL, "5"),
-        D1T_COLUMN_GENERATED("g", D1T_INTEGER, 0, "id * 2"), {"c", D1T_TEXT, 0, "'x'", NULL, NULL, "NOCASE"},
+        D1T_COLUMN_GENERATED("g", D1T_INTEGER, 0, "id * 2"), {"c", D1T_TEXT, 0, "'x'", NULL, NULL, "NOCASE", NULL,
+            NULL},
         D1T_COLUMN("a", D1T_ANY, 0),
     };
     char sql[300];
@@ -692,8 +727,8 @@ static void test_an_accepted_expression_never_breaks_the_statement(void)
     size_t i;
 
     for (i = 0; i < COUNT(odd); i++) {
-        d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), {"a", D1T_TEXT, 0, odd[i], NULL, NULL, NULL},
-            {"g", D1T_TEXT, 0, NULL, odd[i], NULL, NULL}};
+        d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+            D1T_COLUMN_DEFAULT("a", D1T_TEXT, 0, odd[i]), D1T_COLUMN_GENERATED("g", D1T_TEXT, 0, odd[i])};
         const d1t_check checks[] = {{"c", odd[i]}};
         d1t_table t = D1T_TABLE("t", columns);
 
@@ -703,6 +738,199 @@ static void test_an_accepted_expression_never_breaks_the_statement(void)
         if (d1t_table_check(&t, NULL, NULL) == D1T_OK)
             CHECK(create(&t));
     }
+}
+
+/* ---- what tables made by others have, commands, full text ------------------------------------------------------ */
+
+static void test_indexes_are_of_one_kind_each(void)
+{
+    static const char *const list[] = {"name"}, *const id[] = {"id"};
+    static const struct {
+        d1t_index index;
+        const char *word;
+    } bad[] = {
+        {{"i", NULL, 0, 0, NULL, NULL, NULL}, "no columns"}, {{"i", list, 1, 0, NULL, "name", NULL}, "both"},
+        {{"i", NULL, 0, 0, NULL, "name)", NULL}, "terms"}, {{"i", list, 1, 0, NULL, NULL, "x"}, "FTS5"},
+        {{NULL, list, 1, D1T_UNIQUE, "1", NULL, NULL}, "only columns"},
+        {{NULL, NULL, 0, D1T_UNIQUE, NULL, "name", NULL}, "only columns"},
+        {{NULL, NULL, 0, D1T_UNIQUE, NULL, NULL, NULL}, "no columns"},
+        {{"f", list, 1, D1T_FTS5 | D1T_UNIQUE, NULL, NULL, NULL}, "UNIQUE"},
+        {{"f", list, 1, D1T_FTS5, "1", NULL, NULL}, "condition"}, {{"f", id, 1, D1T_FTS5, NULL, NULL, NULL}, "text"},
+        {{"f", list, 1, D1T_FTS5, NULL, NULL, "x)"}, "options"}, {{"name", list, 1, D1T_FTS5, NULL, NULL, NULL},
+        "named"},
+    };
+    const d1t_index good[] = {{NULL, list, 1, D1T_UNIQUE, NULL, NULL, NULL},
+        {NULL, id, 1, D1T_UNIQUE, NULL, NULL, NULL}, {"t", NULL, 0, 0, "1", "lower(name), id DESC", NULL},
+        {"f", list, 1, D1T_FTS5, NULL, NULL, "tokenize='porter'"}};
+    d1t_index pair[] = {D1T_FTS5_INDEX("f", list), D1T_INDEX("F_AU", list)};
+    d1t_table t = plain;
+    size_t i;
+
+    for (i = 0; i < COUNT(bad); i++) {
+        t.indexes = &bad[i].index;
+        t.index_count = 1;
+        REFUSED(t, D1T_ERR_TABLE, NULL, bad[i].word);
+    }
+    t.indexes = pair;
+    t.index_count = 2;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "trigger");
+    t.indexes = good;
+    t.index_count = COUNT(good);
+    ACCEPTED(t);
+    t.flags = D1T_WITHOUT_ROWID;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "WITHOUT ROWID");
+}
+
+static void test_autoincrement_needs_the_rowid(void)
+{
+    d1t_column columns[] = {{"id", D1T_INTEGER, D1T_KEY, NULL, NULL, NULL, NULL, NULL, NULL},
+        D1T_COLUMN("b", D1T_INTEGER, 0)};
+    d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_AUTOINCREMENT);
+    char out[300] = "";
+    d1t_writer w;
+
+    ACCEPTED(t);
+    d1t_writer_fixed(&w, out, sizeof out - 1);
+    d1t_write_create_table(&w, &t);
+    CHECK_STR(out, "CREATE TABLE IF NOT EXISTS `t`(`id` INTEGER PRIMARY KEY AUTOINCREMENT,`b` INTEGER)");
+    t.flags |= D1T_WITHOUT_ROWID;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "AUTOINCREMENT");
+    t.flags = D1T_AUTOINCREMENT | D1T_STRICT | D1T_BY_USER;
+    ACCEPTED(t);
+    columns[1].flags = D1T_KEY;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "AUTOINCREMENT");
+    columns[1].flags = 0;
+    columns[0].sql_type = "INT"; /* not the rowid: SQLite wants the very word */
+    REFUSED(t, D1T_ERR_TABLE, NULL, "AUTOINCREMENT");
+    columns[0].sql_type = "integer";
+    ACCEPTED(t);
+}
+
+static void test_a_strict_table_has_its_six_types(void)
+{
+    static const char *const types[] = {"INT", "int", "INTEGER", "BIGINT", "INTEGER(2)"};
+    d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("c", D1T_NUMERIC, 0)};
+    d1t_table t = D1T_TABLE_FLAGS("t", columns, D1T_STRICT);
+    size_t i;
+
+    REFUSED(t, D1T_ERR_TABLE, "c", "STRICT");
+    columns[1].type = D1T_INTEGER;
+    for (i = 0; i < COUNT(types); i++) {
+        columns[1].sql_type = types[i];
+        if (i < 3)
+            ACCEPTED(t);
+        else
+            REFUSED(t, D1T_ERR_TABLE, "c", "STRICT");
+    }
+}
+
+static void test_renames_and_own_parents_are_checked(void)
+{
+    static const char *const list[] = {"name"}, *const nowhere[] = {"nowhere"};
+    d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN_RENAMED("a", D1T_TEXT, 0, "x"),
+        D1T_COLUMN_RENAMED("b", D1T_TEXT, 0, "X")};
+    d1t_foreign_key key = {list, 1, "PLAIN", nowhere, D1T_NO_ACTION, D1T_NO_ACTION, true};
+    d1t_table t = D1T_TABLE("t", columns);
+
+    REFUSED(t, D1T_ERR_TABLE, "b", "the name that it had");
+    columns[2].was = "y";
+    ACCEPTED(t);
+    t.was = "T";
+    REFUSED(t, D1T_ERR_TABLE, NULL, "still");
+    t = plain;
+    t.foreign_keys = &key;
+    t.foreign_key_count = 1;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "nowhere");
+    key.parent = "other";
+    ACCEPTED(t);
+}
+
+static void test_a_command_is_one_statement(void)
+{
+    static const struct {
+        const char *sql;
+        bool good;
+    } list[] = {
+        {"CREATE VIEW v AS SELECT 1", true}, {"SELECT 1;", false}, {"SELECT 1; SELECT 2", false}, {NULL, false},
+        {"SELECT ?1", false}, {"", false}, {"SELECT (1", false}, {"SELECT 1 -- x", false},
+        {"CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; SELECT CASE 1 WHEN 2 THEN 3 END; END", true},
+        {"CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END; DROP TABLE t", false},
+        {"CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1;", false}, {"CREATE TRIGGER r; END x", false}};
+    d1t_command commands[2] = {{"one", "SELECT 1", "SELECT 2"}, {"two", NULL, NULL}};
+    d1t_table t = plain;
+    size_t i;
+
+    t.commands = commands;
+    t.command_count = 2;
+    for (i = 0; i < COUNT(list); i++) {
+        commands[1].setup_sql = list[i].sql;
+        commands[1].teardown_sql = NULL;
+        if (list[i].good)
+            ACCEPTED(t);
+        else
+            REFUSED(t, D1T_ERR_TABLE, NULL, "two");
+        commands[1].setup_sql = "SELECT 1";
+        commands[1].teardown_sql = list[i].sql;
+        if (list[i].good || !list[i].sql)
+            ACCEPTED(t);
+        else
+            REFUSED(t, D1T_ERR_TABLE, NULL, "teardown");
+    }
+    commands[1].teardown_sql = NULL;
+    commands[1].name = "ONE";
+    REFUSED(t, D1T_ERR_TABLE, NULL, "two commands");
+}
+
+/* The table, its FTS5 index and the triggers in SQLite; then rows come, change and go. */
+static void check_full_text(const d1t_table *t, const char *match)
+{
+    char sql[1000];
+    unsigned which;
+    d1t_writer w;
+
+    forget();
+    ACCEPTED(*t);
+    CHECK(create(t));
+    CHECK(create(t)); /* IF NOT EXISTS */
+    for (which = 0; which < D1T__FTS_TRIGGERS; which++) {
+        d1t_writer_fixed(&w, sql, sizeof sql);
+        d1t__write_fts_trigger(&w, t, &t->indexes[0], which);
+        CHECK(run(sql, w.n));
+        memset(sql, 0, sizeof sql);
+        d1t_writer_fixed(&w, sql, sizeof sql);
+        d1t__fts_trigger_name(&w, &t->indexes[0], which);
+        CHECK_STR(answer("SELECT count(*) FROM sqlite_schema WHERE type='trigger' AND name=?1", sql), "1|\n");
+    }
+    snprintf(sql, sizeof sql, "INSERT INTO \"%s\" VALUES (5, 'red fox', 'x'), (7, 'blue whale', 'fox')", t->name);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CHECK_STR(answer(match, "red"), "5|\n");
+    CHECK_STR(answer(match, "fox"), "5|\n7|\n");
+    snprintf(sql, sizeof sql, "UPDATE \"%s\" SET \"a`\"='green' WHERE id=5", t->name);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE id=7", t->name);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CHECK_STR(answer(match, "fox"), "");
+    CHECK_STR(answer(match, "green"), "5|\n");
+    snprintf(sql, sizeof sql, "INSERT INTO `%s`(`%s`, rank) VALUES ('integrity-check', 1)", t->indexes[0].name,
+             t->indexes[0].name);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void test_a_full_text_index_follows_its_table(void)
+{
+    static const char *const list[] = {"a`", "b"};
+    static const d1t_index indexes[] = {{"full text", list, 2, D1T_FTS5, NULL, NULL, "tokenize='porter'"}};
+    d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a`", D1T_TEXT, 0),
+        D1T_COLUMN("b", D1T_TEXT, 0), D1T_COLUMN("rowid", D1T_TEXT, 0)};
+    d1t_table t = {"it's", columns, 3, indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+
+    check_full_text(&t, "SELECT rowid FROM `full text` WHERE `full text` MATCH ?1 ORDER BY 1");
+    columns[0].type = D1T_TEXT; /* its rows are found by a rowid without a name */
+    check_full_text(&t, "SELECT id FROM `it's` WHERE rowid IN (SELECT rowid FROM `full text` WHERE `full text` "
+        "MATCH ?1) "
+                        "ORDER BY 1");
+    t.column_count = 4;
+    REFUSED(t, D1T_ERR_TABLE, NULL, "rowid");
 }
 
 /* ---- random declarations ------------------------------------------------------------------------------------ */
@@ -856,15 +1084,17 @@ static void test_the_canonical_json_is_this(void)
 {
     static const d1t_column columns[] = {
         D1T_COLUMN("id", D1T_UUID, D1T_KEY | D1T_NOT_NULL),
-        {"n\"", D1T_TEXT, D1T_NOT_NULL, "'x'", NULL, NULL, "NOCASE"},
+        {"n\"", D1T_TEXT, D1T_NOT_NULL, "'x'", NULL, NULL, "NOCASE", NULL, NULL},
         D1T_COLUMN_GENERATED("g", D1T_INTEGER, D1T_STORED, "1"),
         D1T_COLUMN_ON_WRITE("w", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
     };
     static const char *const list[] = {"g", "w"};
-    static const d1t_index indexes[] = {{"i", list, 2, D1T_UNIQUE, "g > 0"}, {"j", list, 1, 0, NULL}};
-    static const d1t_foreign_key keys[] = {{list, 2, "p", list, D1T_SET_NULL, D1T_RESTRICT}};
+    static const d1t_index indexes[] = {{"i", list, 2, D1T_UNIQUE, "g > 0", NULL, NULL}, {"j", list, 1, 0, NULL, NULL,
+        NULL}};
+    static const d1t_foreign_key keys[] = {{list, 2, "p", list, D1T_SET_NULL, D1T_RESTRICT, false}};
     static const d1t_check checks[] = {{"c", "g"}};
-    const d1t_table t = {"t", columns, 4, indexes, 2, keys, 1, checks, 1, D1T_STRICT | D1T_WITHOUT_ROWID};
+    const d1t_table t = {"t", columns, 4, indexes, 2, keys, 1, checks, 1, D1T_STRICT | D1T_WITHOUT_ROWID, NULL, 0,
+        NULL};
     char *json = json_of(&t);
 
     CHECK_STR(json, "{\"version\":1,\"name\":\"t\",\"columns\":[{\"name\":\"id\",\"type\":\"uuid\",\"key\":true},"
@@ -880,6 +1110,40 @@ static void test_the_canonical_json_is_this(void)
     json = json_of(&plain);
     CHECK_STR(json, "{\"version\":1,\"name\":\"plain\",\"columns\":[{\"name\":\"id\",\"type\":\"integer\","
         "\"key\":true},{\"name\":\"name\",\"type\":\"text\"}]}");
+    free(json);
+}
+
+static const d1t_column foreign_columns[] = {
+    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), {"n", D1T_NUMERIC, 0, NULL, NULL, NULL, NULL, "DECIMAL(5)", "m"},
+    D1T_COLUMN("t", D1T_TEXT, 0),
+};
+static const char *const foreign_list[] = {"t"};
+static const d1t_index foreign_indexes[] = {
+    {NULL, foreign_list, 1, D1T_UNIQUE, NULL, NULL, NULL}, {"x", NULL, 0, D1T_UNIQUE, "n", "n DESC", NULL},
+    {"f", foreign_list, 1, D1T_FTS5, NULL, NULL, "prefix='2'"},
+};
+static const d1t_foreign_key foreign_keys[] = {{foreign_list, 1, "p", NULL, D1T_NO_ACTION, D1T_NO_ACTION, true}};
+static const d1t_check foreign_checks[] = {{NULL, "n > 0"}, {"c", "n < 9"}};
+static const d1t_command foreign_commands[] = {{"v", "CREATE VIEW v AS SELECT 1", "DROP VIEW v"}, {"w", "SELECT 1",
+    NULL}};
+static const d1t_table foreign = {"new", foreign_columns, 3, foreign_indexes, 3, foreign_keys, 1, foreign_checks, 2,
+    D1T_AUTOINCREMENT | D1T_BY_USER, foreign_commands, 2, "old"};
+
+static void test_the_canonical_json_of_all_else_is_this(void)
+{
+    char *json = json_of(&foreign);
+
+    ACCEPTED(foreign);
+    CHECK_STR(json, "
+        ""{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[{\"name\":\"id\",\"type\":\"integer\","
+        "\"key\":true},{\"name\":\"n\",\"type\":\"numeric\",\"sql_type\":\"DECIMAL(5)\",\"was\":\"m\"},"
+        "{\"name\":\"t\",\"type\":\"text\"}],\"indexes\":[{\"unique\":true,\"columns\":[\"t\"]},"
+        "{\"name\":\"x\",\"unique\":true,\"where\":\"n\",\"terms\":\"n DESC\"},"
+        "{\"name\":\"f\",\"columns\":[\"t\"],\"fts5\":true,\"fts\":\"prefix='2'\"}],"
+        "\"foreign_keys\":[{\"parent\":\"p\",\"columns\":[\"t\"],\"deferred\":true}],"
+        "\"checks\":[{\"sql\":\"n > 0\"},{\"name\":\"c\",\"sql\":\"n < 9\"}],"
+        "\"commands\":[{\"name\":\"v\",\"setup\":\"CREATE VIEW v AS SELECT 1\",\"teardown\":\"DROP VIEW v\"},"
+        "{\"name\":\"w\",\"setup\":\"SELECT 1\"}],\"autoincrement\":true,\"managed_by\":\"user\"}");
     free(json);
 }
 
@@ -944,6 +1208,7 @@ static void test_json_out_in_and_out_is_the_same(void)
     for (t.flags = 0; t.flags < 4; t.flags++)
         check_round_trip(&t);
     check_round_trip(&plain);
+    check_round_trip(&foreign);
     for (i = 0; i < 1000; i++) {
         random_declaration(&r);
         check_round_trip(&r.table);
@@ -996,6 +1261,8 @@ static const struct {
     {"{\"version\":2,\"name\":\"t\"}", "version"}, {"{\"version\":\"1\",\"name\":\"t\"}", "version"},
     {"{\"version\":1.0,\"name\":\"t\"}", "version"}, {"{\"name\":\"t\"}", "version"}, {"{\"version\":1}", "name"},
     {"{\"version\":1,\"name\":null}", "name"}, {"{\"version\":1,\"name\":[\"t\"]}", "name"},
+    {START ",\"managed_by\":\"me\"}", "managed_by"}, {START ",\"commands\":[{\"sql\":\"1\"}]}", "sql"},
+    {START ",\"columns\":[{\"deferred\":true}]}", "deferred"}, {START ",\"indexes\":[{\"was\":\"x\"}]}", "was"},
     {START ",\"strict\":[]}", "strict"}, {START ",\"strict\":\"yes\"}", "strict"}, {START ",\"strict\":1}", "strict"},
     {START ",\"columns\":\"id\"}", "columns"}, {START ",\"columns\":{}}", ""},
     {START ",\"columns\":[\"id\"]}", "columns"}, {START ",\"columns\":[[]]}", ""},
@@ -1149,15 +1416,22 @@ int main(void)
     RUN(test_the_longest_names_are_in_the_error);
     RUN(test_the_first_error_of_an_object_stays);
     RUN(test_columns_are_found_by_name_as_sqlite_does);
-    RUN(test_only_five_sql_types_and_none_for_any);
+    RUN(test_six_sql_types_none_for_any_and_those_of_others);
     RUN(test_sqlite_makes_of_a_table_what_was_declared);
     RUN(test_the_texts_are_these);
     RUN(test_defaults_checks_collations_and_keys_work);
     RUN(test_any_keeps_a_value_as_it_is);
     RUN(test_a_column_can_be_added_with_its_text);
     RUN(test_an_accepted_expression_never_breaks_the_statement);
+    RUN(test_indexes_are_of_one_kind_each);
+    RUN(test_autoincrement_needs_the_rowid);
+    RUN(test_a_strict_table_has_its_six_types);
+    RUN(test_renames_and_own_parents_are_checked);
+    RUN(test_a_command_is_one_statement);
+    RUN(test_a_full_text_index_follows_its_table);
     RUN(test_sqlite_takes_every_table_that_is_accepted);
     RUN(test_the_canonical_json_is_this);
+    RUN(test_the_canonical_json_of_all_else_is_this);
     RUN(test_a_default_said_aloud_is_left_out);
     RUN(test_json_out_in_and_out_is_the_same);
     RUN(test_order_and_white_space_do_not_matter);

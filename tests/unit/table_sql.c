@@ -135,7 +135,8 @@ static void shape(char *out, size_t cap)
         "AND substr(name,1,7)<>'sqlite_'";
     static const char keys[] = "SELECT \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list("
         "(SELECT name FROM sqlite_schema WHERE type='table' AND name<>'sqlite_sequence')) ORDER BY 1, 2, 3";
-    static const char indexes[] = "SELECT l.\"unique\", l.partial, x.name, x.\"desc\", upper(x.coll) FROM pragma_index_list("
+    static const char indexes[] = "SELECT l.\"unique\", l.partial, x.name, x.\"desc\", upper(x.coll) FROM "
+        "pragma_index_list("
         "(SELECT name FROM sqlite_schema WHERE type='table' AND name<>'sqlite_sequence')) l, "
         "pragma_index_xinfo(l.name) x WHERE l.origin='u' ORDER BY l.seq, x.seqno";
 
@@ -297,7 +298,8 @@ static const char *const others[] = {
     "    \"authorId\" INTEGER NOT NULL,\n    CONSTRAINT \"Post_authorId_fkey\" FOREIGN KEY (\"authorId\") "
     "REFERENCES \"User\" (\"id\") ON DELETE RESTRICT ON UPDATE CASCADE\n)",
     /* in Ruby */
-    "CREATE TABLE IF NOT EXISTS \"articles\" (\"id\" integer PRIMARY KEY AUTOINCREMENT NOT NULL, \"title\" varchar(255) "
+    "CREATE TABLE IF NOT EXISTS \"articles\" (\"id\" integer PRIMARY KEY AUTOINCREMENT NOT NULL, \"title\" "
+    "varchar(255) "
     "DEFAULT 'it''s' NOT NULL, \"price\" decimal(10,2) DEFAULT 0.0, \"created_at\" datetime(6) NOT NULL, \"user_id\" "
     "integer, \"data\" json, CONSTRAINT \"fk_rails_3d31dad1cc\"\nFOREIGN KEY (\"user_id\")\n  REFERENCES \"users\" "
     "(\"id\")\n)",
@@ -314,7 +316,8 @@ static const char *const others[] = {
     "[f g] blob collate nocase not null, select_ numeric default -1.5e-3, key integer default +0x1F, w default x'0aFF',"
     "\"\xc3\xa4\" real default .5 constraint c constraint d check (([f g] <> ')') and 1 -- last\n) constraint u unique,"
     "primary key('a' asc, `d``e` collate binary)\nconstraint x check(\"b\"\"c\" > 1) unique(key, w)) without rowid",
-    "create table main.t(a integer, b as (a+1), c int generated always as (a) stored, d text as ('x') virtual not null)",
+    "create table main.t(a integer, b as (a+1), c int generated always as (a) stored, d text as ('x') virtual not "
+    "null)",
     "CREATE TABLE t(a PRIMARY KEY, b REFERENCES p MATCH FULL ON DELETE SET DEFAULT NOT DEFERRABLE INITIALLY IMMEDIATE, "
     "c REFERENCES p(x) REFERENCES q NULL DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY(b,c) REFERENCES r ON UPDATE SET "
     "NULL NOT DEFERRABLE)",
@@ -795,7 +798,8 @@ static void test_what_makes_no_difference_to_sqlite_makes_none(void)
 {
     static const char *const equal[][2] = {
         {"", ""}, {"", " -- x"}, {"a", "\"A\""}, {"[a]", "`a`"}, {"\"a\"\"b\"", "`a\"b`"}, {"a>1", "A > 1"},
-        {"(a)", "a"}, {"((a)+(b))", "(a)+(b)"}, {"(((1)))", "1"}, {"CREATE TABLE IF NOT EXISTS t(a)", "create table t(A)"},
+        {"(a)", "a"}, {"((a)+(b))", "(a)+(b)"}, {"(((1)))", "1"}, {"CREATE TABLE IF NOT EXISTS t(a)",
+        "create table t(A)"},
         {"CREATE UNIQUE INDEX if not exists i ON t(a)", "CREATE UNIQUE INDEX i ON t(a)"}, {"a /* x */ b", "a b"},
         {"CREATE TABLE t(a, IF NOT EXISTS)", "CREATE TABLE t(a, if not exists)"}};
     static const char *const different[][2] = {
@@ -830,7 +834,8 @@ static void test_a_name_is_mentioned_in_any_spelling(void)
 static void test_types_have_the_affinity_that_sqlite_gives_them(void)
 {
     static const char *const types[] = {"INT", "INTEGER", "BIGINT", "UNSIGNED BIG INT", "CHARINT", "FLOATING POINT",
-        "CHARACTER(20)", "VARCHAR(255)", "NCHAR", "CLOB", "TEXT", "text", "TEXTBLOB", "BLOB", "BLOBREAL", "REAL", "DOUBLE",
+        "CHARACTER(20)", "VARCHAR(255)", "NCHAR", "CLOB", "TEXT", "text", "TEXTBLOB", "BLOB", "BLOBREAL", "REAL",
+        "DOUBLE",
         "DOUBLE PRECISION", "FLOAT", "NUMERIC", "DECIMAL(10,5)", "BOOLEAN", "DATE", "DATETIME", "STRING", "ANY", "JSON",
         "TIMESTAMP", "xchar", "x", "UUID", "DOUB", "FLO"};
     size_t i;
@@ -858,10 +863,14 @@ static void test_types_have_the_affinity_that_sqlite_gives_them(void)
 
 /* Without expressions, which are not read but kept: here SQLite must take all that is taken. */
 static const char *const plain_sql[] = {
-    "CREATE TABLE IF NOT EXISTS main.\"t 1\" ('a' INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, [b] VARCHAR(20, +1) UNIQUE "
-    "DEFAULT 'x', `c` DOUBLE PRECISION COLLATE NOCASE DEFAULT -1.5e-3 NULL, CONSTRAINT u UNIQUE(b COLLATE BINARY ASC, c))",
-    "CREATE TABLE t(a TEXT REFERENCES p(x) MATCH full ON DELETE SET NULL ON UPDATE NO ACTION DEFERRABLE INITIALLY DEFERRED,"
-    " b ANY DEFAULT CURRENT_TIMESTAMP, key INT DEFAULT foo, PRIMARY KEY(a, b) FOREIGN KEY(b, key) REFERENCES q(y, z) ON "
+    "CREATE TABLE IF NOT EXISTS main.\"t 1\" ('a' INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, [b] VARCHAR(20, +1) "
+    "UNIQUE "
+    "DEFAULT 'x', `c` DOUBLE PRECISION COLLATE NOCASE DEFAULT -1.5e-3 NULL, CONSTRAINT u UNIQUE(b COLLATE BINARY "
+    "ASC, c))",
+    "CREATE TABLE t(a TEXT REFERENCES p(x) MATCH full ON DELETE SET NULL ON UPDATE NO ACTION DEFERRABLE INITIALLY "
+    "DEFERRED,"
+    " b ANY DEFAULT CURRENT_TIMESTAMP, key INT DEFAULT foo, PRIMARY KEY(a, b) FOREIGN KEY(b, key) REFERENCES q(y, "
+    "z) ON "
     "DELETE CASCADE NOT DEFERRABLE, FOREIGN KEY(a) REFERENCES r ON UPDATE RESTRICT) WITHOUT ROWID;",
     "CREATE TABLE s(a INT NOT NULL DEFAULT TRUE, b ANY DEFAULT x'00', c BLOB DEFAULT .5) STRICT, WITHOUT ROWID",
     "CREATE TABLE s(a INT PRIMARY KEY, b REAL DEFAULT 0x1F CONSTRAINT n NOT NULL) STRICT",
@@ -1011,7 +1020,8 @@ static void test_reading_without_memory_is_an_error_and_no_leak(void)
 
     n = (size_t)snprintf(sql, sizeof sql, "CREATE TABLE t(");
     for (i = 0; i < 200; i++)
-        n += (size_t)snprintf(sql + n, sizeof sql - n, "a_column_with_a_name%u VARCHAR(%u) UNIQUE DEFAULT foo CHECK(%u) "
+        n += (size_t)snprintf(sql + n, sizeof sql - n, "a_column_with_a_name%u VARCHAR(%u) UNIQUE DEFAULT foo "
+            "CHECK(%u) "
                               "REFERENCES p(x),", (unsigned)i, (unsigned)i + 1, (unsigned)i);
     snprintf(sql + n, sizeof sql - n, "PRIMARY KEY(a_column_with_a_name7))");
     for (for_ever = 0; for_ever <= 1; for_ever++) {

@@ -309,8 +309,8 @@ static void test_a_change_of_case_blanks_or_type_is_not_missed(void)
 {
     static const d1t_column columns[] = {
         D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
-        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"},
-        {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM"},
+        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL},
+        {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM", NULL, NULL},
         D1T_COLUMN("y", D1T_ANY, 0),
     };
     static const d1t_table strict = D1T_TABLE_FLAGS("strict", columns, D1T_STRICT), loose = D1T_TABLE("loose", columns);
@@ -444,7 +444,7 @@ static void test_a_hundred_columns_of_long_names_fit_a_statement(void)
 {
     static char names[100][129];
     static d1t_column columns[100];
-    static d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, 0};
+    static d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     static char row[1000], keys[600] = "[[\"00\"";
     size_t i, types = D1T_VECTOR;
     char *end = row + sprintf(row, "[[\"00\"");
@@ -510,7 +510,7 @@ static void test_unique_values_move_and_swap_by_parking(void)
     static const char *const values[][3] = {
         {"1", "2", "3"}, {"\"a\"", "\"b\"", "\"c\""}, {"1.5", "2.5", "3.5"}, {"\"01\"", "\"02\"", "\"03\""}};
     d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("u", D1T_TEXT, 0)};
-    d1t_table t = {"uu", columns, 2, unique_u, 1, NULL, 0, NULL, 0, 0};
+    d1t_table t = {"uu", columns, 2, unique_u, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     char rows[100];
     size_t i;
 
@@ -545,9 +545,9 @@ static void test_parking_keeps_children_and_grandchildren(void)
     static const d1t_column c_columns[] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("parent", D1T_TEXT, 0)};
     static const d1t_foreign_key to_p[] = {D1T_REFERENCES(parent_column, "p", D1T_CASCADE)};
     static const d1t_foreign_key to_c[] = {D1T_REFERENCES(parent_column, "c", D1T_CASCADE)};
-    static const d1t_table p = {"p", p_columns, 3, unique_pair, 1, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID};
-    static const d1t_table c = {"c", c_columns, 2, NULL, 0, to_p, 1, NULL, 0, 0},
-                           g = {"g", c_columns, 2, NULL, 0, to_c, 1, NULL, 0, 0};
+    static const d1t_table p = {"p", p_columns, 3, unique_pair, 1, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID, NULL, 0, NULL};
+    static const d1t_table c = {"c", c_columns, 2, NULL, 0, to_p, 1, NULL, 0, 0, NULL, 0, NULL},
+                           g = {"g", c_columns, 2, NULL, 0, to_c, 1, NULL, 0, 0, NULL, 0, NULL};
 
     fresh();
     create(&p);
@@ -573,7 +573,7 @@ static void test_what_cannot_be_parked_says_so(void)
                                          D1T_COLUMN("w", D1T_TEXT, 0), D1T_COLUMN_GENERATED("g", D1T_TEXT, 0, "u||w")};
     static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("u1", u_and_w), D1T_UNIQUE_INDEX("u2", with_key),
                                         D1T_UNIQUE_INDEX("u3", generated)};
-    static const d1t_table t = {"nopark", columns, 4, indexes, 3, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"nopark", columns, 4, indexes, 3, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     static const size_t one[1] = {1}, two[2] = {1, 2};
     d1t_shape shape;
     d1t_write_desc d = described(&shape, &t, D1T_WRITE_UPSERT);
@@ -596,7 +596,7 @@ static void test_what_cannot_be_parked_says_so(void)
 static void test_parking_touches_only_rows_that_are_written_or_deleted(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("u", D1T_TEXT, 0)};
-    static const d1t_table t = {"uu", columns, 2, unique_u, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"uu", columns, 2, unique_u, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     d1t_shape shape;
     d1t_write_desc d = described(&shape, &t, D1T_WRITE_UPSERT);
 
