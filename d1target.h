@@ -1611,9 +1611,9 @@ D1T__PRIVATE char d1t__lower(char c) {
 }
 
 D1TDEF bool d1t_str_equal_nocase(d1t_str a, d1t_str b) {
-    size_t i;
+    size_t i = a.n;
     if (a.n != b.n) return false;
-    for (i = 0; i < a.n; i++)
+    while (i-- > 0)     /* from the end: names of columns begin alike */
         if (d1t__lower(a.p[i]) != d1t__lower(b.p[i])) return false;
     return true;
 }
@@ -3143,8 +3143,9 @@ D1T__PRIVATE bool d1t__is_digit(char c) {
 
 /* SQLite: letters, digits, '_', '$' and every byte from 0x80. */
 D1T__PRIVATE bool d1t__is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || d1t__is_digit(c) || c == '_' || c == '$' ||
-           (unsigned char)c >= 0x80;
+    static const uint32_t words[4] = {0, 0x03FF0010u, 0x87FFFFFEu, 0x07FFFFFEu};    /* a bit for each of ASCII */
+    const unsigned char u = (unsigned char)c;
+    return u >= 0x80 || (words[u >> 5] >> (u & 31u) & 1u) != 0;
 }
 
 /* The end of white space and comments from i; SIZE_MAX: a comment without an end. (SQLite lets the end of the text

@@ -1134,8 +1134,8 @@ static void test_the_canonical_json_of_all_else_is_this(void)
     char *json = json_of(&foreign);
 
     ACCEPTED(foreign);
-    CHECK_STR(json, "
-        ""{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[{\"name\":\"id\",\"type\":\"integer\","
+    CHECK_STR(json,
+        "{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[{\"name\":\"id\",\"type\":\"integer\","
         "\"key\":true},{\"name\":\"n\",\"type\":\"numeric\",\"sql_type\":\"DECIMAL(5)\",\"was\":\"m\"},"
         "{\"name\":\"t\",\"type\":\"text\"}],\"indexes\":[{\"unique\":true,\"columns\":[\"t\"]},"
         "{\"name\":\"x\",\"unique\":true,\"where\":\"n\",\"terms\":\"n DESC\"},"
