@@ -1702,10 +1702,10 @@ static void test_numeric_columns_keep_numbers_and_other_text(void)
         CHECK(run == 1 ? db.stats.rows_written > 0 : db.stats.rows_written == 0);
         reopen(NULL);
     }
+    DECLARE(&t);
     for (i = 0; i < COUNT(numbers); i++) {
-        DECLARE(&t);
         FAILS(D1T_ERR_VALUE, d1t_upsert(&db, &t, ROW(I(1), T(numbers[i]))));
-        reopen(NULL);
+        CLEAR();
     }
 }
 
