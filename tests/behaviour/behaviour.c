@@ -28,7 +28,7 @@ static void test_setup_creates_tables_and_indexes(void)
 {
     static const char *const by_name[] = {"name"}, *const by_price[] = {"price", "name"};
     static const d1t_index indexes[] = {D1T_INDEX("by_price", by_price), D1T_UNIQUE_INDEX("by_name", by_name)};
-    static const d1t_table t = {"goods", item_columns, COUNT(item_columns), indexes, 2, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"goods", item_columns, COUNT(item_columns), indexes, 2, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&t);
     CHECK_STR(ask("SELECT type, name FROM sqlite_schema WHERE tbl_name = 'goods' ORDER BY name"),
@@ -200,7 +200,7 @@ static void test_an_unchanged_second_run_writes_nothing(void)
     };
     static const char *const by_i[] = {"i"}, *const by_c[] = {"c"};
     static const d1t_index indexes[] = {D1T_INDEX("by_i", by_i), D1T_UNIQUE_INDEX("by_c", by_c)};
-    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 2, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 2, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     static const char *const keys[] = {"a", "b", "c", "d"}, *const unique[] = {"w", "x", "y", "z"};
     int run, i;
 
@@ -890,7 +890,7 @@ static void test_names_of_columns_may_be_keywords_quotes_and_emoji(void)
     d1t_value row[NAME_COUNT], partial[NAME_COUNT];
     const char *const two[] = {odd_names[6], odd_names[4]};
     const d1t_index indexes[] = {D1T_INDEX("in`d\"e'x \xF0\x9F\x98\x80", two)};
-    d1t_table t = {"ta`b\"l'e \xF0\x9F\x98\x80", columns, NAME_COUNT, indexes, 1, NULL, 0, NULL, 0, 0};
+    d1t_table t = {"ta`b\"l'e \xF0\x9F\x98\x80", columns, NAME_COUNT, indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     const d1t_condition differs = {odd_names[4], false, d1t_absent()};
     int i;
 
@@ -930,7 +930,7 @@ static void test_names_of_tables_may_be_keywords_quotes_and_emoji(void)
     for (i = 0; i < NAME_COUNT; i++) { /* each references the one before it */
         const d1t_column c[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN(column_names[i], D1T_INTEGER, 0)};
         const d1t_foreign_key key = {&odd_names[i], 1, odd_names[i ? i - 1 : 0], NULL, D1T_CASCADE, D1T_NO_ACTION};
-        const d1t_table t = {odd_names[i], columns[i], 2, NULL, 0, &keys[i], i ? 1 : 0, NULL, 0, 0};
+        const d1t_table t = {odd_names[i], columns[i], 2, NULL, 0, &keys[i], i ? 1 : 0, NULL, 0, 0, NULL, 0, NULL};
         memcpy(columns[i], c, sizeof c);
         memcpy(&keys[i], &key, sizeof key);
         memcpy(&tables[i], &t, sizeof t);
@@ -956,7 +956,7 @@ static void test_names_that_cannot_be_used_are_refused(void)
     size_t i;
 
     for (i = 0; i < COUNT(bad); i++) {
-        const d1t_table t = {bad[i], item_columns, COUNT(item_columns), NULL, 0, NULL, 0, NULL, 0, 0};
+        const d1t_table t = {bad[i], item_columns, COUNT(item_columns), NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
         const d1t_table *const list[] = {&t};
         REFUSED((unsigned char)bad[i][0] == 0xFF ? D1T_ERR_UTF8 : D1T_ERR_NAME, d1t_setup(&db, list, 1));
         CLEAR();
@@ -1153,7 +1153,7 @@ static const char *const code_only[] = {"code"}, *const team_only[] = {"team"}, 
 static const d1t_column team_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("code", D1T_TEXT, 0),
                                           D1T_COLUMN("points", D1T_INTEGER, D1T_NOT_NULL)};
 static const d1t_index team_indexes[] = {D1T_UNIQUE_INDEX("team_code", code_only)};
-static const d1t_table teams = {"teams", team_columns, COUNT(team_columns), team_indexes, 1, NULL, 0, NULL, 0, 0};
+static const d1t_table teams = {"teams", team_columns, COUNT(team_columns), team_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
 static const d1t_column player_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("team", D1T_INTEGER, 0)};
 static const d1t_foreign_key player_keys[] = {D1T_REFERENCES(team_only, "teams", D1T_CASCADE)};
@@ -1351,7 +1351,7 @@ static void test_an_index_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const misspelt[] = {"nmae"};
     static const d1t_index indexes[] = {D1T_INDEX("i", misspelt)};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     const d1t_table *const list[] = {&t};
 
     REFUSED(D1T_ERR_TABLE, d1t_setup(&db, list, 1));
@@ -1364,7 +1364,7 @@ static void test_a_condition_of_an_index_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const name[] = {"name"};
     static const d1t_index indexes[] = {{"i", name, 1, 0, "`prise` > 1"}};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     const d1t_table *const list[] = {&t};
 
     FAILS(D1T_ERR_SQL, d1t_setup(&db, list, 1));
@@ -1376,7 +1376,7 @@ static void test_a_foreign_key_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const misspelt[] = {"taem"};
     static const d1t_foreign_key keys[] = {D1T_REFERENCES(misspelt, "teams", D1T_CASCADE)};
-    static const d1t_table t = {"p", player_columns, COUNT(player_columns), NULL, 0, keys, 1, NULL, 0, 0};
+    static const d1t_table t = {"p", player_columns, COUNT(player_columns), NULL, 0, keys, 1, NULL, 0, 0, NULL, 0, NULL};
     const d1t_table *const list[] = {&teams, &t};
 
     REFUSED(D1T_ERR_TABLE, d1t_setup(&db, list, 2));
@@ -1587,7 +1587,7 @@ static void test_generated_columns(void)
         D1T_COLUMN_GENERATED("label", D1T_TEXT, 0, "`count` || ' \xC3\x97 ' || `each`"),
     };
     static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("by_total", total)};
-    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ROW(I(1), I(2), I(3))));
@@ -1778,7 +1778,7 @@ static void test_partial_unique_indexes_hold_where_their_condition_does(void)
     static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("email", D1T_TEXT, 0),
                                          D1T_COLUMN("gone", D1T_BOOL, D1T_NOT_NULL)};
     static const d1t_index indexes[] = {{"active", email, 1, D1T_UNIQUE, "`gone` = 0"}};
-    static const d1t_table t = {"users", columns, COUNT(columns), indexes, 1, NULL, 0, NULL, 0, 0};
+    static const d1t_table t = {"users", columns, COUNT(columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ROW(I(1), T("a"), d1t_bool(true))));
@@ -1830,7 +1830,7 @@ static void test_other_actions_on_delete(void)
     static const d1t_foreign_key keys[] = {D1T_REFERENCES(a, "items", D1T_SET_NULL),
                                            D1T_REFERENCES(b, "items", D1T_SET_DEFAULT),
                                            D1T_REFERENCES(c, "items", D1T_RESTRICT)};
-    static const d1t_table t = {"t", columns, COUNT(columns), NULL, 0, keys, 3, NULL, 0, 0};
+    static const d1t_table t = {"t", columns, COUNT(columns), NULL, 0, keys, 3, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&items, &t);
     OK(d1t_upsert(&db, &items, ITEM(1, "stays", 1)));
@@ -1880,7 +1880,7 @@ static void test_parents_are_written_first_and_deleted_last_whatever_the_order_o
 static const char *const up_only[] = {"up"};
 static const d1t_column tree_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("up", D1T_INTEGER, 0)};
 static const d1t_foreign_key tree_keys[] = {D1T_REFERENCES(up_only, "tree", D1T_NO_ACTION)};
-static const d1t_table tree = {"tree", tree_columns, COUNT(tree_columns), NULL, 0, tree_keys, 1, NULL, 0, 0};
+static const d1t_table tree = {"tree", tree_columns, COUNT(tree_columns), NULL, 0, tree_keys, 1, NULL, 0, 0, NULL, 0, NULL};
 
 static void test_a_table_that_references_itself_in_one_batch(void)
 {
@@ -1918,8 +1918,8 @@ static void test_tables_that_reference_each_other(void)
 {
     static const d1t_foreign_key a_keys[] = {D1T_REFERENCES(up_only, "b", D1T_NO_ACTION)};
     static const d1t_foreign_key b_keys[] = {D1T_REFERENCES(up_only, "a", D1T_NO_ACTION)};
-    static const d1t_table a = {"a", tree_columns, COUNT(tree_columns), NULL, 0, a_keys, 1, NULL, 0, 0};
-    static const d1t_table b = {"b", tree_columns, COUNT(tree_columns), NULL, 0, b_keys, 1, NULL, 0, 0};
+    static const d1t_table a = {"a", tree_columns, COUNT(tree_columns), NULL, 0, a_keys, 1, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table b = {"b", tree_columns, COUNT(tree_columns), NULL, 0, b_keys, 1, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&a, &b);
     OK(d1t_upsert(&db, &a, ROW(I(1), I(2))));
