@@ -8859,9 +8859,11 @@ D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t
     bool same = o != NULL;
     for (part = 0; part < 4 && same; part++) {
         if (part) {
+            const char *name;
             d1t__fts_trigger_name(d1t__text_begin(p), x, part - 1);
-            if (!d1t__text_end(p)) return false;
-            o = d1t__object(p->schema, D1T_OBJECT_TRIGGER, p->text.p);
+            name = d1t__text_end(p);
+            if (!name) return false;
+            o = d1t__object(p->schema, D1T_OBJECT_TRIGGER, name);
         }
         d1t__write_index_part(d1t__text_begin(p), t, x, part);
         same = o && d1t_sql_equal(d1t_cstr(o->sql), d1t_bytes(p->text.p, p->text.n));
@@ -9239,12 +9241,12 @@ D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type typ
     d1t_write_text(w, ")");
 }
 
-D1T__PRIVATE d1t_type d1t__affinity(const d1t_table *t, const d1t_column *c) {
+D1T__PRIVATE d1t_type d1t__column_affinity(const d1t_table *t, const d1t_column *c) {
     return d1t_type_from_sql(d1t_cstr(d1t_sql_type(t, c)), (t->flags & D1T_STRICT) != 0);
 }
 
 D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_column *c) {
-    d1t_type type = d1t__affinity(t, c);
+    d1t_type type = d1t__column_affinity(t, c);
     const char *as = type == D1T_INTEGER ? "INTEGER" : type == D1T_REAL ? "REAL" : type == D1T_TEXT ? "TEXT" :
                      type == D1T_BLOB && (t->flags & D1T_STRICT) ? "BLOB" : NULL;
     if (as) d1t_write_text(w, "CAST(");
@@ -9262,7 +9264,7 @@ D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__i
     if (fill) d1t_write_text(w, "coalesce(");
     if (doubtful) {
         d1t_write_text(w, "CASE WHEN ");
-        d1t__write_survives(w, c->name, d1t__affinity(item->target, c), (item->target->flags & D1T_STRICT) != 0);
+        d1t__write_survives(w, c->name, d1t__column_affinity(item->target, c), (item->target->flags & D1T_STRICT) != 0);
         d1t_write_text(w, " THEN ");
     }
     if (type) d1t__write_cast(w, item->target, c);
@@ -10198,7 +10200,7 @@ D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
 D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
     if (c->kind == D1T__COUNT_TYPE) {
         d1t_write_text(w, " WHERE NOT ");
-        d1t__write_survives(w, c->column->name, d1t__affinity(c->item->target, c->column),
+        d1t__write_survives(w, c->column->name, d1t__column_affinity(c->item->target, c->column),
                             (c->item->target->flags & D1T_STRICT) != 0);
     } else if (c->kind == D1T__COUNT_NULL) {
         d1t_write_text(w, " WHERE ");
@@ -10213,9 +10215,9 @@ D1T__PRIVATE void d1t__write_count_key(d1t_writer *w, const d1t_table *t) {
     d1t_write_text(w, "json_array(");
     for (i = 0; (key = d1t__key_column(t, i)) != NULL; i++) {
         if (i) d1t_write_text(w, ",");
-        if (d1t__affinity(t, key) == D1T_BLOB) d1t_write_text(w, "hex(");
+        if (d1t__column_affinity(t, key) == D1T_BLOB) d1t_write_text(w, "hex(");
         d1t_write_name(w, key->name);
-        if (d1t__affinity(t, key) == D1T_BLOB) d1t_write_text(w, ")");
+        if (d1t__column_affinity(t, key) == D1T_BLOB) d1t_write_text(w, ")");
     }
     d1t_write_text(w, ")");
 }
