@@ -9972,7 +9972,7 @@ D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
     d1t_value *args = (d1t_value *)d1t__planner_take(p, 2 * sizeof *args);
     const char *json = d1t__state_json(p, t);
     if (!args || !json) return;
-    args[0] = d1t_text(t->name);
+    args[0] = d1t_text(d1t__keep_text(p, t->name));
     args[1] = d1t_text(json);
     d1t__statement_args(p, "INSERT INTO `_d1t_setup` VALUES(?1,1,?2) ON CONFLICT(`name`) DO UPDATE SET "
                            "`state`=excluded.`state`", args, 2);
