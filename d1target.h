@@ -11637,10 +11637,11 @@ D1T__PRIVATE d1t_result d1t__check_length(d1t_client *db, const d1t_shape *shape
                            "its statements would be longer than D1 allows (limit sql); use shorter names");
 }
 
+/* A UNIQUE constraint has no name. */
 D1T__PRIVATE bool d1t__has_index(const d1t_table *table, const char *name) {
     size_t i;
-    for (i = 0; i < table->index_count; i++)
-        if (d1t__same_name(table->indexes[i].name, name)) return true;
+    for (i = 0; name && i < table->index_count; i++)
+        if (table->indexes[i].name && d1t__same_name(table->indexes[i].name, name)) return true;
     return false;
 }
 

@@ -312,7 +312,7 @@ static inline bool index_fits(m_table *t, const m_index *x)
 
         if (!c || (i && x->columns[i] == x->columns[0]))
             return false;
-        if (x->kind == M_FTS && (c->generated || (t->flags & D1T_WITHOUT_ROWID)))
+        if (x->kind == M_FTS && (c->type != D1T_TEXT || c->generated || (t->flags & D1T_WITHOUT_ROWID)))
             return false;
         is_key = is_key && keys[i] == x->columns[i];
     }
