@@ -10840,7 +10840,7 @@ D1T__PRIVATE d1t_result d1t__need_batch(d1t_client *db) {
 /* Does the message go on with this name at `from`, and does the name end there? */
 D1T__PRIVATE bool d1t__names(d1t_str message, size_t from, const char *name) {
     size_t n = d1t__strlen(name);
-    return message.n - from >= n && d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(name)) &&
+    return from <= message.n && message.n - from >= n && d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(name)) &&
            (from + n == message.n || !d1t__is_word(message.p[from + n]));
 }
 
@@ -10851,7 +10851,7 @@ D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *caus
     for (i = 0; i < db->table_count; i++) {
         const d1t_table *t = db->shapes[i].table;
         for (k = 0; k < t->check_count; k++)
-            if (d1t__names(message, from, t->checks[k].name)) cause->check = t->checks[k].name;
+            if (t->checks[k].name && d1t__names(message, from, t->checks[k].name)) cause->check = t->checks[k].name;
         if (!d1t__names(message, from, t->name)) continue;
         cause->table = t->name;
         for (k = 0; k < t->column_count; k++)
