@@ -10168,11 +10168,11 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     if (p->rebuilds) d1t__drop_dependents(p, &dependents);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);
-    if (p->rebuilds) d1t__rebuild_members(p);
-    d1t__drop_tables(p);
-    d1t__create_tables(p);
+    d1t__create_tables(p);  /* rows that are copied may reference them */
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i]);
+    if (p->rebuilds) d1t__rebuild_members(p);
+    d1t__drop_tables(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched || p->items[i].member) d1t__make_indexes(p, &p->items[i]);
     if (p->rebuilds) d1t__make_dependents(p, &dependents);
