@@ -10272,7 +10272,10 @@ D1T__PRIVATE void d1t__settle_count(d1t__planner *p, const d1t__tally *c) {
     }
     if (!step || step->kind == D1T_REFUSED) return;
     step->rows = c->rows;
-    if (missing) {
+    if (c->item->empty && c->step->kind != D1T_CHANGE_TABLE) {
+        step->rows = 0;
+        step->effect = D1T_EFFECT_NONE;
+    } else if (missing) {
         if (c->rows) d1t__step_refuse(p, step, "the table has rows, and the column is NOT NULL without a default; give it "
                                       "a default, or let it be NULL");
     } else if (c->rows == 0) {
