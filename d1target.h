@@ -8896,13 +8896,30 @@ D1T__PRIVATE void d1t__plan_index(d1t__planner *p, d1t__item *item, const char *
         d1t__count_later(p, D1T__COUNT_ROWS, item, NULL, NULL);
 }
 
+/* Does the table that has the index lose it in this plan? */
+D1T__PRIVATE bool d1t__gives_index_up(d1t__planner *p, const d1t_schema_object *index) {
+    const d1t_table *t;
+    size_t i;
+    for (i = 0; i < p->item_count; i++) {
+        const d1t__item *owner = &p->items[i];
+        if (!owner->have || !d1t__same_name(owner->have->name, index->owner)) continue;
+        t = owner->to;
+        if (owner->drop || !t) return owner->drop;
+        for (i = 0; i < t->index_count; i++)
+            if (t->indexes[i].name && d1t__same_name(t->indexes[i].name, index->name)) return false;
+        return owner->from && !p->plan->desc.keep && !(t->flags & D1T_BY_USER);
+    }
+    return false;
+}
+
 /* Names of indexes belong to the database. */
 D1T__PRIVATE bool d1t__index_taken(d1t__planner *p, const d1t__item *item, const char *name) {
     const d1t_schema_object *o;
     for (o = p->schema->objects; o; o = o->next) {
         if (o->kind == D1T_OBJECT_TRIGGER || !d1t__same_name(o->name, name)) continue;
         if (o->kind == D1T_OBJECT_VIRTUAL) return false;
-        if (o->kind != D1T_OBJECT_INDEX || !item->have || !d1t__same_name(o->owner, item->have->name)) return true;
+        if (o->kind != D1T_OBJECT_INDEX) return true;
+        if ((!item->have || !d1t__same_name(o->owner, item->have->name)) && !d1t__gives_index_up(p, o)) return true;
     }
     return false;
 }
