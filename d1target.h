@@ -9239,7 +9239,7 @@ D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type typ
         "length(#)<16)",
         "typeof(#) IN ('text','null','integer') OR typeof(#)='real' AND CAST(CAST(# AS TEXT) AS REAL)=#",
         "typeof(#) IN ('blob','null','text')",
-        "typeof(#)<>'text' OR CAST(CAST(# AS NUMERIC) AS TEXT) IS # COLLATE BINARY",
+        "typeof(#)<>'text' OR CAST(CAST(# AS NUMERIC) AS TEXT) IS # COLLATE BINARY OR CAST(# AS TEXT)>CAST(9e999 AS NUMERIC)",
         "1"};
     const char *condition = conditions[5], *end;
     if (type == D1T_INTEGER) condition = conditions[0];
@@ -9382,50 +9382,91 @@ D1T__PRIVATE void d1t__carry_sequence(d1t__planner *p, const d1t__item *item) {
 /* ---- tables that reference themselves or each other: without an index, and row by row, DROP takes quadratic time, and
         a chain of cascades longer than ten rows fails */
 
+D1T__PRIVATE const d1t_plan_step *d1t__step_of(const d1t__planner *p, const d1t__item *item, d1t_step_kind kind,
+                                               const char *name);
+
 /* Does the key lead to a table that is not copied before this one? */
 D1T__PRIVATE bool d1t__leads_back(d1t__planner *p, const d1t__item *item, const d1t_foreign_key *f) {
     const d1t__item *parent = d1t__member_of(p, d1t_cstr(f->parent));
     return parent && parent->rank >= item->rank;
 }
 
-D1T__PRIVATE void d1t__write_temporary(d1t_writer *w, const d1t__item *item, size_t f, bool is_new) {
-    d1t_write_text(w, is_new ? "_d1t_fk_new_" : "_d1t_fk_old_");
+D1T__PRIVATE void d1t__write_temporary(d1t_writer *w, const char *use, const d1t__item *item, size_t f) {
+    d1t_write_text(w, "_d1t_fk_");
+    d1t_write_text(w, use);
     d1t_write_text(w, item->name);
     d1t_write_text(w, "_");
     d1t_write_uint(w, f);
 }
 
-D1T__PRIVATE void d1t__index_temporarily(d1t__planner *p, const d1t__item *item, const d1t_table *t, bool is_new) {
-    const char *table = is_new ? d1t__new_name(p, item->name) : item->name, *name;
+D1T__PRIVATE void d1t__make_temporary(d1t__planner *p, const char *name, const char *table, const char *const *columns,
+                                      size_t count, uint32_t flags) {
     d1t_index x;
     d1t_table on;
+    if (!name || !table) return;
+    D1T_MEMSET(&x, 0, sizeof x);
+    D1T_MEMSET(&on, 0, sizeof on);
+    x.name = name;
+    x.columns = columns;
+    x.column_count = count;
+    x.flags = flags;
+    on.name = table;
+    d1t_write_create_index(d1t__text_begin(p), &on, &x);
+    d1t__statement_end(p);
+}
+
+D1T__PRIVATE void d1t__index_temporarily(d1t__planner *p, const d1t__item *item, const d1t_table *t, bool is_new) {
+    const char *table = is_new ? d1t__new_name(p, item->name) : item->name, *name;
     size_t f;
     for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
-        if (!d1t__leads_back(p, item, &t->foreign_keys[f])) continue;
-        d1t__write_temporary(d1t__text_begin(p), item, f, is_new);
+        const d1t_foreign_key *key = &t->foreign_keys[f];
+        if (!d1t__leads_back(p, item, key)) continue;
+        d1t__write_temporary(d1t__text_begin(p), is_new ? "new_" : "old_", item, f);
         name = d1t__text_end(p);
-        D1T_MEMSET(&x, 0, sizeof x);
-        D1T_MEMSET(&on, 0, sizeof on);
-        x.name = name;
-        x.columns = t->foreign_keys[f].columns;
-        x.column_count = t->foreign_keys[f].column_count;
-        on.name = table;
-        if (!name) return;
-        d1t_write_create_index(d1t__text_begin(p), &on, &x);
-        d1t__statement_end(p);
+        d1t__make_temporary(p, name, table, key->columns, key->column_count, 0);
+    }
+}
+
+/* Does the key lead to a unique index that is only made at the end? Rows could not be copied without it. */
+D1T__PRIVATE bool d1t__leads_to_index(d1t__planner *p, const d1t_foreign_key *f) {
+    const d1t__item *parent = d1t__item_of(p, f->parent);
+    const d1t_table *t = !parent ? NULL : parent->target ? parent->target : parent->from;
+    size_t i, k;
+    for (i = 0; t && f->parent_columns && i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        if (!x->name || !(x->flags & D1T_UNIQUE) || x->where_sql || x->column_count != f->column_count) continue;
+        for (k = 0; k < x->column_count && d1t__names_have(f->parent_columns, f->column_count, x->columns[k]); k++) {}
+        if (k == x->column_count && (parent->member || d1t__step_of(p, parent, D1T_CREATE_INDEX, x->name))) return true;
+    }
+    return false;
+}
+
+D1T__PRIVATE void d1t__index_parents(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->target ? item->target : item->from;
+    size_t f;
+    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
+        const d1t_foreign_key *key = &t->foreign_keys[f];
+        const char *name, *table;
+        if (!d1t__leads_to_index(p, key)) continue;
+        d1t__write_temporary(d1t__text_begin(p), "to_", item, f);
+        name = d1t__text_end(p);
+        table = d1t__item_of(p, key->parent)->member ? d1t__new_name(p, key->parent) : key->parent;
+        d1t__make_temporary(p, name, table, key->parent_columns, key->column_count, D1T_UNIQUE);
     }
 }
 
 D1T__PRIVATE void d1t__drop_temporary(d1t__planner *p, const d1t__item *item) {
     const d1t_table *t = item->target ? item->target : item->from;
-    size_t f;
-    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
-        const char *name;
-        if (!d1t__leads_back(p, item, &t->foreign_keys[f])) continue;
-        d1t__write_temporary(d1t__text_begin(p), item, f, true);
-        name = d1t__text_end(p);
-        if (name) d1t__statement_name(p, "DROP INDEX ", name, "");
-    }
+    size_t f, use;
+    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++)
+        for (use = 0; use < 2; use++) {
+            const char *name;
+            if (!(use ? d1t__leads_to_index(p, &t->foreign_keys[f]) : d1t__leads_back(p, item, &t->foreign_keys[f])))
+                continue;
+            d1t__write_temporary(d1t__text_begin(p), use ? "to_" : "new_", item, f);
+            name = d1t__text_end(p);
+            if (name) d1t__statement_name(p, "DROP INDEX ", name, "");
+        }
 }
 
 /* The old rows let go of each other before they are dropped. */
@@ -9480,6 +9521,7 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
         d1t__index_temporarily(p, item, item->from, false);
         d1t__index_temporarily(p, item, item->target ? item->target : item->from, true);
+        d1t__index_parents(p, item);
     }
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__copy_rows(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__carry_sequence(p, item);

@@ -27,6 +27,7 @@ typedef struct m_fate {
     m_map map;
     bool  key_changes;          /* rows may go */
     bool  empty;                /* all rows go */
+    bool  keyless;              /* a row would have no value in a key that stays the same */
     int   lost, filled;         /* values that became NULL or the default */
     int   gone;                 /* rows that surely go: without a key */
     bool  dropped;              /* a column that held values goes, or is computed from now on */
@@ -435,6 +436,8 @@ static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table
             fate->goes[r] = true;
             fate->gone++;
         }
+        if (c->key && !fate->key_changes && strcmp(v, "NULL") == 0)
+            fate->keyless = true; /* SQLite would give it an id where the key is the rowid */
         fate->rows[r][i] = text_of(arena, "%s", v);
     }
 }
@@ -531,6 +534,8 @@ static inline const char *fit(sqlite3 *s, d1t_arena *arena, const m_schema *targ
         const m_fate *fate = &fates[i];
         int count = fate->map.source == NONE ? 0 : before[fate->map.source].count;
 
+        if (fate->keyless)
+            return "a key without a value";
         for (int r = 0; r < count; r++) {
             char *names = text_of(arena, "%s", ""), *values = names, *message = NULL;
 
@@ -543,8 +548,12 @@ static inline const char *fit(sqlite3 *s, d1t_arena *arena, const m_schema *targ
                 values = text_of(arena, "%s%s%s", values, *values ? "," : "", fate->rows[r][c]);
             }
             if (sqlite3_exec(s, text_of(arena, "INSERT INTO %s(%s) VALUES(%s)", quoted(arena, table_name(arena, t->name)),
-                                        names, values), NULL, NULL, &message) != SQLITE_OK)
-                return text_of(arena, "%s", message);
+                                        names, values), NULL, NULL, &message) != SQLITE_OK) {
+                const char *word = text_of(arena, "%s", message);
+
+                sqlite3_free(message);
+                return word;
+            }
         }
     }
     orphan = first_orphan(s, arena);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_TABLES = 16, MOST_TABLES = 8, MAX_COLUMNS = 14, MAX_INDEXES = 5, MAX_KEYS = 3, MAX_CHECKS = 3, NONE = -1, TAG = 0 };
+enum { MAX_TABLES = 16, MOST_TABLES = 8, MAX_COLUMNS = 14, MAX_INDEXES = 5, MAX_KEYS = 3, MAX_CHECKS = 3, NONE = -1, TAG = 0, ROWID = 24 };
 
 typedef enum m_index_kind { M_PLAIN, M_UNIQUE, M_PARTIAL, M_UNIQUE_PARTIAL, M_TERMS, M_CONSTRAINT, M_FTS } m_index_kind;
 
@@ -106,12 +106,13 @@ static inline const m_column *rowid_alias(const m_table *t)
     return c->type == D1T_INTEGER && !c->odd_type ? c : NULL;
 }
 
-static inline bool has_rowid_fts(const m_table *t)
+/* Can FTS5 find the table's rows by `rowid`? Column ROWID is called so. */
+static inline bool has_rowid(const m_table *t)
 {
-    for (int i = 0; i < t->index_count; i++)
-        if (t->indexes[i].kind == M_FTS)
-            return true;
-    return false;
+    for (int i = 0; i < t->column_count; i++)
+        if (t->columns[i].name == ROWID)
+            return false;
+    return !(t->flags & D1T_WITHOUT_ROWID);
 }
 
 /* ---- drawing */
@@ -312,7 +313,7 @@ static inline bool index_fits(m_table *t, const m_index *x)
 
         if (!c || (i && x->columns[i] == x->columns[0]))
             return false;
-        if (x->kind == M_FTS && (c->type != D1T_TEXT || c->generated || (t->flags & D1T_WITHOUT_ROWID)))
+        if (x->kind == M_FTS && (c->type != D1T_TEXT || c->generated || !has_rowid(t)))
             return false;
         is_key = is_key && keys[i] == x->columns[i];
     }
