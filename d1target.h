@@ -10268,15 +10268,19 @@ D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c)
     }
 }
 
+/* The key as a JSON array, which holds no blobs: those in hexadecimal. */
 D1T__PRIVATE void d1t__write_count_key(d1t_writer *w, const d1t_table *t) {
     const d1t_column *key;
     size_t i;
     d1t_write_text(w, "json_array(");
     for (i = 0; (key = d1t__key_column(t, i)) != NULL; i++) {
-        if (i) d1t_write_text(w, ",");
-        if (d1t__column_affinity(t, key) == D1T_BLOB) d1t_write_text(w, "hex(");
+        d1t_write_text(w, i ? ",iif(typeof(" : "iif(typeof(");
         d1t_write_name(w, key->name);
-        if (d1t__column_affinity(t, key) == D1T_BLOB) d1t_write_text(w, ")");
+        d1t_write_text(w, ")='blob',hex(");
+        d1t_write_name(w, key->name);
+        d1t_write_text(w, "),");
+        d1t_write_name(w, key->name);
+        d1t_write_text(w, ")");
     }
     d1t_write_text(w, ")");
 }
