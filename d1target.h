@@ -9183,24 +9183,32 @@ D1T__PRIVATE const char *d1t__retargeted(d1t__planner *p, const char *sql) {
     return d1t__text_end(p);
 }
 
-/* The declaration under the new names. */
-D1T__PRIVATE const d1t_table *d1t__new_table(d1t__planner *p, const d1t_table *t) {
+/* The declaration with parents under the new names. */
+D1T__PRIVATE d1t_table *d1t__with_new_parents(d1t__planner *p, const d1t_table *t) {
     d1t_table *copy = (d1t_table *)d1t__planner_take(p, sizeof *copy);
     d1t_foreign_key *keys = (d1t_foreign_key *)d1t__planner_take(p, t->foreign_key_count * sizeof *keys + 1);
-    d1t_check *checks = (d1t_check *)d1t__planner_take(p, t->check_count * sizeof *checks + 1);
     size_t i;
-    if (!copy || !keys || !checks) return NULL;
+    if (!copy || !keys) return NULL;
     *copy = *t;
-    copy->name = d1t__new_name(p, t->name);
     for (i = 0; i < t->foreign_key_count; i++) {
         keys[i] = t->foreign_keys[i];
         if (d1t__member_of(p, d1t_cstr(keys[i].parent))) keys[i].parent = d1t__new_name(p, keys[i].parent);
     }
+    copy->foreign_keys = keys;
+    return p->result == D1T_OK ? copy : NULL;
+}
+
+/* The declaration under the new names. */
+D1T__PRIVATE const d1t_table *d1t__new_table(d1t__planner *p, const d1t_table *t) {
+    d1t_table *copy = d1t__with_new_parents(p, t);
+    d1t_check *checks = (d1t_check *)d1t__planner_take(p, t->check_count * sizeof *checks + 1);
+    size_t i;
+    if (!copy || !checks) return NULL;
+    copy->name = d1t__new_name(p, t->name);
     for (i = 0; i < t->check_count; i++) {
         checks[i] = t->checks[i];
         checks[i].sql = d1t__retargeted(p, checks[i].sql);
     }
-    copy->foreign_keys = keys;
     copy->checks = checks;
     return p->result == D1T_OK ? copy : NULL;
 }
@@ -9514,6 +9522,21 @@ D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number, bool 
     return NULL;
 }
 
+/* The new table takes the old one's place at once: in a cycle of references an old table that comes later still finds a
+   table of that name, without which SQLite could not drop it. */
+D1T__PRIVATE void d1t__replace(d1t__planner *p, const d1t__item *item) {
+    const char *name = d1t__new_name(p, item->name);
+    d1t_writer *w;
+    if (!name) return;
+    d1t__statement_name(p, "DROP TABLE ", item->name, "");
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "ALTER TABLE ");
+    d1t_write_name(w, name);
+    d1t_write_text(w, " RENAME TO ");
+    d1t_write_name(w, item->name);
+    d1t__statement_end(p);
+}
+
 D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     d1t__item *item;
     size_t i;
@@ -9526,18 +9549,7 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__copy_rows(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__carry_sequence(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__let_go(p, item);
-    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL; i++)
-        d1t__statement_name(p, "DROP TABLE ", item->name, "");
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
-        const char *name = d1t__new_name(p, item->name);
-        d1t_writer *w = d1t__text_begin(p);
-        if (!name) return;
-        d1t_write_text(w, "ALTER TABLE ");
-        d1t_write_name(w, name);
-        d1t_write_text(w, " RENAME TO ");
-        d1t_write_name(w, item->name);
-        d1t__statement_end(p);
-    }
+    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++) d1t__replace(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__drop_temporary(p, item);
 }
 
@@ -10200,10 +10212,13 @@ D1T__PRIVATE void d1t__drop_tables(d1t__planner *p) {
 }
 
 D1T__PRIVATE void d1t__create_tables(d1t__planner *p) {
+    const d1t_table *t;
     size_t i;
     for (i = 0; i < p->item_count; i++) {
         if (p->items[i].have || !p->items[i].touched) continue;
-        d1t_write_create_table(d1t__text_begin(p), p->items[i].to);
+        t = d1t__with_new_parents(p, p->items[i].to);
+        if (!t) return;
+        d1t_write_create_table(d1t__text_begin(p), t);
         d1t__statement_end(p);
     }
 }

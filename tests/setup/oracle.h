@@ -27,7 +27,7 @@ typedef struct m_fate {
     m_map map;
     bool  key_changes;          /* rows may go */
     bool  empty;                /* all rows go */
-    bool  keyless;              /* a row would have no value in a key that stays the same */
+    bool  keyless;              /* a row's key would get lost: no value can stand for it */
     int   lost, filled;         /* values that became NULL or the default */
     int   gone;                 /* rows that surely go: without a key */
     bool  dropped;              /* a column that held values goes, or is computed from now on */
@@ -426,6 +426,7 @@ static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table
             const char *w = converted(arena, v, affinity(c), strict);
 
             fate->lost += !w;
+            fate->keyless = fate->keyless || (!w && c->key && !c->fallback);
             v = w ? w : fallback;
         }
         if (strcmp(v, "NULL") == 0 && c->not_null && c->fallback) {
