@@ -9522,19 +9522,43 @@ D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number, bool 
     return NULL;
 }
 
-/* The new table takes the old one's place at once: in a cycle of references an old table that comes later still finds a
-   table of that name, without which SQLite could not drop it. */
-D1T__PRIVATE void d1t__replace(d1t__planner *p, const d1t__item *item) {
-    const char *name = d1t__new_name(p, item->name);
-    d1t_writer *w;
-    if (!name) return;
-    d1t__statement_name(p, "DROP TABLE ", item->name, "");
-    w = d1t__text_begin(p);
-    d1t_write_text(w, "ALTER TABLE ");
-    d1t_write_name(w, name);
-    d1t_write_text(w, " RENAME TO ");
-    d1t_write_name(w, item->name);
+/* Is the table, once dropped, missed by a table that is dropped later? In a cycle of references one of them is; SQLite
+   cannot drop a table that references itself while another parent of it is missing. */
+D1T__PRIVATE bool d1t__is_missed(d1t__planner *p, size_t number) {
+    const d1t__item *item = d1t__member_number(p, number, true), *later;
+    while ((later = d1t__member_number(p, ++number, true)) != NULL)
+        if (d1t__references(later, item) && d1t__references(later, later)) return true;
+    return false;
+}
+
+/* An empty table in the place of a dropped one, with all that a foreign key can lead to. */
+D1T__PRIVATE void d1t__stand_in(d1t__planner *p, const d1t__item *item) {
+    d1t_table t = *item->from;
+    d1t_index *uniques = (d1t_index *)d1t__planner_take(p, t.index_count * sizeof *uniques + 1);
+    size_t i, n = 0;
+    if (!uniques) return;
+    for (i = 0; i < t.index_count; i++) {
+        uniques[n] = t.indexes[i];
+        uniques[n].name = NULL;
+        n += (t.indexes[i].flags & D1T_UNIQUE) && !t.indexes[i].where_sql && !t.indexes[i].terms_sql;
+    }
+    t.indexes = uniques;
+    t.index_count = n;
+    t.foreign_key_count = t.check_count = 0;
+    t.name = item->name;
+    d1t_write_create_table(d1t__text_begin(p), &t);
     d1t__statement_end(p);
+}
+
+D1T__PRIVATE void d1t__drop_members(d1t__planner *p) {
+    const d1t__item *item;
+    size_t i;
+    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++) {
+        d1t__statement_name(p, "DROP TABLE ", item->name, "");
+        if (d1t__is_missed(p, i)) d1t__stand_in(p, item);
+    }
+    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++)
+        if (d1t__is_missed(p, i)) d1t__statement_name(p, "DROP TABLE ", item->name, "");
 }
 
 D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
@@ -9549,7 +9573,17 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__copy_rows(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__carry_sequence(p, item);
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__let_go(p, item);
-    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++) d1t__replace(p, item);
+    d1t__drop_members(p);
+    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
+        const char *name = d1t__new_name(p, item->name);
+        d1t_writer *w = d1t__text_begin(p);
+        if (!name) return;
+        d1t_write_text(w, "ALTER TABLE ");
+        d1t_write_name(w, name);
+        d1t_write_text(w, " RENAME TO ");
+        d1t_write_name(w, item->name);
+        d1t__statement_end(p);
+    }
     for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__drop_temporary(p, item);
 }
 
