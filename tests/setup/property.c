@@ -387,6 +387,18 @@ static void rename_a(pair *p)
     }
 }
 
+/* Names of indexes belong to the database: one of a table that stays cannot be given again. */
+static const char *name_taken(pair *p)
+{
+    for (int i = p->b.count; i < p->target.count; i++)
+        for (int k = 0; k < p->target.tables[i].index_count; k++)
+            for (int j = 0; j < p->b.count; j++)
+                for (int n = 0; n < p->b.tables[j].index_count; n++)
+                    if (p->target.tables[i].indexes[k].name == p->b.tables[j].indexes[n].name)
+                        return "an index has this name";
+    return NULL;
+}
+
 static void check_refused(pair *p, const char *before, bool renamed, const char *why, sqlite3 *scratch)
 {
     const char *against;
@@ -395,7 +407,11 @@ static void check_refused(pair *p, const char *before, bool renamed, const char 
         settle_keys(&p->arena, &p->target.tables[i], &p->fates[i], source_count(p, &p->fates[i]), NULL);
     against = fit(scratch, &p->arena, &p->target, p->before, p->fates);
     if (!against)
+        against = name_taken(p);
+    if (!against)
         fail(p, "refused although possible: %s", why);
+    if (getenv("WHY"))
+        printf("refused: %s (%s)\n", why, against ? against : "");
     if (renamed)
         rename_a(p);
     if (strcmp(before, snapshot(p, &p->a, renamed)) != 0)
