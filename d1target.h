@@ -10304,15 +10304,21 @@ D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
 
 /* ---- what has to be counted */
 
+/* What a column is called in D1 before the renames. */
+D1T__PRIVATE const char *d1t__old_name(const d1t__item *item, const char *name) {
+    size_t i = d1t_table_column(item->from, d1t_cstr(name));
+    return i < item->from->column_count ? item->have->table->columns[i].name : name;
+}
+
 /* Which rows stand against a step. */
 D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
     if (c->kind == D1T__COUNT_TYPE) {
         d1t_write_text(w, " WHERE NOT ");
-        d1t__write_survives(w, c->column->name, d1t__column_affinity(c->item->target, c->column),
+        d1t__write_survives(w, d1t__old_name(c->item, c->column->name), d1t__column_affinity(c->item->target, c->column),
                             (c->item->target->flags & D1T_STRICT) != 0);
     } else if (c->kind == D1T__COUNT_NULL) {
         d1t_write_text(w, " WHERE ");
-        d1t_write_name(w, c->column->name);
+        d1t_write_name(w, d1t__old_name(c->item, c->column->name));
         d1t_write_text(w, " IS NULL");
     }
 }
@@ -10346,7 +10352,7 @@ D1T__PRIVATE void d1t__write_key_count(d1t_writer *w, const d1t__item *item) {
         for (i = n = 0; (key = d1t__key_column(item->target, i)) != NULL; i++) {
             if (!d1t__column_of(item->from, key->name)) continue;
             d1t_write_text(w, n++ == 0 ? (pass ? " GROUP BY " : " WHERE ") : pass ? "," : " AND ");
-            d1t_write_name(w, key->name);
+            d1t_write_name(w, d1t__old_name(item, key->name));
             if (pass == 0) d1t_write_text(w, " IS NOT NULL");
         }
     }
