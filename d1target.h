@@ -9101,15 +9101,21 @@ D1T__PRIVATE void d1t__rebuild_step(d1t__planner *p, d1t__item *root) {
     if (odd) d1t__note(p, root, ": the table is ", odd, "");
 }
 
-D1T__PRIVATE void d1t__rank_members(d1t__planner *p) {
+/* Is the table as it is dropped? */
+D1T__PRIVATE bool d1t__goes(const d1t__item *item) {
+    return item->member || item->drop;
+}
+
+D1T__PRIVATE void d1t__rank_tables_that_go(d1t__planner *p) {
     size_t round, i, k;
     bool more = true;
     for (round = 0; more && round < p->item_count; round++) {
         more = false;
         for (i = 0; i < p->item_count; i++)
-            for (k = 0; k < p->item_count && p->items[i].member; k++) {
+            for (k = 0; k < p->item_count && d1t__goes(&p->items[i]); k++) {
                 d1t__item *child = &p->items[i], *parent = &p->items[k];
-                if (i == k || !parent->member || child->rank > parent->rank || !d1t__references(child, parent)) continue;
+                if (i == k || !d1t__goes(parent) || child->rank > parent->rank || !d1t__references(child, parent))
+                    continue;
                 child->rank = parent->rank + 1;
                 more = true;
             }
@@ -9126,8 +9132,7 @@ D1T__PRIVATE void d1t__find_members(d1t__planner *p) {
         d1t__flood(p, item);
         d1t__rebuild_step(p, item);
     }
-    if (!p->rebuilds) return;
-    d1t__rank_members(p);
+    d1t__rank_tables_that_go(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].member) d1t__count_later(p, D1T__COUNT_ROWS, &p->items[i], NULL, NULL);
 }
@@ -9395,8 +9400,8 @@ D1T__PRIVATE const d1t_plan_step *d1t__step_of(const d1t__planner *p, const d1t_
 
 /* Does the key lead to a table that is not copied before this one? */
 D1T__PRIVATE bool d1t__leads_back(d1t__planner *p, const d1t__item *item, const d1t_foreign_key *f) {
-    const d1t__item *parent = d1t__member_of(p, d1t_cstr(f->parent));
-    return parent && parent->rank >= item->rank;
+    const d1t__item *parent = d1t__item_of(p, f->parent);
+    return parent && d1t__goes(parent) && parent->rank >= item->rank;
 }
 
 D1T__PRIVATE void d1t__write_temporary(d1t_writer *w, const char *use, const d1t__item *item, size_t f) {
@@ -9506,36 +9511,53 @@ D1T__PRIVATE void d1t__let_go(d1t__planner *p, const d1t__item *item) {
 
 /* ---- all of it */
 
-/* The members by rank; `number` counts within the order. NULL: no more. */
-D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number, bool children_first) {
+/* Which tables: those that are made anew, or all that go as they are. */
+typedef enum d1t__scope { D1T__MEMBERS, D1T__ALL_THAT_GO } d1t__scope;
+
+D1T__PRIVATE bool d1t__in_scope(const d1t__item *item, d1t__scope scope) {
+    return scope == D1T__MEMBERS ? item->member : d1t__goes(item);
+}
+
+/* Parents first; `number` counts within the order. NULL: no more. */
+D1T__PRIVATE d1t__item *d1t__by_rank(d1t__planner *p, size_t number, d1t__scope scope) {
     uint32_t rank = 0, top = 0;
-    size_t i, seen = 0, count = 0;
-    for (i = 0; i < p->item_count; i++) {
-        count += p->items[i].member;
-        if (p->items[i].member && p->items[i].rank > top) top = p->items[i].rank;
-    }
-    if (number >= count) return NULL;
-    if (children_first) number = count - 1 - number;
+    size_t i, seen = 0;
+    for (i = 0; i < p->item_count; i++)
+        if (d1t__in_scope(&p->items[i], scope) && p->items[i].rank > top) top = p->items[i].rank;
     for (rank = 0; rank <= top; rank++)
         for (i = 0; i < p->item_count; i++)
-            if (p->items[i].member && p->items[i].rank == rank && seen++ == number) return &p->items[i];
+            if (d1t__in_scope(&p->items[i], scope) && p->items[i].rank == rank && seen++ == number) return &p->items[i];
     return NULL;
+}
+
+D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number) {
+    return d1t__by_rank(p, number, D1T__MEMBERS);
+}
+
+/* The order of dropping: children first. */
+D1T__PRIVATE d1t__item *d1t__drop_number(d1t__planner *p, size_t number) {
+    size_t i, count = 0;
+    for (i = 0; i < p->item_count; i++) count += d1t__goes(&p->items[i]);
+    return number < count ? d1t__by_rank(p, count - 1 - number, D1T__ALL_THAT_GO) : NULL;
 }
 
 /* Is the table, once dropped, missed by a table that is dropped later? In a cycle of references one of them is; SQLite
    cannot drop a table that references itself while another parent of it is missing. */
 D1T__PRIVATE bool d1t__is_missed(d1t__planner *p, size_t number) {
-    const d1t__item *item = d1t__member_number(p, number, true), *later;
-    while ((later = d1t__member_number(p, ++number, true)) != NULL)
+    const d1t__item *item = d1t__drop_number(p, number), *later;
+    while ((later = d1t__drop_number(p, ++number)) != NULL)
         if (d1t__references(later, item) && d1t__references(later, later)) return true;
     return false;
 }
 
 /* An empty table in the place of a dropped one, with all that a foreign key can lead to. */
 D1T__PRIVATE void d1t__stand_in(d1t__planner *p, const d1t__item *item) {
-    d1t_table t = *item->from;
-    d1t_index *uniques = (d1t_index *)d1t__planner_take(p, t.index_count * sizeof *uniques + 1);
+    d1t_table t;
+    d1t_index *uniques;
     size_t i, n = 0;
+    if (!item->from) return;
+    t = *item->from;
+    uniques = (d1t_index *)d1t__planner_take(p, t.index_count * sizeof *uniques + 1);
     if (!uniques) return;
     for (i = 0; i < t.index_count; i++) {
         uniques[n] = t.indexes[i];
@@ -9550,31 +9572,34 @@ D1T__PRIVATE void d1t__stand_in(d1t__planner *p, const d1t__item *item) {
     d1t__statement_end(p);
 }
 
-D1T__PRIVATE void d1t__drop_members(d1t__planner *p) {
+D1T__PRIVATE void d1t__drop_tables(d1t__planner *p) {
     const d1t__item *item;
     size_t i;
-    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++) {
+    for (i = 0; (item = d1t__drop_number(p, i)) != NULL && p->result == D1T_OK; i++) {
         d1t__statement_name(p, "DROP TABLE ", item->name, "");
         if (d1t__is_missed(p, i)) d1t__stand_in(p, item);
     }
-    for (i = 0; (item = d1t__member_number(p, i, true)) != NULL && p->result == D1T_OK; i++)
+    for (i = 0; (item = d1t__drop_number(p, i)) != NULL && p->result == D1T_OK; i++)
         if (d1t__is_missed(p, i)) d1t__statement_name(p, "DROP TABLE ", item->name, "");
 }
 
+/* Makes the members anew, and drops them as they were and all other tables that go. */
 D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     d1t__item *item;
     size_t i;
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__create_new(p, item);
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
-        d1t__index_temporarily(p, item, item->from, false);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__create_new(p, item);
+    for (i = 0; (item = d1t__drop_number(p, i)) != NULL && p->result == D1T_OK; i++)
+        if (item->from) d1t__index_temporarily(p, item, item->from, false);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL && p->result == D1T_OK; i++) {
         d1t__index_temporarily(p, item, item->target ? item->target : item->from, true);
         d1t__index_parents(p, item);
     }
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__copy_rows(p, item);
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__carry_sequence(p, item);
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__let_go(p, item);
-    d1t__drop_members(p);
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL && p->result == D1T_OK; i++) {
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__copy_rows(p, item);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__carry_sequence(p, item);
+    for (i = 0; (item = d1t__drop_number(p, i)) != NULL; i++)
+        if (item->from) d1t__let_go(p, item);
+    d1t__drop_tables(p);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL && p->result == D1T_OK; i++) {
         const char *name = d1t__new_name(p, item->name);
         d1t_writer *w = d1t__text_begin(p);
         if (!name) return;
@@ -9584,7 +9609,7 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
         d1t_write_name(w, item->name);
         d1t__statement_end(p);
     }
-    for (i = 0; (item = d1t__member_number(p, i, false)) != NULL; i++) d1t__drop_temporary(p, item);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__drop_temporary(p, item);
 }
 
 /* Fails the batch if rows of a table have no parent. Only the table's name comes back, no value. */
@@ -10224,27 +10249,6 @@ D1T__PRIVATE void d1t__alter(d1t__planner *p, const d1t__item *item) {
     }
 }
 
-/* Drops children before their parents: the longest way around is as many rounds as there are tables. */
-D1T__PRIVATE void d1t__drop_tables(d1t__planner *p) {
-    size_t i, k, left = 0, before;
-    for (i = 0; i < p->item_count; i++) left += p->items[i].drop;
-    for (before = left + 1; left;) {
-        bool force = left == before;    /* a cycle: its foreign keys are looked at when all are gone */
-        before = left;
-        for (i = 0; i < p->item_count; i++) {
-            d1t__item *item = &p->items[i];
-            if (!item->drop || item->listed) continue;
-            for (k = 0; k < p->item_count; k++)
-                if (k != i && p->items[k].drop && !p->items[k].listed && d1t__references(&p->items[k], item)) break;
-            if (k < p->item_count && !force) continue;
-            d1t__statement_name(p, "DROP TABLE ", item->name, "");
-            item->listed = true;
-            force = false;
-            left--;
-        }
-    }
-}
-
 D1T__PRIVATE void d1t__create_tables(d1t__planner *p) {
     const d1t_table *t;
     size_t i;
@@ -10264,10 +10268,7 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     size_t i;
     p->plan->statements = NULL;
     p->plan->statement_count = 0;
-    for (i = 0; i < p->item_count; i++) {
-        drops = drops || p->items[i].drop;
-        p->items[i].listed = false;
-    }
+    for (i = 0; i < p->item_count; i++) drops = drops || p->items[i].drop;
     if (p->rebuilds || drops) d1t__begin_rebuild(p);
     d1t__guard(p);
     for (i = 0; i < p->item_count; i++)
@@ -10279,8 +10280,7 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     d1t__create_tables(p);  /* rows that are copied may reference them */
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i]);
-    if (p->rebuilds) d1t__rebuild_members(p);
-    d1t__drop_tables(p);
+    if (p->rebuilds || drops) d1t__rebuild_members(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched || p->items[i].member) d1t__make_indexes(p, &p->items[i]);
     if (p->rebuilds) d1t__make_dependents(p, &dependents);
