@@ -10582,7 +10582,7 @@ D1T__PRIVATE d1t_result d1t__check_declared(const d1t_plan_desc *desc, const d1t
 /* The first part: what differs, and what has to be counted. NULL: *result says why. */
 D1T__PRIVATE d1t__planner *d1t__plan_begin(d1t_plan *plan, const d1t_schema *schema, const d1t_limits *limits,
                                            d1t_result *result, d1t_error *error) {
-    d1t__planner *p = (d1t__planner *)d1t_arena_take(&plan->arena, sizeof *p);
+    d1t__planner *p = (d1t__planner *)d1t_arena_take(schema->arena, sizeof *p);
     size_t i;
     *result = D1T_ERR_NOMEM;
     if (!p) return NULL;
