@@ -35,7 +35,7 @@ static unsigned migrations, crash_points, fault_points, failures_shown;
 static void complain(const char *what, const char *more)
 {
     test_checks_failed++;
-    if (failures_shown++ < 20)
+    if (failures_shown++ < 5)
         printf("%s: %s%s%s\n", title, what, more ? ": " : "", more ? more : "");
 }
 
@@ -346,6 +346,7 @@ static void disturb(way how)
 /* The shop before the migration: set up by the header, or by hand, so that nothing is recorded yet. */
 static void prepare(unsigned number)
 {
+    failures_shown = 0;
     shop_migration(&before, &after, number, title, sizeof title);
     sqlite3_open(":memory:", &start);
     d = lab_open();
