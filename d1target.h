@@ -9666,9 +9666,13 @@ D1T__PRIVATE bool d1t__find_dependents(d1t__planner *p, d1t__dependents *d) {
     return true;
 }
 
+D1T__PRIVATE bool d1t__is_torn_down(const d1t__planner *p, const d1t_schema_object *o);
+
 D1T__PRIVATE void d1t__drop_dependents(d1t__planner *p, const d1t__dependents *d) {
     const d1t_schema_object *o;
     size_t i;
+    for (o = p->schema->objects, i = 0; o; o = o->next, i++)
+        d->marks[i] = d->marks[i] && !d1t__is_torn_down(p, o);
     for (o = p->schema->objects, i = 0; o; o = o->next, i++)
         if (d->marks[i] && o->kind == D1T_OBJECT_TRIGGER) d1t__statement_name(p, "DROP TRIGGER ", o->name, "");
     for (o = p->schema->objects, i = 0; o; o = o->next, i++)
@@ -9892,15 +9896,37 @@ D1T__PRIVATE void d1t__compare_commands(d1t__planner *p, d1t__item *item) {
     }
 }
 
-/* What was recorded to undo a command that changes or goes. */
+/* What was recorded to undo a command that changes or goes, by number of the command; NULL: nothing, or no command. */
+D1T__PRIVATE const char *d1t__teardown(const d1t__planner *p, const d1t__item *item, size_t number) {
+    const d1t_schema_record *record = item->touched ? d1t__record_of(p, item) : NULL;
+    const d1t_command *old = record && number < record->state->command_count ? &record->state->commands[number] : NULL;
+    if (!old || !d1t__command_changes(old, d1t__command_of(item->drop ? NULL : item->to, old->name))) return NULL;
+    return old->teardown_sql;
+}
+
 D1T__PRIVATE void d1t__tear_down(d1t__planner *p, const d1t__item *item) {
     const d1t_schema_record *record = d1t__record_of(p, item);
     size_t i;
     for (i = 0; record && i < record->state->command_count; i++) {
-        const d1t_command *old = &record->state->commands[i];
-        if (old->teardown_sql && d1t__command_changes(old, d1t__command_of(item->drop ? NULL : item->to, old->name)))
-            d1t__statement(p, d1t__keep_text(p, old->teardown_sql));
+        const char *sql = d1t__teardown(p, item, i);
+        if (sql) d1t__statement(p, d1t__keep_text(p, sql));
     }
+}
+
+/* Is the object, or the view that a trigger is on, gone once the teardowns have run? */
+D1T__PRIVATE bool d1t__is_torn_down(const d1t__planner *p, const d1t_schema_object *o) {
+    size_t i, k;
+    for (i = 0; i < p->item_count; i++) {
+        const d1t_schema_record *record = d1t__record_of(p, &p->items[i]);
+        for (k = 0; record && k < record->state->command_count; k++) {
+            const char *sql = d1t__teardown(p, &p->items[i], k);
+            size_t pos = 0;
+            if (sql && d1t_str_equal_nocase(d1t_sql_next(d1t_cstr(sql), &pos).text, d1t_cstr("DROP")) &&
+                (d1t__sql_uses(sql, o->name) || d1t__sql_uses(sql, o->owner)))
+                return true;
+        }
+    }
+    return false;
 }
 
 D1T__PRIVATE void d1t__run_commands(d1t__planner *p, const d1t__item *item) {
@@ -10127,6 +10153,25 @@ D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     (void)d1t__step_end(p, D1T_RECORD, item, NULL);
 }
 
+/* What is written down between the renames and the rest: the table as it is, and what only its record tells, its
+   commands and FTS5 indexes. */
+D1T__PRIVATE const d1t_table *d1t__renamed_state(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    d1t_table *t = (d1t_table *)d1t__planner_take(p, sizeof *t);
+    d1t_index *indexes;
+    size_t i;
+    if (!record || !t) return item->from;
+    *t = *item->from;
+    t->commands = record->state->commands;
+    t->command_count = record->state->command_count;
+    indexes = (d1t_index *)d1t__planner_take(p, (t->index_count + record->state->index_count) * sizeof *indexes + 1);
+    for (i = 0; indexes && i < t->index_count; i++) indexes[i] = t->indexes[i];
+    for (i = 0; indexes && i < record->state->index_count; i++)
+        if (d1t__is_fts(&record->state->indexes[i])) indexes[t->index_count++] = record->state->indexes[i];
+    t->indexes = indexes;
+    return t;
+}
+
 D1T__PRIVATE void d1t__records(d1t__planner *p) {
     d1t_writer *w;
     size_t i;
@@ -10134,7 +10179,8 @@ D1T__PRIVATE void d1t__records(d1t__planner *p) {
         const d1t__item *item = &p->items[i];
         bool moved = item->have && !d1t__same_name(item->have->name, item->name);
         if ((item->drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
-        if (p->renames ? item->renamed : item->touched && item->to) d1t__record(p, p->plan->more ? item->from : item->target);
+        if (p->renames ? item->renamed : item->touched && item->to)
+            d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target);
     }
     w = d1t__text_begin(p);
     d1t_write_text(w, "INSERT INTO `_d1t_setup` VALUES('',");
