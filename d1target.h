@@ -1391,6 +1391,9 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
 D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow);
 
+/* The task of d1t_schema_read. */
+D1TDEF d1t_result d1t_schema_read_start(d1t_schema *schema, d1t_client *db);
+
 /* ---- >>query -------------------------------------------------------------------------------------------------- */
 
 /* A result row: views for the callback. */
@@ -1438,6 +1441,11 @@ D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
 D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
+
+/* Reads what D1 has, and what was recorded about it, writing nothing: for d1t_plan_diff, or to look at its tables. Zero
+   the schema and point `arena` at a zeroed arena, which takes the client's allocator; d1t_arena_free gives all of it
+   back, before d1t_close. D1T_OK, D1T_ERR_ARG (no arena), D1T_ERR_PROTOCOL, D1T_ERR_NOMEM, and request errors. */
+D1TDEF d1t_result d1t_schema_read(d1t_schema *schema, d1t_client *db);
 
 /* Rows. `values` are one for each column that takes values (not generated, not on-write), in declared order; `keys`
    one for each key column, in declared order. They are read before the call returns. A later row of the same key
@@ -10735,7 +10743,7 @@ D1TDEF void d1t_plan_free(d1t_plan *plan) {
 /* ---- >>client (implementation) -------------------------------------------------------------------------------- */
 
 enum { D1T__TASK_NONE, D1T__TASK_FLUSH, D1T__TASK_QUERY, D1T__TASK_EXEC, D1T__TASK_SETUP, D1T__TASK_PLAN_READ,
-       D1T__TASK_PLAN_APPLY };
+       D1T__TASK_PLAN_APPLY, D1T__TASK_SCHEMA_READ };
 /* What a task does now: pending rows first, then its own requests, then what follows from their answers. */
 enum { D1T__PHASE_FLUSH, D1T__PHASE_MAIN, D1T__PHASE_COUNT, D1T__PHASE_APPLY, D1T__PHASE_END };
 
@@ -11688,6 +11696,7 @@ typedef struct d1t__job {
     d1t_plan            *plan, own_plan;
     d1t_arena            arena;
     d1t_schema           schema;
+    d1t_schema          *read;          /* of d1t_schema_read: whose it becomes */
     bool                 no_record;     /* the table of the records does not exist */
     d1t_effect           allow;
 #ifndef D1T_NO_PLAN
@@ -11992,6 +12001,15 @@ D1T__PRIVATE d1t_result d1t__plan_allowed(d1t_client *db, const d1t_plan *plan, 
     return D1T_OK;
 }
 
+D1TDEF d1t_result d1t_schema_read_start(d1t_schema *schema, d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    if (result == D1T_OK && (!schema || !schema->arena))
+        result = d1t__error(db, D1T_ERR_ARG, "d1t_schema_read needs a schema with an arena", NULL, NULL);
+    if (result == D1T_OK) result = d1t__plan_job(db, D1T__TASK_SCHEMA_READ, NULL);
+    if (result == D1T_OK) ((d1t__job *)db->job)->read = schema;
+    return result;
+}
+
 D1TDEF d1t_result d1t_plan_apply_start(d1t_plan *plan, d1t_effect allow) {
     d1t_client *db = plan ? plan->db : NULL;
     d1t_result result = d1t__enter(db);
@@ -12130,6 +12148,19 @@ D1T__PRIVATE void d1t__plan_compare(d1t_client *db, d1t__job *job) {
     else d1t__plan_ready(db, job);
 }
 
+/* What was read becomes the caller's. */
+D1T__PRIVATE void d1t__schema_hand_over(d1t_client *db, d1t__job *job) {
+    d1t_arena *arena = job->read->arena;
+    db->task.phase = D1T__PHASE_END;
+    if (d1t__schema_failed(job, d1t_schema_end(&job->schema))) return;
+    d1t_arena_free(arena);
+    *arena = job->arena;
+    D1T_MEMSET(&job->arena, 0, sizeof job->arena);
+    *job->read = job->schema;
+    job->read->arena = arena;
+    job->read->reader = NULL;
+}
+
 D1T__PRIVATE void d1t__plan_applied(d1t_client *db, d1t__job *job) {
     const d1t_plan_step *step;
     d1t_event event;
@@ -12224,6 +12255,8 @@ D1T__PRIVATE void d1t__plan_settled(d1t_client *db, d1t__job *job) {
         d1t__plan_applied(db, job);
     } else if (task->phase == D1T__PHASE_COUNT) {
         d1t__plan_ready(db, job);
+    } else if (task->kind == D1T__TASK_SCHEMA_READ) {
+        d1t__schema_hand_over(db, job);
     } else {
         d1t__plan_compare(db, job);
     }
@@ -12910,6 +12943,10 @@ D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_p
 
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow) {
     return d1t__blocking(plan ? plan->db : NULL, d1t_plan_apply_start(plan, allow));
+}
+
+D1TDEF d1t_result d1t_schema_read(d1t_schema *schema, d1t_client *db) {
+    return d1t__blocking(db, d1t_schema_read_start(schema, db));
 }
 #endif
 

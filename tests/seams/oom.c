@@ -500,9 +500,16 @@ static d1t_result plans(void)
     d1t_config c = make_config();
     d1t_client db;
     d1t_plan plan;
+    d1t_arena arena;
+    d1t_schema schema;
 
     memset(&plan, 0, sizeof plan);
+    memset(&arena, 0, sizeof arena);
+    memset(&schema, 0, sizeof schema);
+    schema.arena = &arena;
     d1t_open(&db, &c);
+    d1t_schema_read(&schema, &db);
+    d1t_arena_free(&arena);
     d1t_plan_read(&plan, &db, tables, 2);
     d1t_plan_print(&plan, ignore_line, NULL);
     if (db.error.code == D1T_OK)

@@ -533,7 +533,8 @@ static void enter_again(void)
     d1t_plan plan;
     d1t_todo todo;
     size_t i;
-    d1t_result results[12];
+    d1t_schema schema = {0};
+    d1t_result results[13];
 
     calls++;
     results[0] = put(9);
@@ -548,7 +549,8 @@ static void enter_again(void)
     results[9] = d1t_run(&db, NULL);
     results[10] = d1t_plan_read(&plan, &db, tables, 1);
     results[11] = d1t_flush_start(&db);
-    for (i = 0; i < 12; i++)
+    results[12] = d1t_schema_read(&schema, &db);
+    for (i = 0; i < 13; i++)
         entered += results[i] != D1T_ERR_BUSY;
     entered += d1t_next(&db, 0, &todo) != D1T_FAIL;
 }
