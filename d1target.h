@@ -220,7 +220,8 @@ typedef struct d1t_error {
     const char *table;          /* NULL, or the declared table */
     const char *column;         /* NULL, or the declared column */
     uint64_t    row;            /* 0: unknown; else the row's number since open, from 1 */
-    uint64_t    need;           /* D1T_ERR_SPACE, D1T_ERR_LIMIT: bytes needed; D1T_ERR_JSON: position; else 0 */
+    uint64_t    need;           /* D1T_ERR_SPACE, D1T_ERR_LIMIT: bytes needed; D1T_ERR_JSON and table JSON: position;
+                                   else 0 */
     char        text[D1T_ERROR_TEXT]; /* one line, NUL-terminated, cut at a character if too long */
 } d1t_error;
 
@@ -700,7 +701,7 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
 /* Canonical JSON: the same table always gives the same bytes; members that have their default are left out;
    "version":1 comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it:
    call d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it),
-   D1T_ERR_NOMEM. */
+   D1T_ERR_NOMEM; error->need is how far it was read. */
 D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
 
@@ -4672,6 +4673,7 @@ D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_
     if (result == D1T_OK && (!r.version || !r.table->name))
         result = d1t__fail(error, D1T_ERR_TABLE, "table JSON: \"version\":1 and \"name\" are required", NULL, NULL);
     if (result != D1T_OK) d1t__fail(error, result, "table JSON: ", d1t_result_text(result), NULL);
+    if (result != D1T_OK && error) error->need = reader.pos;
     if (result == D1T_OK) *table = r.table;
     return result;
 }

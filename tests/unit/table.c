@@ -1162,6 +1162,19 @@ static void test_a_default_said_aloud_is_left_out(void)
     free(expect);
 }
 
+static void test_table_json_that_is_refused_says_how_far_it_was_read(void)
+{
+    static const char json[] = "{\"version\":1,\"name\":\"t\",\n\"columns\":[{\"name\":\"a\",\"type\":\"strng\"}]}";
+    const d1t_table *t = NULL;
+    d1t_arena arena;
+    d1t_error e;
+
+    d1t_arena_init(&arena, standard, 0);
+    CHECK_INT(from_json(json, strlen(json), &arena, &t, &e), D1T_ERR_TABLE);
+    CHECK(strncmp(json + e.need - 5, "strng\"", 6) == 0);
+    d1t_arena_free(&arena);
+}
+
 static void write_create(const d1t_table *t, char *out, size_t cap)
 {
     d1t_writer w;
@@ -1432,6 +1445,7 @@ int main(void)
     RUN(test_sqlite_takes_every_table_that_is_accepted);
     RUN(test_the_canonical_json_is_this);
     RUN(test_the_canonical_json_of_all_else_is_this);
+    RUN(test_table_json_that_is_refused_says_how_far_it_was_read);
     RUN(test_a_default_said_aloud_is_left_out);
     RUN(test_json_out_in_and_out_is_the_same);
     RUN(test_order_and_white_space_do_not_matter);
