@@ -34,18 +34,18 @@ static const char usage[] = "usage: migrate plan FILE [--json] | apply FILE [--a
 
 typedef struct migrate {
     const char *command, *path, *database;
-    d1t_effect  allow;
-    bool        json, yes, prune, adopt, show_keys;
-    local_d1   *local;
-    d1t_client  db;
-    d1t_plan    plan;
+    d1t_effect allow;
+    bool json, yes, prune, adopt, show_keys;
+    local_d1 *local;
+    d1t_client db;
+    d1t_plan plan;
     /* the file */
-    d1t_buffer        text;
-    size_t            at, start;        /* the byte being read; where the table that is being read starts */
-    uint32_t          level;            /* depth of the tables: 1 in an array, 2 in {"tables":[...]} */
+    d1t_buffer text;
+    size_t at, start; /* the byte being read; where the table that is being read starts */
+    uint32_t level;   /* depth of the tables: 1 in an array, 2 in {"tables":[...]} */
     const d1t_table **tables;
-    size_t            count, cap;
-    d1t_arena         arena;            /* of the tables */
+    size_t count, cap;
+    d1t_arena arena; /* of the tables */
 } migrate;
 
 enum { NOTHING = 0, FAILED = 1, CHANGES = 2 }; /* exit status */
@@ -112,16 +112,11 @@ static void around_tables(migrate *m, const d1t_json_event *e) {
 
 static d1t_result on_json(void *ctx, const d1t_json_event *e) {
     migrate *m = ctx;
-    if (e->depth == 0 || e->depth < m->level)
-        around_tables(m, e);
-    else if (e->depth > m->level)
-        return D1T_OK;
-    else if (e->kind == D1T_JSON_OBJECT)
-        m->start = m->at;
-    else if (e->kind == D1T_JSON_OBJECT_END)
-        add_table(m);
-    else
-        die_at(m, m->at, "a table is an object: {\"version\":1,\"name\":...}", "");
+    if (e->depth == 0 || e->depth < m->level) around_tables(m, e);
+    else if (e->depth > m->level) return D1T_OK;
+    else if (e->kind == D1T_JSON_OBJECT) m->start = m->at;
+    else if (e->kind == D1T_JSON_OBJECT_END) add_table(m);
+    else die_at(m, m->at, "a table is an object: {\"version\":1,\"name\":...}", "");
     return D1T_OK;
 }
 
@@ -195,12 +190,9 @@ static void print_lines(const char *json, size_t n) {
         bool opens = !text && (c == '{' || c == '['), closes = !text && (c == '}' || c == ']');
         depth += opens - closes;
         putchar(c);
-        if (text && c == '\\')
-            putchar(json[++i]);
-        else if (c == '"')
-            text = !text;
-        else if (!text && ((c == ',' && depth <= 2) || (opens && depth == 2)))
-            printf("\n%*s", 4 * depth, "");
+        if (text && c == '\\') putchar(json[++i]);
+        else if (c == '"') text = !text;
+        else if (!text && ((c == ',' && depth <= 2) || (opens && depth == 2))) printf("\n%*s", 4 * depth, "");
     }
 }
 
@@ -269,7 +261,7 @@ static int drift(migrate *m) {
 /* What a table is: as recorded, because SQL cannot say everything, unless somebody changed it since. */
 static const d1t_table *state_of(const migrate *m, const d1t_schema *schema, const d1t_schema_object *o) {
     const d1t_schema_record *record = d1t_schema_recorded(schema, o->name);
-    const d1t_plan_step *s = m->plan.steps;     /* of the drift */
+    const d1t_plan_step *s = m->plan.steps; /* of the drift */
     while (s && (s->kind == D1T_NOTE || strcmp(s->table, o->name) != 0)) s = s->next;
     if (record && s) fprintf(stderr, "migrate: %s was changed since it was recorded; it is told as it is\n", o->name);
     return record && !s ? record->state : o->table;
@@ -329,7 +321,7 @@ static void take_argument(migrate *m, char **argv, int *i) {
 
 int main(int argc, char **argv) {
     static const char *const names[] = {"plan", "apply", "drift", "export-state"};
-    static int (*const commands[])(migrate *m) = {plan, apply, drift, export_state};
+    static int (*const commands[])(migrate * m) = {plan, apply, drift, export_state};
     static migrate m;
     int i, status;
     for (i = 1; i < argc; i++) take_argument(&m, argv, &i);
