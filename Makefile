@@ -12,7 +12,7 @@ CFLAGS = -O1 $(SANITIZE)
 LIBS = -lsqlite3 -lcurl -lm -lpthread
 
 UNITS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-SUITES = behaviour hygiene faults seams docs $(UNITS:%=unit-%)
+SUITES = behaviour hygiene faults seams docs migrate $(UNITS:%=unit-%)
 HEADERS = d1target.h $(wildcard examples/*.h tests/support/*.h)
 
 NEED = sqlite3.h=libsqlite3-dev curl/curl.h=libcurl4-openssl-dev
@@ -40,6 +40,8 @@ hygiene:
 	$(LOGGED) tests/compile/run.sh
 docs:
 	$(LOGGED) tests/tools/docs.sh
+migrate:
+	$(LOGGED) tests/setup/migrate.sh
 $(UNITS:%=unit-%): unit-%:
 	$(LOGGED) sh -c '$(MAKE) -s build/unit/$* && build/unit/$*'
 
