@@ -219,7 +219,7 @@ static int plan(migrate *m) {
         puts("");
     } else if (m->plan.step_count) {
         print_steps(m);
-        printf("%" PRIu32 " to do, %" PRIu32 " refused; effect on data: %s; about %" PRIu64 " rows written, $%.2f\n",
+        printf("%" PRIu32 " to do, %" PRIu32 " refused; effect on data: %s; about %" PRIu64 " rows written, $%.6f\n",
                m->plan.step_count, m->plan.refused, effects[m->plan.effect], e->rows_written, (double)e->cost / 1e9);
     } else {
         puts("nothing to do");
