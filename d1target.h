@@ -8865,6 +8865,7 @@ D1T__PRIVATE void d1t__write_index_part(d1t_writer *w, const d1t_table *t, const
 /* Is the FTS5 index, with its triggers, in D1 as it would be made now? */
 D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t_index *x) {
     const d1t_schema_object *o = d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name);
+    const char *name;
     unsigned part;
     bool same = o != NULL;
     for (part = 0; part < 4 && same; part++) {
