@@ -10611,6 +10611,7 @@ D1T__PRIVATE d1t_result d1t__recorded_tables(d1t__planner *p, d1t_error *error) 
     const d1t_schema_record *r;
     const d1t_table **tables;
     size_t count = 0;
+    d1t_result result = D1T_OK;
     for (r = p->schema->records; r; r = r->next) count++;
     if (count == 0)
         return d1t__fail(error, D1T_ERR_SCHEMA, "nothing is recorded in this database yet: apply or adopt tables first",
@@ -10619,8 +10620,9 @@ D1T__PRIVATE d1t_result d1t__recorded_tables(d1t__planner *p, d1t_error *error) 
     if (!tables) return D1T_ERR_NOMEM;
     desc->tables = tables;
     desc->count = count;
-    for (r = p->schema->records; r; r = r->next) tables[--count] = r->state;
-    return D1T_OK;
+    for (r = p->schema->records; r && result == D1T_OK; r = r->next)   /* a copy: the plan outlives the schema */
+        result = d1t_table_from_json(d1t_cstr(r->json), &p->plan->arena, &tables[--count], NULL);
+    return result;
 }
 
 D1T__PRIVATE d1t_result d1t__check_declared(const d1t_plan_desc *desc, const d1t_limits *limits, d1t_error *error) {
