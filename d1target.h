@@ -44,6 +44,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>plan (implementation: >>diff  >>rebuild  >>plan)
     client    >>client  >>setup  >>query  >>probe
+    contracts >>state  >>target
     drivers   >>run  >>curl
 
 A room uses only the rooms above it. Only the drivers wait or do I/O; the core calls nobody.
@@ -95,6 +96,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
+    D1T_NO_TARGET          impl   no setup states and no targets (with D1T_NO_PLAN only no setup of targets; with
+                                  D1T_NO_TABLE_JSON no specs as JSON)
     D1T_NO_META            impl   rows read and written, times and sizes are not taken from replies
 
     None of them changes the layout of a public struct.
@@ -1422,6 +1425,278 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
 /* No calls of its own: a flush that a constraint refuses looks for the row by itself (config.isolate, on_poison). */
 
 /* ================================================================================================================
+   ROOM contracts: what engines that manage targets ask for
+   ============================================================================================================= */
+
+/* ---- >>state -------------------------------------------------------------------------------------------------- */
+
+/* An engine (ReCoco, CocoIndex) stores what it has set up, under a key, and asks before each run what has to change.
+   All of this section is pure. A setup state is a d1t_table; its stored form is d1t_table_to_json. The flag D1T_BY_USER
+   says that its setup is the user's affair. */
+
+/* Which table of which database: neither account nor credential, these are looked up when something is applied. */
+typedef struct d1t_setup_key {
+    const char *database, *table;
+} d1t_setup_key;
+
+/* {"database":"...","table":"..."} */
+D1TDEF void       d1t_setup_key_to_json(const d1t_setup_key *key, d1t_writer *w);
+/* Reads a stored key into the arena: members in any order, the older names "database_id" and "table_name", any white
+   space. *canonical (may be NULL): json is what d1t_setup_key_to_json writes; else the stored one is a legacy key,
+   which the engine replaces. D1T_OK, D1T_ERR_JSON (error->text says what), D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_setup_key_from_json(d1t_str json, d1t_arena *arena, d1t_setup_key *key, bool *canonical,
+                                          d1t_error *error);
+/* An order of keys; 0: the same table. Names of tables are compared as SQLite does, with ASCII case ignored. */
+D1TDEF int        d1t_setup_key_compare(const d1t_setup_key *a, const d1t_setup_key *b);
+/* "D1 table: database.table" */
+D1TDEF void       d1t_setup_key_describe(const d1t_setup_key *key, d1t_writer *w);
+
+/* What may be there: after a crash an engine knows the state before (current) and those it was about to make. */
+typedef struct d1t_combined_state {
+    const d1t_table        *current;        /* NULL: none is known */
+    const d1t_table *const *staged;         /* an entry NULL: it was about to be deleted */
+    size_t                  staged_count;
+    const char             *legacy_key;     /* NULL, or the key as it is stored, in another than the canonical form */
+} d1t_combined_state;
+
+/* The possible versions, by number: current and every staged one that is not a delete. NULL: there are no more. */
+D1TDEF const d1t_table *d1t_state_version(const d1t_combined_state *state, size_t i);
+/* The table is there for certain: there is a current state, and no delete was staged. The same, and every possible
+   version satisfies the predicate. */
+D1TDEF bool d1t_state_always_exists(const d1t_combined_state *state);
+D1TDEF bool d1t_state_always_exists_and(const d1t_combined_state *state,
+                                        bool (*predicate)(void *ctx, const d1t_table *version), void *ctx);
+/* Equal states; the order of value columns, indexes and checks does not matter, nor does `was`. */
+D1TDEF bool d1t_state_equal(const d1t_table *a, const d1t_table *b);
+/* Is there anything to do? desired NULL: any version exists. Else: not every possible version is there and equal. */
+D1TDEF bool d1t_state_has_diff(const d1t_combined_state *state, const d1t_table *desired);
+
+/* Whose affair is the step from `existing` to `desired` (NULL: it is to go)? False: the user's, nothing is to be done.
+   True: *system is what of `existing` this program has set up; kept, room for existing->staged_count pointers, holds
+   its list. A table that passes from the user to the program has no state of the program's: it is adopted. */
+D1TDEF bool d1t_state_transition(const d1t_table *desired, const d1t_combined_state *existing, const d1t_table **kept,
+                                 d1t_combined_state *system);
+
+typedef enum d1t_diff_action {
+    D1T_DIFF_NONE = 0,
+    D1T_DIFF_INSERT,    /* nothing is known to be there */
+    D1T_DIFF_UPSERT,    /* it may be there already, as desired */
+    D1T_DIFF_REPLACE,   /* something else is or may be there */
+    D1T_DIFF_DELETE
+} d1t_diff_action;
+
+/* Of previous possible states, how many there are and how many of them equal the desired one; missing: it may be that
+   nothing is there. */
+D1TDEF d1t_diff_action d1t_diff(bool desired, size_t prev_count, size_t prev_equal, bool missing);
+/* The same for a table and its parts. The table (on_diff: column NULL) is its key, its flags, foreign keys and checks;
+   the parts are its other columns. Returns the table's action; what has none is not reported. Nothing of a deleted
+   table is. on_diff may be NULL. */
+D1TDEF d1t_diff_action d1t_diff_table(const d1t_table *desired, const d1t_table *const *prev, size_t prev_count,
+                                      bool missing,
+                                      void (*on_diff)(void *ctx, const d1t_column *column, d1t_diff_action action),
+                                      void *ctx);
+
+/* What becomes of the rows. */
+typedef enum d1t_compatibility {
+    D1T_COMPATIBLE = 0,         /* nothing is lost */
+    D1T_PARTLY_COMPATIBLE,      /* the rows stay, values of some columns are lost: all rows have to be written again */
+    D1T_NOT_COMPATIBLE          /* another key or another owner: what is known of the rows has to be forgotten */
+} d1t_compatibility;
+
+/* The order of columns does not matter, and a renamed one (`was`) is not lost. */
+D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const d1t_table *existing);
+
+/* What would have to be done, for showing and deciding: the steps against every possible version, those that are equal
+   once; a create where the table may be missing; a drop where it is no longer desired. Nothing for tables of the
+   user's. plan->change: none, create, update or delete. Such a plan has no statements: what is applied is planned
+   against the real database. plan is zeroed by this call; always free it. D1T_OK, D1T_ERR_NOMEM, and the errors of
+   d1t_table_check. */
+D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
+                                 d1t_error *error);
+
+/* ---- >>target ------------------------------------------------------------------------------------------------- */
+
+/* A field of a collection. */
+typedef struct d1t_field {
+    const char *name;
+    d1t_type    type;
+    bool        nullable;   /* values only: keys never are */
+} d1t_field;
+
+/* The type for a word: those of d1t_table_to_json ("text"), and ReCoco's value types ("Str", "Int64", "Vector"). What
+   ReCoco holds as a structure is D1T_JSON, a Range is TEXT, a TimeDelta an INTEGER of microseconds. 0: unknown. */
+D1TDEF d1t_type d1t_type_from_word(d1t_str word);
+
+/* A vector index is known in order to be refused: D1 has no sqlite-vec. */
+typedef struct d1t_vector_index {
+    const char *field;
+} d1t_vector_index;
+
+/* A collection that is to be exported into a table. Strings and lists are borrowed until what was built from it is no
+   longer used. */
+typedef struct d1t_target_spec {
+    const char *flow, *collection;
+    const char *account;            /* NULL: the resolver's */
+    const char *database;           /* as the resolver knows it: an id, or a name of yours */
+    const char *table;              /* NULL: d1t_sanitize_identifier of flow "__" collection */
+    const char *credential;         /* NULL, or a name that the resolver knows; never a token */
+    bool        setup_by_user;
+    uint32_t    flags;              /* D1T_STRICT, D1T_WITHOUT_ROWID */
+    const d1t_field *keys;
+    size_t      key_count;
+    const d1t_field *values;
+    size_t      value_count;
+    const d1t_index *indexes;
+    size_t      index_count;
+    const d1t_foreign_key *foreign_keys;
+    size_t      foreign_key_count;
+    const d1t_command *commands;
+    size_t      command_count;
+    const d1t_vector_index *vector_indexes;
+    size_t      vector_index_count;
+} d1t_target_spec;
+
+/* {"flow":"f","collection":"c","account":"a","database":"d","table":"t","credential":"prod","setup_by_user":true,
+    "key_fields":[{"name":"id","type":"Int64"}],"value_fields":[{"name":"x","type":"text","nullable":true}],
+    "indexes":[...],"foreign_keys":[...],"commands":[...],"vector_indexes":[{"field":"x"}],"strict":true}
+   indexes, foreign_keys, commands and flags as in d1t_table_to_json. Strict: a member that is not known is refused, and
+   so is "api_token" and its like: a spec is stored and printed. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (error->text names
+   the member), D1T_ERR_CONFIG (a token), D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_target_spec_from_json(d1t_str json, d1t_arena *arena, d1t_target_spec *spec, d1t_error *error);
+
+/* Letters and digits of Unicode and '_' stay, every other character becomes "__". name must be valid UTF-8. */
+D1TDEF void d1t_sanitize_identifier(d1t_str name, d1t_writer *w);
+
+/* What is built from a spec: key and desired state, and what is needed to get there. No I/O, no secrets. */
+typedef struct d1t_target_resource {
+    d1t_setup_key    key;
+    const char      *account, *credential;      /* NULL is allowed: the resolver knows the database */
+    const d1t_table *state;                     /* keys, then values; NULL: it is to go */
+} d1t_target_resource;
+
+/* A row: its keys, then its values (a delete: only its keys), in the order of the spec. */
+typedef struct d1t_target_row {
+    const d1t_value *values;
+    size_t           count;
+    d1t_str          additional_key;    /* what d1t_target.extract_additional_key gave for it; D1 needs none */
+} d1t_target_row;
+
+typedef struct d1t_mutation {
+    const d1t_target_resource *resource;
+    const d1t_target_row *upserts;
+    size_t                upsert_count;
+    const d1t_target_row *deletes;
+    size_t                delete_count;
+} d1t_mutation;
+
+/* A table to be set up as its state says, or to go. */
+typedef struct d1t_setup_change {
+    d1t_target_resource       resource;
+    const d1t_combined_state *existing;     /* NULL: nothing is known */
+} d1t_setup_change;
+
+/* How changes reach a database. */
+typedef struct d1t_target_desc {
+    /* The configuration for a database, when something is applied. *out is zeroed, and copied right after the call;
+       a transport in it is closed with its client. Any result but D1T_OK is an error of that database. */
+    d1t_result (*resolve)(void *ctx, const char *credential, const char *database, d1t_config *out);
+    /* NULL, or told of each database when it is finished: error->code D1T_OK, or why it failed; ignored: a drop that
+       failed and may. */
+    void       (*on_database)(void *ctx, const char *database, const d1t_error *error, const d1t_stats *stats,
+                              bool ignored);
+    void       *ctx;
+    d1t_effect  allow;                  /* the worst that setup may do; a drop is D1T_EFFECT_DESTRUCTIVE */
+    bool        ignore_drop_failures;   /* of tables that are to go: reported, and no error */
+    d1t_allocator allocator;            /* of the job's own lists */
+} d1t_target_desc;
+
+/* A list of rows, and a row in it. Private. */
+struct d1t__row_place {
+    size_t  item, row;
+    uint8_t rank;           /* of the table */
+    bool    deletes;
+};
+
+/* Rows or setup changes on their way: caller-owned, not to be moved while it runs. One database after another, each
+   with a client of its own; the first error stays, the other databases are still done. */
+typedef struct d1t_target_job {
+    d1t_error   error;          /* the first one */
+    const char *database;       /* of the error */
+    size_t      mutation, row;  /* the row to blame: number of its mutation, and of the upsert or delete in it, from 0; */
+    bool        in_deletes;     /* SIZE_MAX: none is known */
+    uint32_t    databases, failed, ignored;     /* finished; of these, with an error, or one that is ignored */
+    /* private from here */
+    const struct d1t_target *target;
+    d1t_target_desc          desc;
+    const d1t_mutation      *mutations;     /* one of the two */
+    const d1t_setup_change  *changes;
+    size_t            count, first;         /* first: the item that begins the database being worked on */
+    struct d1t__row_place place;                /* of the next row */
+    uint8_t           phase, top_rank;
+    bool              started, done, busy;
+    d1t_config        config;
+    d1t_client        db;
+    d1t_plan_desc     plan_desc;
+    d1t_plan          plan;
+    d1t_arena         arena;                /* for the database being worked on */
+} d1t_target_job;
+
+/* A kind of target. A program may register others beside "d1"; self is theirs. */
+typedef struct d1t_target {
+    const char *name;
+    void       *self;
+    /* Specs into resources, one for each, no resource twice. No I/O. */
+    d1t_result (*build)(void *self, const d1t_target_spec *specs, size_t count, d1t_arena *arena,
+                        d1t_target_resource *out, d1t_error *error);
+    void       (*describe_resource)(void *self, const d1t_setup_key *key, d1t_writer *w);
+    void       (*key_to_json)(void *self, const d1t_setup_key *key, d1t_writer *w);
+    d1t_result (*key_from_json)(void *self, d1t_str json, d1t_arena *arena, d1t_setup_key *key, bool *canonical,
+                                d1t_error *error);
+    d1t_result (*diff_setup_states)(void *self, d1t_plan *plan, const d1t_setup_key *key, const d1t_table *desired,
+                                    const d1t_combined_state *existing, d1t_error *error);
+    d1t_compatibility (*check_state_compatibility)(void *self, const d1t_table *desired, const d1t_table *existing);
+    /* JSON that is stored with a row's key and comes back when the row is deleted; NULL: it is always null. */
+    void       (*extract_additional_key)(void *self, const d1t_target_resource *resource, const d1t_target_row *row,
+                                         d1t_writer *w);
+    /* Begin: all that can be checked without I/O is. Must be idempotent as a whole. */
+    d1t_result (*apply_mutation)(void *self, d1t_target_job *job);
+    d1t_result (*apply_setup_changes)(void *self, d1t_target_job *job);
+    /* Goes on until a client has a task, and returns it; NULL: the job has ended, job->error says how. */
+    d1t_client *(*next)(void *self, d1t_target_job *job);
+    /* Releases what the job holds, finished or not. */
+    void       (*end)(void *self, d1t_target_job *job);
+} d1t_target;
+
+/* D1: the target of the name "d1". */
+D1TDEF const d1t_target *d1t_d1_target(void);
+
+/* Targets by name, in a list of the caller's. */
+typedef struct d1t_registry {
+    const d1t_target **targets;
+    size_t             room, count;
+} d1t_registry;
+
+/* Empty, over targets[room]. Add: the target is borrowed; D1T_OK, D1T_ERR_ARG (no name), D1T_ERR_NAME (the name is
+   taken), D1T_ERR_SPACE. Find: NULL: there is none. */
+D1TDEF void              d1t_registry_init(d1t_registry *registry, const d1t_target **targets, size_t room);
+D1TDEF d1t_result        d1t_registry_add(d1t_registry *registry, const d1t_target *target);
+D1TDEF const d1t_target *d1t_registry_find(const d1t_registry *registry, d1t_str name);
+
+/* What the target extracts, or null. */
+D1TDEF void d1t_target_additional_key(const d1t_target *target, const d1t_target_resource *resource,
+                                      const d1t_target_row *row, d1t_writer *w);
+
+/* The jobs of d1t_target_apply_mutation and d1t_target_apply_setup: D1T_OK, or an error found before anything is sent
+   (also in job->error). Then call d1t_target_next until D1T_DONE or D1T_FAIL, and d1t_target_end in any case; job->error
+   stays readable. What target, desc and lists point to is borrowed until the end. */
+D1TDEF d1t_result d1t_target_mutation_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                            const d1t_mutation *mutations, size_t count);
+D1TDEF d1t_result d1t_target_setup_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                         const d1t_setup_change *changes, size_t count);
+D1TDEF d1t_step   d1t_target_next(d1t_target_job *job, uint64_t now_ms, d1t_todo *todo);
+D1TDEF void       d1t_target_end(d1t_target_job *job);
+
+/* ================================================================================================================
    ROOM drivers: the only rooms that wait or do I/O
    ============================================================================================================= */
 
@@ -1495,6 +1770,20 @@ D1TDEF d1t_result d1t_read(d1t_client *db, const d1t_table *table, const char *w
    it is sent again only if surely nothing of it was applied; else the error's outcome is D1T_UNKNOWN and you have to
    look. */
 D1TDEF d1t_result d1t_exec(d1t_client *db, const d1t_statement *statements, size_t count);
+
+/* Runs a job of >>target to its end over a transport (NULL: that of each client's configuration, or libcurl). The
+   result is the job's. d1t_target_end is still due. */
+D1TDEF d1t_result d1t_target_run(d1t_target_job *job, const d1t_transport *transport);
+
+/* Rows of many tables and databases. Each database has its upserts first, parents before children, then its deletes,
+   children before parents, in batches as d1t_upsert tells. A row of the wrong length is found before anything is sent.
+   Every database is tried; with an error the engine must not advance what it has stored: all of it may be sent again.
+   Then sets up tables: each database is read, planned and changed in one batch if no step is worse than desc->allow;
+   tables that are to go are dropped after that. D1T_OK, or the first error, which is in job->error. */
+D1TDEF d1t_result d1t_target_apply_mutation(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                            const d1t_mutation *mutations, size_t count);
+D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                         const d1t_setup_change *changes, size_t count);
 
 /* Flushes (if no error stands), wipes the token, releases everything; error and stats stay readable. Returns the first
    error of the whole run. May be called on a client that failed to open, and twice. */
@@ -12852,6 +13141,1030 @@ D1T__PRIVATE void d1t__probe_settled(d1t_client *db) {
 #endif
 
 /* ================================================================================================================
+   ROOM contracts (implementation)
+   ============================================================================================================= */
+
+#ifndef D1T_NO_TARGET
+
+/* ---- >>state (implementation) --------------------------------------------------------------------------------- */
+
+D1TDEF void d1t_setup_key_to_json(const d1t_setup_key *key, d1t_writer *w) {
+    d1t_write_text(w, "{\"database\":");
+    d1t_write_json_string(w, d1t_cstr(key->database));
+    d1t_write_text(w, ",\"table\":");
+    d1t_write_json_string(w, d1t_cstr(key->table));
+    d1t_write_text(w, "}");
+}
+
+/* Reading it back. */
+typedef struct d1t__key_reader {
+    d1t_arena    *arena;
+    d1t_error    *error;
+    d1t_setup_key key;
+    const char  **member;       /* the one whose value comes next */
+    d1t_buffer    text;
+} d1t__key_reader;
+
+D1T__PRIVATE d1t_result d1t__key_fault(d1t__key_reader *r, const char *what) {
+    return d1t__fail(r->error, D1T_ERR_JSON, "setup key: ", what,
+                     "; it is {\"database\":\"...\",\"table\":\"...\"}");
+}
+
+D1T__PRIVATE d1t_result d1t__key_member(d1t__key_reader *r, d1t_str name) {
+    r->member = NULL;
+    if (d1t_str_equal(name, d1t_cstr("database")) || d1t_str_equal(name, d1t_cstr("database_id")))
+        r->member = &r->key.database;
+    if (d1t_str_equal(name, d1t_cstr("table")) || d1t_str_equal(name, d1t_cstr("table_name")))
+        r->member = &r->key.table;
+    if (!r->member) return d1t__key_fault(r, "a member is not known");
+    return *r->member ? d1t__key_fault(r, "a member is there twice") : D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__key_event(void *ctx, const d1t_json_event *e) {
+    d1t__key_reader *r = (d1t__key_reader *)ctx;
+    d1t_result result;
+    if ((e->kind == D1T_JSON_OBJECT || e->kind == D1T_JSON_OBJECT_END) && e->depth == 0) return D1T_OK;
+    if (e->depth != 1 || (e->kind != D1T_JSON_KEY && e->kind != D1T_JSON_STRING))
+        return d1t__key_fault(r, "a value is not a text");
+    if (e->first) r->text.n = 0;
+    result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
+    if (result != D1T_OK || !e->last) return result;
+    if (e->kind == D1T_JSON_KEY) return d1t__key_member(r, d1t_bytes(r->text.p, r->text.n));
+    if (r->text.n == 0 || d1t__has_nul(d1t_bytes(r->text.p, r->text.n)))
+        return d1t__key_fault(r, "a text is empty or has a NUL in it");
+    *r->member = d1t_arena_text(r->arena, d1t_bytes(r->text.p, r->text.n));
+    return *r->member ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+/* Is this what d1t_setup_key_to_json writes? Compared piece by piece. */
+D1T__PRIVATE bool d1t__key_is_canonical(const d1t_setup_key *key, d1t_str json) {
+    char piece[64];
+    d1t_writer w;
+    size_t at = 0;
+    do {
+        d1t_writer_window(&w, piece, sizeof piece, at);
+        d1t_setup_key_to_json(key, &w);
+        if (w.total != json.n || D1T_MEMCMP(piece, json.p + at, w.n) != 0) return false;
+        at += w.n;
+    } while (at < json.n);
+    return true;
+}
+
+D1TDEF d1t_result d1t_setup_key_from_json(d1t_str json, d1t_arena *arena, d1t_setup_key *key, bool *canonical,
+                                          d1t_error *error) {
+    d1t__key_reader r;
+    d1t_json_reader reader;
+    d1t_result result;
+    D1T_MEMSET(&r, 0, sizeof r);
+    r.arena = arena;
+    r.error = error;
+    d1t_buffer_init(&r.text, arena->allocator, 1u << 16);
+    d1t_json_reader_init(&reader, d1t__key_event, &r, 1);
+    result = d1t_json_reader_feed(&reader, json.p, json.n);
+    if (result == D1T_OK) result = d1t_json_reader_end(&reader);
+    d1t_buffer_free(&r.text);
+    if (result == D1T_OK && (!r.key.database || !r.key.table)) result = d1t__key_fault(&r, "a member is missing");
+    if (result == D1T_ERR_DEPTH || result == D1T_ERR_TOO_BIG) result = D1T_ERR_JSON;
+    if (result != D1T_OK) return d1t__fail(error, result, "setup key: ", d1t_result_text(result), NULL);
+    *key = r.key;
+    if (canonical) *canonical = d1t__key_is_canonical(key, json);
+    return D1T_OK;
+}
+
+D1T__PRIVATE int d1t__compare_names(const char *a, const char *b, bool nocase) {
+    char x, y;
+    do {
+        x = nocase ? d1t__lower(*a) : *a;
+        y = nocase ? d1t__lower(*b) : *b;
+        a++;
+        b++;
+    } while (x == y && x);
+    return ((unsigned char)x > (unsigned char)y) - ((unsigned char)x < (unsigned char)y);
+}
+
+D1TDEF int d1t_setup_key_compare(const d1t_setup_key *a, const d1t_setup_key *b) {
+    int order = d1t__compare_names(a->database, b->database, false);
+    return order ? order : d1t__compare_names(a->table, b->table, true);
+}
+
+D1TDEF void d1t_setup_key_describe(const d1t_setup_key *key, d1t_writer *w) {
+    d1t_write_text(w, "D1 table: ");
+    d1t_write_text(w, key->database);
+    d1t_write_text(w, ".");
+    d1t_write_text(w, key->table);
+}
+
+/* ---- possible versions */
+
+D1TDEF const d1t_table *d1t_state_version(const d1t_combined_state *state, size_t i) {
+    size_t k;
+    if (state->current && i-- == 0) return state->current;
+    for (k = 0; k < state->staged_count; k++)
+        if (state->staged[k] && i-- == 0) return state->staged[k];
+    return NULL;
+}
+
+D1TDEF bool d1t_state_always_exists(const d1t_combined_state *state) {
+    size_t k;
+    for (k = 0; k < state->staged_count; k++)
+        if (!state->staged[k]) return false;
+    return state->current != NULL;
+}
+
+D1TDEF bool d1t_state_always_exists_and(const d1t_combined_state *state,
+                                        bool (*predicate)(void *ctx, const d1t_table *version), void *ctx) {
+    const d1t_table *version;
+    size_t i;
+    if (!d1t_state_always_exists(state)) return false;
+    for (i = 0; (version = d1t_state_version(state, i)) != NULL; i++)
+        if (!predicate(ctx, version)) return false;
+    return true;
+}
+
+/* ---- equality */
+
+D1T__PRIVATE bool d1t__same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count) {
+    size_t i;
+    if (a_count != b_count || !a != !b) return false;
+    for (i = 0; a && i < a_count; i++)
+        if (!d1t__same_name(a[i], b[i])) return false;
+    return true;
+}
+
+D1T__PRIVATE const char *d1t__collation_of(const d1t_column *c) {
+    return c->collation ? c->collation : "BINARY";
+}
+
+D1T__PRIVATE uint32_t d1t__flags_of(const d1t_column *c) {
+    return c->flags & D1T_KEY ? c->flags & ~(uint32_t)D1T_NOT_NULL : c->flags;
+}
+
+D1T__PRIVATE bool d1t__same_type(const d1t_column *a, const d1t_column *b) {
+    return a->type == b->type && d1t__same_name(a->sql_type, b->sql_type);
+}
+
+D1T__PRIVATE bool d1t__same_column(const d1t_column *a, const d1t_column *b) {
+    return d1t__same_name(a->name, b->name) && d1t__same_type(a, b) && d1t__flags_of(a) == d1t__flags_of(b) &&
+           d1t__same(a->default_sql, b->default_sql) && d1t__same(a->generated_sql, b->generated_sql) &&
+           d1t__same(a->on_write_sql, b->on_write_sql) && d1t__same_name(d1t__collation_of(a), d1t__collation_of(b));
+}
+
+D1T__PRIVATE bool d1t__same_index(const d1t_index *a, const d1t_index *b) {
+    return d1t__same_name(a->name, b->name) && a->flags == b->flags &&
+           d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
+           d1t__same(a->where_sql, b->where_sql) && d1t__same(a->terms_sql, b->terms_sql) &&
+           d1t__same(a->fts_sql, b->fts_sql);
+}
+
+D1T__PRIVATE bool d1t__same_foreign_key(const d1t_foreign_key *a, const d1t_foreign_key *b) {
+    return d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
+           d1t__same_name(a->parent, b->parent) &&
+           d1t__same_names(a->parent_columns, a->column_count, b->parent_columns, b->column_count) &&
+           a->on_delete == b->on_delete && a->on_update == b->on_update && a->deferred == b->deferred;
+}
+
+/* The place of the column in the key, from 1; 0: it is none of it. */
+D1T__PRIVATE size_t d1t__key_place(const d1t_table *t, size_t column) {
+    size_t i, place = 0;
+    for (i = 0; i <= column; i++) place += (t->columns[i].flags & D1T_KEY) != 0;
+    return t->columns[column].flags & D1T_KEY ? place : 0;
+}
+
+D1T__PRIVATE size_t d1t__key_count(const d1t_table *t) {
+    size_t i, count = 0;
+    for (i = 0; i < t->column_count; i++) count += (t->columns[i].flags & D1T_KEY) != 0;
+    return count;
+}
+
+/* The same keys, column by column; `ordered`: in the same order too. */
+D1T__PRIVATE bool d1t__same_key(const d1t_table *a, const d1t_table *b, bool ordered) {
+    size_t i, k;
+    if (d1t__key_count(a) != d1t__key_count(b)) return false;
+    for (i = 0; i < a->column_count; i++) {
+        if (!(a->columns[i].flags & D1T_KEY)) continue;
+        k = d1t_table_column(b, d1t_cstr(a->columns[i].name));
+        if (k == b->column_count || !(b->columns[k].flags & D1T_KEY) || !d1t__same_type(&a->columns[i], &b->columns[k]))
+            return false;
+        if (ordered && d1t__key_place(a, i) != d1t__key_place(b, k)) return false;
+    }
+    return true;
+}
+
+D1T__PRIVATE bool d1t__same_foreign_keys(const d1t_table *a, const d1t_table *b) {
+    size_t i, k;
+    if (a->foreign_key_count != b->foreign_key_count) return false;
+    for (i = 0; i < a->foreign_key_count; i++) {
+        for (k = 0; k < b->foreign_key_count; k++)
+            if (d1t__same_foreign_key(&a->foreign_keys[i], &b->foreign_keys[k])) break;
+        if (k == b->foreign_key_count) return false;
+    }
+    return true;
+}
+
+D1T__PRIVATE bool d1t__same_checks(const d1t_table *a, const d1t_table *b) {
+    size_t i, k;
+    if (a->check_count != b->check_count) return false;
+    for (i = 0; i < a->check_count; i++) {
+        for (k = 0; k < b->check_count; k++)
+            if (d1t__same_name(a->checks[i].name, b->checks[k].name) && d1t__same(a->checks[i].sql, b->checks[k].sql))
+                break;
+        if (k == b->check_count) return false;
+    }
+    return true;
+}
+
+D1T__PRIVATE bool d1t__same_commands(const d1t_table *a, const d1t_table *b) {
+    size_t i;
+    if (a->command_count != b->command_count) return false;
+    for (i = 0; i < a->command_count; i++)
+        if (!d1t__same(a->commands[i].name, b->commands[i].name) ||
+            !d1t__same(a->commands[i].setup_sql, b->commands[i].setup_sql) ||
+            !d1t__same(a->commands[i].teardown_sql, b->commands[i].teardown_sql))
+            return false;
+    return true;
+}
+
+D1T__PRIVATE bool d1t__same_indexes(const d1t_table *a, const d1t_table *b) {
+    size_t i, k;
+    if (a->index_count != b->index_count) return false;
+    for (i = 0; i < a->index_count; i++) {
+        for (k = 0; k < b->index_count && !d1t__same_index(&a->indexes[i], &b->indexes[k]); k++) {}
+        if (k == b->index_count) return false;
+    }
+    return true;
+}
+
+/* All of a table that is not its value columns, indexes and commands; who manages it does not count. */
+D1T__PRIVATE bool d1t__same_main(const d1t_table *a, const d1t_table *b) {
+    return ((a->flags ^ b->flags) & ~(uint32_t)D1T_BY_USER) == 0 && d1t__same_key(a, b, true) &&
+           d1t__same_foreign_keys(a, b) && d1t__same_checks(a, b);
+}
+
+D1TDEF bool d1t_state_equal(const d1t_table *a, const d1t_table *b) {
+    size_t i, k;
+    if (!d1t__same_name(a->name, b->name) || a->flags != b->flags || a->column_count != b->column_count) return false;
+    if (!d1t__same_main(a, b) || !d1t__same_indexes(a, b) || !d1t__same_commands(a, b)) return false;
+    for (i = 0; i < a->column_count; i++) {
+        k = d1t_table_column(b, d1t_cstr(a->columns[i].name));
+        if (k == b->column_count || !d1t__same_column(&a->columns[i], &b->columns[k])) return false;
+    }
+    return true;
+}
+
+D1TDEF bool d1t_state_has_diff(const d1t_combined_state *state, const d1t_table *desired) {
+    const d1t_table *version;
+    size_t i;
+    if (!desired) return d1t_state_version(state, 0) != NULL;
+    if (!d1t_state_always_exists(state)) return true;
+    for (i = 0; (version = d1t_state_version(state, i)) != NULL; i++)
+        if (!d1t_state_equal(desired, version)) return true;
+    return false;
+}
+
+/* ---- who manages it, and what differs */
+
+D1T__PRIVATE bool d1t__is_users(const d1t_table *t) {
+    return t && (t->flags & D1T_BY_USER);
+}
+
+D1T__PRIVATE bool d1t__has_users(const d1t_combined_state *state) {
+    const d1t_table *version;
+    size_t i;
+    for (i = 0; (version = d1t_state_version(state, i)) != NULL; i++)
+        if (d1t__is_users(version)) return true;
+    return false;
+}
+
+D1TDEF bool d1t_state_transition(const d1t_table *desired, const d1t_combined_state *existing, const d1t_table **kept,
+                                 d1t_combined_state *system) {
+    size_t i, n = 0;
+    if (d1t__is_users(desired)) return false;
+    if (!desired && (!d1t_state_version(existing, 0) || d1t__has_users(existing))) return false;
+    for (i = 0; i < existing->staged_count; i++)
+        if (!d1t__is_users(existing->staged[i])) kept[n++] = existing->staged[i];
+    *system = *existing;
+    if (d1t__is_users(existing->current)) system->current = NULL;
+    system->staged = kept;
+    system->staged_count = n;
+    return true;
+}
+
+D1TDEF d1t_diff_action d1t_diff(bool desired, size_t prev_count, size_t prev_equal, bool missing) {
+    if (!desired) return prev_count ? D1T_DIFF_DELETE : D1T_DIFF_NONE;
+    if (prev_equal < prev_count) return D1T_DIFF_REPLACE;
+    if (!missing) return D1T_DIFF_NONE;
+    return prev_count ? D1T_DIFF_UPSERT : D1T_DIFF_INSERT;
+}
+
+/* The value column of this name, or NULL. */
+D1T__PRIVATE const d1t_column *d1t__value_column(const d1t_table *t, const char *name) {
+    size_t i = d1t_table_column(t, d1t_cstr(name));
+    return i < t->column_count && !(t->columns[i].flags & D1T_KEY) ? &t->columns[i] : NULL;
+}
+
+/* The tables that a diff compares, and whom it tells. */
+typedef struct d1t__table_diff {
+    const d1t_table *desired, *const *prev;
+    size_t           prev_count;
+    bool             missing;
+    void           (*on_diff)(void *ctx, const d1t_column *column, d1t_diff_action action);
+    void            *ctx;
+} d1t__table_diff;
+
+D1T__PRIVATE void d1t__diff_column(const d1t__table_diff *d, const d1t_column *column) {
+    const d1t_column *desired = d1t__value_column(d->desired, column->name), *seen;
+    size_t i, count = 0, equal = 0;
+    d1t_diff_action action;
+    for (i = 0; i < d->prev_count; i++) {
+        seen = d1t__value_column(d->prev[i], column->name);
+        count += seen != NULL;
+        equal += seen && desired && d1t__same_column(seen, desired);
+    }
+    action = d1t_diff(desired != NULL, count, equal, d->missing || count < d->prev_count);
+    if (action != D1T_DIFF_NONE) d->on_diff(d->ctx, column, action);
+}
+
+/* Columns of an older state that are neither desired nor in a state before it. */
+D1T__PRIVATE void d1t__diff_old_columns(const d1t__table_diff *d, size_t state) {
+    const d1t_table *t = d->prev[state];
+    size_t i, k;
+    for (i = 0; i < t->column_count; i++) {
+        const char *name = t->columns[i].name;
+        if ((t->columns[i].flags & D1T_KEY) || d1t__value_column(d->desired, name)) continue;
+        for (k = 0; k < state && !d1t__value_column(d->prev[k], name); k++) {}
+        if (k == state) d1t__diff_column(d, &t->columns[i]);
+    }
+}
+
+D1TDEF d1t_diff_action d1t_diff_table(const d1t_table *desired, const d1t_table *const *prev, size_t prev_count,
+                                      bool missing,
+                                      void (*on_diff)(void *ctx, const d1t_column *column, d1t_diff_action action),
+                                      void *ctx) {
+    d1t__table_diff d;
+    d1t_diff_action action;
+    size_t i, equal = 0;
+    for (i = 0; i < prev_count && desired; i++) equal += d1t__same_main(desired, prev[i]);
+    action = d1t_diff(desired != NULL, prev_count, equal, missing);
+    if (!on_diff) return action;
+    if (action != D1T_DIFF_NONE) on_diff(ctx, NULL, action);
+    if (!desired) return action;
+    d.desired = desired;
+    d.prev = prev;
+    d.prev_count = prev_count;
+    d.missing = missing || action == D1T_DIFF_REPLACE;
+    d.on_diff = on_diff;
+    d.ctx = ctx;
+    for (i = 0; i < desired->column_count; i++)
+        if (!(desired->columns[i].flags & D1T_KEY)) d1t__diff_column(&d, &desired->columns[i]);
+    for (i = 0; i < prev_count; i++) d1t__diff_old_columns(&d, i);
+    return action;
+}
+
+/* The desired column that goes on with an existing one: by its name, or by the name it had. */
+D1T__PRIVATE const d1t_column *d1t__successor(const d1t_table *desired, const char *name) {
+    size_t i = d1t_table_column(desired, d1t_cstr(name));
+    if (i < desired->column_count) return &desired->columns[i];
+    for (i = 0; i < desired->column_count; i++)
+        if (desired->columns[i].was && d1t__same_name(desired->columns[i].was, name)) return &desired->columns[i];
+    return NULL;
+}
+
+D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const d1t_table *existing) {
+    size_t i;
+    if (d1t__is_users(desired) != d1t__is_users(existing) || !d1t__same_key(desired, existing, false))
+        return D1T_NOT_COMPATIBLE;
+    for (i = 0; i < existing->column_count; i++) {
+        const d1t_column *had = &existing->columns[i], *next = d1t__successor(desired, had->name);
+        if (had->generated_sql || (had->flags & D1T_KEY)) continue;    /* it can be computed again */
+        if (!next || next->generated_sql || !d1t__same_type(had, next)) return D1T_PARTLY_COMPATIBLE;
+    }
+    return D1T_COMPATIBLE;
+}
+
+/* ---- >>target (implementation) -------------------------------------------------------------------------------- */
+
+/* Which characters beyond ASCII are letters or digits (Unicode's Alphabetic or Numeric): lengths of runs from U+0080,
+   in turns without and with them, seven bits a byte, the highest first. Characters that Unicode has not assigned yet
+   go with their neighbours. */
+D1T__PRIVATE bool d1t__is_alphanumeric(uint32_t c) {
+    static const uint8_t runs[] = {
+        42,1,7,2,1,1,3,2,1,3,1,23,1,31,1,131,74,4,12,14,5,7,1,1,1,86,1,29,18,1,8,1,5,2,1,1,110,1,129,11,8,129,80,6,41,
+        39,14,1,1,1,2,1,2,1,44,29,11,5,56,1,17,4,102,1,8,4,8,4,16,2,1,16,48,13,129,30,9,2,4,3,3,24,2,19,19,25,7,40,1,
+        7,7,1,8,42,10,12,3,7,6,76,1,16,1,3,4,15,2,10,1,75,1,16,1,36,2,6,2,1,4,59,2,15,4,37,11,59,1,16,3,32,9,4,4,59,1,
+        16,9,26,1,92,3,35,13,60,1,16,8,34,1,7,1,4,1,55,1,16,8,102,2,16,1,1,5,37,1,80,5,37,13,62,1,7,6,1,2,10,39,57,1,
+        13,5,52,31,20,12,68,4,54,66,55,1,1,2,15,6,78,2,91,1,132,97,12,39,16,96,1,132,108,2,17,1,26,5,75,3,38,11,21,12,
+        116,2,19,14,1,4,1,3,32,16,130,41,13,129,24,34,30,2,64,1,20,11,32,7,1,23,2,11,104,1,15,1,21,38,42,2,58,1,11,14,
+        55,9,62,2,64,41,4,1,6,1,2,3,129,70,19,34,11,131,61,1,1,3,11,3,13,3,13,5,11,115,10,5,11,6,16,98,1,4,1,2,10,1,1,
+        3,5,6,1,1,1,1,1,1,4,1,11,2,4,5,5,4,1,1,58,133,86,60,26,74,132,118,30,136,108,129,101,6,4,3,7,4,1,2,112,16,129,
+        0,47,1,131,85,3,25,9,7,5,2,5,4,88,4,3,1,90,1,129,20,2,4,10,32,48,16,32,10,30,8,1,15,32,10,39,15,130,64,179,64,
+        64,129,173,16,64,46,2,130,13,3,95,5,8,3,113,39,9,2,103,2,123,1,33,8,6,10,52,12,68,1,9,2,16,18,6,3,1,1,46,5,35,
+        13,83,1,12,15,15,2,124,4,23,3,69,1,1,1,28,2,16,2,4,11,90,1,14,6,123,5,232,16,178,0,132,41,1,129,8,33,130,107,
+        18,127,33,12,116,129,15,17,10,7,26,6,26,11,122,32,130,0,7,48,9,57,17,2,129,116,96,1,129,62,1,48,1,131,30,1,
+        133,103,1,31,2,129,38,1,31,1,129,120,8,16,16,31,1,72,1,28,6,5,16,57,7,89,16,134,4,3,129,22,11,4,27,18,46,129,
+        22,12,30,1,14,1,57,9,11,3,99,3,10,4,47,3,74,1,4,9,13,1,1,4,84,2,1,6,107,7,57,7,75,2,16,3,22,26,129,66,1,3,1,4,
+        5,10,5,99,2,2,1,129,120,25,103,1,1,3,28,32,54,2,1,7,107,5,12,4,129,121,103,129,29,2,4,13,129,16,1,1,1,80,2,10,
+        17,72,5,1,18,131,15,1,1,15,32,2,129,80,1,1,2,81,1,130,95,9,129,85,43,136,112,16,150,113,15,136,48,17,236,45,2,
+        129,0,16,48,16,4,12,134,71,9,130,66,1,1,12,129,153,44,2,1,160,81,132,16,135,64,64,96,134,97,1,25,1,31,1,25,1,
+        31,1,25,1,31,1,25,1,31,1,25,1,60,142,0,132,48,7,24,130,65,30,18,44,4,15,131,81,136,0,48,68,3,1,3,19,134,19,59,
+        1,3,1,125,1,131,65,132,16,13,35,26,6,26,6,26,148,102,176,136,17
+    };
+    uint32_t at = 0x80, run = 0;
+    size_t i;
+    bool yes = false;
+    if (c < 0x80) return d1t__is_word((char)c) && c != '_' && c != '$';
+    for (i = 0; i < sizeof runs; i++) {
+        run = run << 7 | (runs[i] & 0x7Fu);
+        if (runs[i] & 0x80) continue;
+        if (c - at < run) return yes;
+        at += run;
+        run = 0;
+        yes = !yes;
+    }
+    return false;
+}
+
+/* The character of a well-formed sequence of n bytes. */
+D1T__PRIVATE uint32_t d1t__utf8_character(const char *p, size_t n) {
+    uint32_t c = (unsigned char)p[0];
+    size_t i;
+    if (n > 1) c &= 0xFFu >> (n + 1);
+    for (i = 1; i < n; i++) c = c << 6 | ((unsigned char)p[i] & 0x3Fu);
+    return c;
+}
+
+D1TDEF void d1t_sanitize_identifier(d1t_str name, d1t_writer *w) {
+    size_t i, n;
+    uint32_t c;
+    for (i = 0; i < name.n; i += n) {
+        n = d1t__utf8_step((const unsigned char *)name.p + i, name.n - i);
+        if (n == 0) n = 1;      /* not UTF-8: a character as good as any other */
+        c = n == 1 && (name.p[i] & 0x80) ? 0xFFFD : d1t__utf8_character(name.p + i, n);
+        if (c == '_' || d1t__is_alphanumeric(c)) d1t_write(w, d1t_bytes(name.p + i, n));
+        else d1t_write_text(w, "__");
+    }
+}
+
+/* ---- building */
+
+D1T__PRIVATE d1t_result d1t__spec_fail(const d1t_target_spec *s, d1t_result code, const char *what, const char *name,
+                                       const char *cure, d1t_error *e) {
+    if (!e || e->code != D1T_OK) return code;
+    d1t__fail(e, code, "collection ", s->collection ? s->collection : "(no name)", ": ");
+    d1t__say(e, what, name, cure);
+    return code;
+}
+
+/* The table's name: the one given, or one made of flow and collection. NULL: no memory. */
+D1T__PRIVATE const char *d1t__spec_table(const d1t_target_spec *s, d1t_arena *arena) {
+    d1t_writer w;
+    char *text = NULL;
+    int pass;
+    if (s->table) return s->table;
+    d1t_writer_counting(&w);
+    for (pass = 0; pass < 2; pass++) {
+        d1t_sanitize_identifier(d1t_cstr(s->flow), &w);
+        d1t_write_text(&w, "__");
+        d1t_sanitize_identifier(d1t_cstr(s->collection), &w);
+        if (pass == 0) text = (char *)d1t_arena_take(arena, (size_t)w.total + 1);
+        if (!text) return NULL;
+        if (pass == 0) d1t_writer_fixed(&w, text, (size_t)w.total);
+    }
+    return text;
+}
+
+D1T__PRIVATE void d1t__spec_columns(d1t_column *out, const d1t_field *fields, size_t count, bool keys) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        out[i].name = fields[i].name;
+        out[i].type = fields[i].type;
+        out[i].flags = keys ? D1T_KEY : fields[i].nullable ? 0u : (uint32_t)D1T_NOT_NULL;
+    }
+}
+
+/* What is missing or impossible; D1T_OK: a table can be made of it. */
+D1T__PRIVATE d1t_result d1t__spec_check(const d1t_target_spec *s, d1t_error *e) {
+    if (!s->database || !s->database[0])
+        return d1t__spec_fail(s, D1T_ERR_CONFIG, "it names no database", NULL, NULL, e);
+    if (!s->table && (!s->flow || !s->flow[0] || !s->collection || !s->collection[0]))
+        return d1t__spec_fail(s, D1T_ERR_CONFIG, "it names no table, and flow and collection, which would make one, "
+                              "are not both there", NULL, NULL, e);
+    if (s->vector_index_count)
+        return d1t__spec_fail(s, D1T_ERR_UNSUPPORTED, "vector index on ", s->vector_indexes[0].field,
+                              ": D1 has no sqlite-vec; keep the vectors as they are (BLOB) and search in the program "
+                              "or in Vectorize", e);
+    if (s->flags & ~(uint32_t)(D1T_STRICT | D1T_WITHOUT_ROWID))
+        return d1t__spec_fail(s, D1T_ERR_CONFIG, "a flag is not D1T_STRICT or D1T_WITHOUT_ROWID", NULL, NULL, e);
+    if ((s->key_count && !s->keys) || (s->value_count && !s->values))
+        return d1t__spec_fail(s, D1T_ERR_ARG, "a list of fields is NULL", NULL, NULL, e);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__build_one(const d1t_target_spec *s, d1t_arena *arena, d1t_target_resource *out,
+                                       d1t_error *e) {
+    d1t_result result = d1t__spec_check(s, e);
+    d1t_column *columns;
+    d1t_table *t;
+    size_t count = s->key_count + s->value_count, most = SIZE_MAX / sizeof *columns;
+    if (result != D1T_OK) return result;
+    columns = count < most ? (d1t_column *)d1t_arena_take(arena, (count + 1) * sizeof *columns) : NULL;
+    t = (d1t_table *)d1t_arena_take(arena, sizeof *t);
+    if (t) t->name = d1t__spec_table(s, arena);
+    if (!columns || !t || !t->name) return d1t__fail(e, D1T_ERR_NOMEM, "no memory for the target", NULL, NULL);
+    d1t__spec_columns(columns, s->keys, s->key_count, true);
+    d1t__spec_columns(columns + s->key_count, s->values, s->value_count, false);
+    t->columns = columns;
+    t->column_count = count;
+    t->indexes = s->indexes;
+    t->index_count = s->index_count;
+    t->foreign_keys = s->foreign_keys;
+    t->foreign_key_count = s->foreign_key_count;
+    t->commands = s->commands;
+    t->command_count = s->command_count;
+    t->flags = s->flags | (s->setup_by_user ? (uint32_t)D1T_BY_USER : 0u);
+    out->key.database = s->database;
+    out->key.table = t->name;
+    out->account = s->account;
+    out->credential = s->credential;
+    out->state = t;
+    return d1t_table_check(t, NULL, e);
+}
+
+/* A resource belongs to one collection, and a database has one credential. */
+D1T__PRIVATE d1t_result d1t__build_clash(const d1t_target_spec *s, const d1t_target_resource *a,
+                                         const d1t_target_resource *b, d1t_error *e) {
+    if (d1t_setup_key_compare(&a->key, &b->key) == 0)
+        return d1t__spec_fail(s, D1T_ERR_TABLE, "another collection has the table ", a->key.table,
+                              " too: give one of them another table", e);
+    if (d1t__same(a->key.database, b->key.database) &&
+        (!d1t__same(a->credential, b->credential) || !d1t__same(a->account, b->account)))
+        return d1t__spec_fail(s, D1T_ERR_CONFIG, "another collection has another credential or account for database ",
+                              a->key.database, NULL, e);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__d1_build(void *self, const d1t_target_spec *specs, size_t count, d1t_arena *arena,
+                                      d1t_target_resource *out, d1t_error *error) {
+    d1t_result result = D1T_OK;
+    size_t i, k;
+    (void)self;
+    for (i = 0; i < count && result == D1T_OK; i++) {
+        D1T_MEMSET(&out[i], 0, sizeof out[i]);
+        result = d1t__build_one(&specs[i], arena, &out[i], error);
+        for (k = 0; k < i && result == D1T_OK; k++) result = d1t__build_clash(&specs[i], &out[i], &out[k], error);
+    }
+    return result;
+}
+
+/* ---- a job: databases, one after another */
+
+enum { D1T__TARGET_BEGIN, D1T__TARGET_ROWS, D1T__TARGET_PLAN, D1T__TARGET_APPLY, D1T__TARGET_DROP, D1T__TARGET_END };
+
+D1T__PRIVATE const d1t_target_resource *d1t__target_resource(const d1t_target_job *job, size_t i) {
+    return job->mutations ? job->mutations[i].resource : &job->changes[i].resource;
+}
+
+D1T__PRIVATE bool d1t__same_database(const d1t_target_job *job, size_t i, size_t k) {
+    return d1t__same(d1t__target_resource(job, i)->key.database, d1t__target_resource(job, k)->key.database);
+}
+
+/* Is item i for the database that is being worked on? */
+D1T__PRIVATE bool d1t__is_current(const d1t_target_job *job, size_t i) {
+    return d1t__same_database(job, i, job->first);
+}
+
+/* To the next item that begins a database; false: there are no more. */
+D1T__PRIVATE bool d1t__target_next_database(d1t_target_job *job) {
+    size_t i = job->started ? job->first + 1 : 0, k;
+    job->started = true;
+    for (; i < job->count; i++) {
+        for (k = 0; k < i && !d1t__same_database(job, i, k); k++) {}
+        if (k < i) continue;
+        job->first = i;
+        return true;
+    }
+    return false;
+}
+
+/* A table that is to go and that this program has set up. */
+D1T__PRIVATE bool d1t__is_drop(const d1t_setup_change *c) {
+    return !c->resource.state && !(c->existing && d1t__has_users(c->existing));
+}
+
+/* Nothing is wanted of this database but drops, which may fail. */
+D1T__PRIVATE bool d1t__may_ignore(const d1t_target_job *job) {
+    size_t i;
+    if (!job->changes || !job->desc.ignore_drop_failures) return false;
+    for (i = job->first; i < job->count && job->phase != D1T__TARGET_DROP; i++)
+        if (d1t__is_current(job, i) && job->changes[i].resource.state) return false;
+    return true;
+}
+
+/* ---- rows: the order in which they are sent, so that parents are there before their children, whatever the batches */
+
+D1T__PRIVATE void d1t__rows_first(const d1t_target_job *job, struct d1t__row_place *p) {
+    D1T_MEMSET(p, 0, sizeof *p);
+    p->item = job->first;
+}
+
+/* How many rows there are at this place: those of the other ranks and databases have their turn elsewhere. */
+D1T__PRIVATE size_t d1t__rows_count(d1t_target_job *job, const struct d1t__row_place *p) {
+    const d1t_mutation *m = &job->mutations[p->item];
+    if (!d1t__is_current(job, p->item) || d1t__shape_of(&job->db, m->resource->state)->rank != p->rank) return 0;
+    return p->deletes ? m->delete_count : m->upsert_count;
+}
+
+/* To the next list: upserts by rising rank, then deletes by falling rank. False: there is none. */
+D1T__PRIVATE bool d1t__rows_advance(const d1t_target_job *job, struct d1t__row_place *p) {
+    p->row = 0;
+    if (++p->item < job->count) return true;
+    p->item = job->first;
+    if (!p->deletes && p->rank == job->top_rank) p->deletes = true;
+    else if (!p->deletes) p->rank++;
+    else if (p->rank == 0) return false;
+    else p->rank--;
+    return true;
+}
+
+/* Offers rows until the batch is full or all have been taken; then they are sent. */
+D1T__PRIVATE void d1t__target_rows(d1t_target_job *job) {
+    struct d1t__row_place *p = &job->place;
+    const d1t_mutation *m;
+    const d1t_target_row *row;
+    d1t_result result;
+    do {
+        m = &job->mutations[p->item];
+        for (; p->row < d1t__rows_count(job, p); p->row++) {
+            row = p->deletes ? &m->deletes[p->row] : &m->upserts[p->row];
+            result = d1t__add_row(&job->db, m->resource->state, p->deletes ? D1T_WRITE_DELETE : D1T_WRITE_UPSERT,
+                                  row->values, row->count, NULL);
+            if (result == D1T_FULL) (void)d1t_flush_start(&job->db);
+            if (result != D1T_OK) return;
+        }
+    } while (d1t__rows_advance(job, p));
+    job->phase = D1T__TARGET_END;
+    (void)d1t_flush_start(&job->db);
+}
+
+/* The row that the client's error names, as the caller knows it. */
+D1T__PRIVATE void d1t__target_locate(d1t_target_job *job, uint64_t number) {
+    struct d1t__row_place p;
+    uint64_t count;
+    d1t__rows_first(job, &p);
+    for (; number; number -= count) {
+        count = d1t__rows_count(job, &p);
+        if (number <= count) {
+            job->mutation = p.item;
+            job->row = (size_t)(number - 1);
+            job->in_deletes = p.deletes;
+            return;
+        }
+        if (!d1t__rows_advance(job, &p)) return;
+    }
+}
+
+/* ---- from one database to the next */
+
+D1T__PRIVATE void d1t__target_report(d1t_target_job *job, bool ignored) {
+    job->databases++;
+    job->ignored += ignored;
+    job->failed += job->db.error.code != D1T_OK && !ignored;
+    if (!job->desc.on_database) return;
+    job->busy = true;
+    job->desc.on_database(job->desc.ctx, d1t__target_resource(job, job->first)->key.database, &job->db.error,
+                          &job->db.stats, ignored);
+    job->busy = false;
+}
+
+/* Whether it went well or not: all that the database's client holds is given back. */
+D1T__PRIVATE void d1t__target_leave(d1t_target_job *job) {
+    d1t_client *db = &job->db;
+    bool open = db->open, ignored = false;
+    if (db->error.code != D1T_OK) ignored = d1t__may_ignore(job);
+    if (db->error.code != D1T_OK && !ignored && job->error.code == D1T_OK) {
+        if (job->mutations && open) d1t__target_locate(job, db->error.row);
+        job->error = db->error;
+        job->database = d1t__target_resource(job, job->first)->key.database;
+    }
+    d1t_plan_free(&job->plan);
+    if (open && db->transport.close) db->transport.close(db->transport.ctx);
+    if (!open && job->config.transport.close) job->config.transport.close(job->config.transport.ctx);
+    d1t__release_client(db);
+    d1t__target_report(job, ignored);
+    D1T_MEMSET(&job->config, 0, sizeof job->config);
+    d1t_arena_free(&job->arena);
+    job->phase = D1T__TARGET_BEGIN;
+}
+
+/* The first credential or account that an item of the database names. */
+D1T__PRIVATE const char *d1t__target_name(const d1t_target_job *job, bool account) {
+    const char *name = NULL;
+    size_t i;
+    for (i = job->first; i < job->count && !name; i++)
+        if (d1t__is_current(job, i))
+            name = account ? d1t__target_resource(job, i)->account : d1t__target_resource(job, i)->credential;
+    return name;
+}
+
+/* A client for the database, made of what the resolver says. */
+D1T__PRIVATE d1t_result d1t__target_open(d1t_target_job *job) {
+    d1t_config *c = &job->config;
+    const char *database = d1t__target_resource(job, job->first)->key.database;
+    d1t_result result;
+    D1T_MEMSET(&job->db, 0, sizeof job->db);
+    D1T_MEMSET(c, 0, sizeof *c);
+    job->busy = true;
+    result = job->desc.resolve(job->desc.ctx, d1t__target_name(job, false), database, c);
+    job->busy = false;
+    if (result != D1T_OK)
+        return d1t__fail(&job->db.error, result, "no configuration for database ", database, NULL);
+    if (!c->account) c->account = d1t__target_name(job, true);
+    if (!c->database) c->database = database;
+    c->driven = true;
+    c->isolate = false;     /* a row that is left out is not written: the engine has to know */
+    return d1t_open(&job->db, c);
+}
+
+/* The tables of the database that are desired. NULL: no memory. */
+D1T__PRIVATE const d1t_table **d1t__target_tables(d1t_target_job *job, size_t *count) {
+    const d1t_table **tables =
+        (const d1t_table **)d1t_arena_take(&job->arena, (job->count - job->first) * sizeof *tables);
+    size_t i;
+    *count = 0;
+    for (i = job->first; i < job->count && tables; i++)
+        if (d1t__is_current(job, i) && d1t__target_resource(job, i)->state)
+            tables[(*count)++] = d1t__target_resource(job, i)->state;
+    if (!tables) (void)d1t__error(&job->db, D1T_ERR_NOMEM, "no memory for the list of tables", NULL, NULL);
+    return tables;
+}
+
+D1T__PRIVATE void d1t__target_begin_rows(d1t_target_job *job, const d1t_table *const *tables, size_t count) {
+    size_t i;
+    if (d1t__declare(&job->db, tables, count) != D1T_OK) return;
+    job->top_rank = 0;
+    for (i = 0; i < job->db.table_count; i++)
+        if (job->db.shapes[i].rank > job->top_rank) job->top_rank = job->db.shapes[i].rank;
+    d1t__rows_first(job, &job->place);
+}
+
+D1T__PRIVATE void d1t__target_begin(d1t_target_job *job) {
+    const d1t_table **tables;
+    size_t count;
+    if (!d1t__target_next_database(job)) {
+        job->done = true;
+        return;
+    }
+    job->phase = job->mutations ? D1T__TARGET_ROWS : D1T__TARGET_PLAN;
+    if (d1t__target_open(job) != D1T_OK) return;
+    tables = d1t__target_tables(job, &count);
+    if (tables && job->mutations) d1t__target_begin_rows(job, tables, count);
+#ifndef D1T_NO_PLAN
+    if (tables && job->changes) d1t__target_begin_plan(job, tables, count);
+#endif
+}
+
+D1T__PRIVATE void d1t__target_step(d1t_target_job *job) {
+    if (job->phase != D1T__TARGET_BEGIN && job->db.error.code != D1T_OK) {
+        d1t__target_leave(job);
+        return;
+    }
+    switch (job->phase) {
+        case D1T__TARGET_BEGIN: d1t__target_begin(job); break;
+        case D1T__TARGET_ROWS: d1t__target_rows(job); break;
+#ifndef D1T_NO_PLAN
+        case D1T__TARGET_PLAN: d1t__target_apply(job); break;
+        case D1T__TARGET_APPLY: d1t__target_drop(job); break;
+#endif
+        default: d1t__target_leave(job); break;
+    }
+}
+
+D1T__PRIVATE d1t_client *d1t__d1_next(void *self, d1t_target_job *job) {
+    (void)self;
+    while (!job->done && !job->db.task.active) d1t__target_step(job);
+    return job->done ? NULL : &job->db;
+}
+
+D1T__PRIVATE void d1t__d1_end(void *self, d1t_target_job *job) {
+    (void)self;
+    if (!job->done && job->phase != D1T__TARGET_BEGIN) {
+        (void)d1t__error(&job->db, D1T_ERR_CANCELED, "ended before it was done", NULL, NULL);
+        d1t__target_leave(job);
+    }
+    job->done = true;
+}
+
+/* ---- what can be checked before anything is sent */
+
+D1T__PRIVATE d1t_result d1t__target_check(d1t_target_job *job) {
+    d1t_error *e = &job->error;
+    size_t i;
+    if (!job->desc.resolve) return d1t__fail(e, D1T_ERR_ARG, "the target needs desc->resolve", NULL, NULL);
+    for (i = 0; i < job->count; i++) {
+        const d1t_target_resource *r = d1t__target_resource(job, i);
+        if (!r || !r->key.database || !r->key.table)
+            return d1t__fail(e, D1T_ERR_ARG, "a resource or its key is missing", NULL, NULL);
+        if (r->state && d1t_table_check(r->state, NULL, e) != D1T_OK) return e->code;
+    }
+    return D1T_OK;
+}
+
+/* How many values a row has, or its key. */
+D1T__PRIVATE size_t d1t__row_width(const d1t_table *t, bool key) {
+    size_t i, n = 0;
+    for (i = 0; i < t->column_count; i++)
+        n += key ? (t->columns[i].flags & D1T_KEY) != 0 : d1t__takes_value(&t->columns[i]);
+    return n;
+}
+
+D1T__PRIVATE d1t_result d1t__check_rows(d1t_target_job *job, size_t mutation, bool deletes) {
+    const d1t_mutation *m = &job->mutations[mutation];
+    const d1t_target_row *rows = deletes ? m->deletes : m->upserts;
+    size_t count = deletes ? m->delete_count : m->upsert_count, want = d1t__row_width(m->resource->state, deletes), i;
+    d1t_error *e = &job->error;
+    if (count && !rows) return d1t__fail(e, D1T_ERR_ARG, "table ", m->resource->key.table, ": a list of rows is NULL");
+    for (i = 0; i < count; i++) {
+        if (rows[i].values && rows[i].count == want) continue;
+        d1t__fail(e, D1T_ERR_VALUE, "table ", m->resource->key.table, deletes ? ", delete " : ", upsert ");
+        d1t__say_number(e, i + 1);
+        d1t__say(e, ": ", NULL, NULL);
+        d1t__say_number(e, rows[i].values ? rows[i].count : 0);
+        d1t__say(e, " values given, ", NULL, NULL);
+        d1t__say_number(e, want);
+        d1t__say(e, deletes ? " wanted (its keys)" : " wanted (its keys, then its values)", NULL, NULL);
+        e->table = m->resource->state->name;
+        e->row = i + 1;
+        job->database = m->resource->key.database;
+        job->mutation = mutation;
+        job->row = i;
+        job->in_deletes = deletes;
+        return D1T_ERR_VALUE;
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__d1_apply_mutation(void *self, d1t_target_job *job) {
+    d1t_result result = d1t__target_check(job);
+    size_t i;
+    (void)self;
+    for (i = 0; i < job->count && result == D1T_OK; i++) {
+        if (!job->mutations[i].resource->state)
+            return d1t__fail(&job->error, D1T_ERR_ARG, "table ", job->mutations[i].resource->key.table,
+                             ": rows need the state that build gave");
+        result = d1t__check_rows(job, i, false);
+        if (result == D1T_OK) result = d1t__check_rows(job, i, true);
+    }
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__d1_apply_setup(void *self, d1t_target_job *job) {
+    (void)self;
+#ifdef D1T_NO_PLAN
+    return d1t__fail(&job->error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN): it sets nothing up", NULL,
+                     NULL);
+#else
+    return d1t__target_check(job);
+#endif
+}
+
+/* ---- the target of the name "d1" */
+
+D1T__PRIVATE void d1t__d1_describe(void *self, const d1t_setup_key *key, d1t_writer *w) {
+    (void)self;
+    d1t_setup_key_describe(key, w);
+}
+
+D1T__PRIVATE void d1t__d1_key_to_json(void *self, const d1t_setup_key *key, d1t_writer *w) {
+    (void)self;
+    d1t_setup_key_to_json(key, w);
+}
+
+D1T__PRIVATE d1t_result d1t__d1_key_from_json(void *self, d1t_str json, d1t_arena *arena, d1t_setup_key *key,
+                                              bool *canonical, d1t_error *error) {
+    (void)self;
+    return d1t_setup_key_from_json(json, arena, key, canonical, error);
+}
+
+D1T__PRIVATE d1t_result d1t__d1_diff(void *self, d1t_plan *plan, const d1t_setup_key *key, const d1t_table *desired,
+                                     const d1t_combined_state *existing, d1t_error *error) {
+    (void)self;
+    (void)key;
+#ifdef D1T_NO_PLAN
+    (void)plan;
+    (void)desired;
+    (void)existing;
+    return d1t__fail(error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN)", NULL, NULL);
+#else
+    return d1t_state_diff(plan, desired, existing, error);
+#endif
+}
+
+D1T__PRIVATE d1t_compatibility d1t__d1_compatibility(void *self, const d1t_table *desired, const d1t_table *existing) {
+    (void)self;
+    return d1t_state_compatibility(desired, existing);
+}
+
+D1TDEF const d1t_target *d1t_d1_target(void) {
+    static const d1t_target target = {
+        "d1", NULL, d1t__d1_build, d1t__d1_describe, d1t__d1_key_to_json, d1t__d1_key_from_json, d1t__d1_diff,
+        d1t__d1_compatibility, NULL, d1t__d1_apply_mutation, d1t__d1_apply_setup, d1t__d1_next, d1t__d1_end};
+    return &target;
+}
+
+D1TDEF void d1t_registry_init(d1t_registry *registry, const d1t_target **targets, size_t room) {
+    registry->targets = targets;
+    registry->room = room;
+    registry->count = 0;
+}
+
+D1TDEF d1t_result d1t_registry_add(d1t_registry *registry, const d1t_target *target) {
+    if (!target || !target->name || !target->name[0]) return D1T_ERR_ARG;
+    if (d1t_registry_find(registry, d1t_cstr(target->name))) return D1T_ERR_NAME;
+    if (registry->count == registry->room) return D1T_ERR_SPACE;
+    registry->targets[registry->count++] = target;
+    return D1T_OK;
+}
+
+D1TDEF const d1t_target *d1t_registry_find(const d1t_registry *registry, d1t_str name) {
+    size_t i;
+    for (i = 0; i < registry->count; i++)
+        if (d1t_str_equal(d1t_cstr(registry->targets[i]->name), name)) return registry->targets[i];
+    return NULL;
+}
+
+D1TDEF void d1t_target_additional_key(const d1t_target *target, const d1t_target_resource *resource,
+                                      const d1t_target_row *row, d1t_writer *w) {
+    if (target->extract_additional_key) target->extract_additional_key(target->self, resource, row, w);
+    else d1t_write_text(w, "null");
+}
+
+/* ---- jobs of any target */
+
+D1T__PRIVATE d1t_result d1t__target_init(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                      size_t count) {
+    if (!job) return D1T_ERR_ARG;
+    D1T_MEMSET(job, 0, sizeof *job);
+    job->mutation = job->row = SIZE_MAX;
+    if (!target || !desc) return d1t__fail(&job->error, D1T_ERR_ARG, "the target or its desc is NULL", NULL, NULL);
+    job->target = target;
+    job->desc = *desc;
+    job->count = count;
+    d1t_arena_init(&job->arena, desc->allocator, 0);
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_target_mutation_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                            const d1t_mutation *mutations, size_t count) {
+    d1t_result result = d1t__target_init(job, target, desc, count);
+    if (result != D1T_OK) return result;
+    job->mutations = mutations;
+    job->done = count == 0;
+    if (count && !mutations) result = d1t__fail(&job->error, D1T_ERR_ARG, "the list of mutations is NULL", NULL, NULL);
+    if (result == D1T_OK && count) result = target->apply_mutation(target->self, job);
+    if (result != D1T_OK) job->done = true;
+    return result;
+}
+
+D1TDEF d1t_result d1t_target_setup_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                         const d1t_setup_change *changes, size_t count) {
+    d1t_result result = d1t__target_init(job, target, desc, count);
+    if (result != D1T_OK) return result;
+    job->changes = changes;
+    job->done = count == 0;
+    if (count && !changes) result = d1t__fail(&job->error, D1T_ERR_ARG, "the list of changes is NULL", NULL, NULL);
+    if (result == D1T_OK && count) result = target->apply_setup_changes(target->self, job);
+    if (result != D1T_OK) job->done = true;
+    return result;
+}
+
+/* The client whose task is next; NULL: the job is done, or this is a call from one of its callbacks. */
+D1T__PRIVATE d1t_client *d1t__target_client(d1t_target_job *job) {
+    d1t_client *db;
+    if (!job || !job->target || job->done || job->busy || job->db.busy) return NULL;
+    db = job->target->next(job->target->self, job);
+    if (!db) job->done = true;
+    return db;
+}
+
+D1TDEF d1t_step d1t_target_next(d1t_target_job *job, uint64_t now_ms, d1t_todo *todo) {
+    d1t_client *db;
+    d1t_step step;
+    while ((db = d1t__target_client(job)) != NULL) {
+        step = d1t_next(db, now_ms, todo);
+        if (step != D1T_DONE && step != D1T_FAIL) return step;
+    }
+    return job && job->done && job->error.code == D1T_OK ? D1T_DONE : D1T_FAIL;
+}
+
+D1TDEF void d1t_target_end(d1t_target_job *job) {
+    if (!job || !job->target || job->busy || job->db.busy) return;
+    job->target->end(job->target->self, job);
+    d1t_arena_free(&job->arena);
+    job->target = NULL;
+}
+
+#endif /* D1T_NO_TARGET */
+
+/* ================================================================================================================
    ROOM drivers (implementation)
    ============================================================================================================= */
 
@@ -13031,6 +14344,33 @@ D1TDEF d1t_result d1t_group_end(d1t_client *db) {
     db->batch.grouped = true;
     return D1T_OK;
 }
+
+#ifndef D1T_NO_TARGET
+D1TDEF d1t_result d1t_target_run(d1t_target_job *job, const d1t_transport *transport) {
+    d1t_client *db;
+    if (!job) return D1T_ERR_ARG;
+    if (job->busy || job->db.busy) return D1T_ERR_BUSY;
+    while ((db = d1t__target_client(job)) != NULL) (void)d1t_run(db, transport);
+    return job->error.code;
+}
+
+/* The job that was started, run to its end and released. */
+D1T__PRIVATE d1t_result d1t__target_blocking(d1t_target_job *job, d1t_result started) {
+    d1t_result result = started == D1T_OK ? d1t_target_run(job, NULL) : started;
+    d1t_target_end(job);
+    return result;
+}
+
+D1TDEF d1t_result d1t_target_apply_mutation(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                            const d1t_mutation *mutations, size_t count) {
+    return d1t__target_blocking(job, d1t_target_mutation_start(job, target, desc, mutations, count));
+}
+
+D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
+                                         const d1t_setup_change *changes, size_t count) {
+    return d1t__target_blocking(job, d1t_target_setup_start(job, target, desc, changes, count));
+}
+#endif
 
 D1TDEF d1t_result d1t_close(d1t_client *db) {
     d1t_batch *b;
