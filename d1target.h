@@ -1622,8 +1622,8 @@ struct d1t__row_place {
 typedef struct d1t_target_job {
     d1t_error   error;          /* the first one */
     const char *database;       /* of the error */
-    size_t      mutation, row;  /* the row to blame: number of its mutation, and of the upsert or delete in it, from 0; */
-    bool        in_deletes;     /* SIZE_MAX: none is known */
+    size_t      mutation, row;  /* the row to blame: the numbers of its mutation and of the upsert or delete in that, */
+    bool        in_deletes;     /* both from 0; SIZE_MAX: none is known */
     uint32_t    databases, failed, ignored;     /* finished; of these, with an error, or one that is ignored */
     /* private from here */
     const struct d1t_target *target;
@@ -1687,8 +1687,8 @@ D1TDEF void d1t_target_additional_key(const d1t_target *target, const d1t_target
                                       const d1t_target_row *row, d1t_writer *w);
 
 /* The jobs of d1t_target_apply_mutation and d1t_target_apply_setup: D1T_OK, or an error found before anything is sent
-   (also in job->error). Then call d1t_target_next until D1T_DONE or D1T_FAIL, and d1t_target_end in any case; job->error
-   stays readable. What target, desc and lists point to is borrowed until the end. */
+   (also in job->error). Then call d1t_target_next until D1T_DONE or D1T_FAIL, and d1t_target_end in any case;
+   job->error stays readable. What target, desc and lists point to is borrowed until the end. */
 D1TDEF d1t_result d1t_target_mutation_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
                                             const d1t_mutation *mutations, size_t count);
 D1TDEF d1t_result d1t_target_setup_start(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
@@ -13845,7 +13845,9 @@ D1T__PRIVATE void d1t__target_leave(d1t_target_job *job) {
         job->error = db->error;
         job->database = d1t__target_resource(job, job->first)->key.database;
     }
+#ifndef D1T_NO_PLAN
     d1t_plan_free(&job->plan);
+#endif
     if (open && db->transport.close) db->transport.close(db->transport.ctx);
     if (!open && job->config.transport.close) job->config.transport.close(job->config.transport.ctx);
     d1t__release_client(db);
@@ -14019,8 +14021,7 @@ D1T__PRIVATE d1t_result d1t__d1_apply_mutation(void *self, d1t_target_job *job) 
 D1T__PRIVATE d1t_result d1t__d1_apply_setup(void *self, d1t_target_job *job) {
     (void)self;
 #ifdef D1T_NO_PLAN
-    return d1t__fail(&job->error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN): it sets nothing up", NULL,
-                     NULL);
+    return d1t__fail(&job->error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN)", NULL, NULL);
 #else
     return d1t__target_check(job);
 #endif
