@@ -96,8 +96,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
-    D1T_NO_TARGET          impl   no setup states and no targets (with D1T_NO_PLAN only no setup of targets; with
-                                  D1T_NO_TABLE_JSON no specs as JSON)
+    D1T_NO_TARGET          impl   no setup states and no targets; implied by D1T_NO_PLAN, D1T_NO_QUERY and
+                                  D1T_NO_TABLE_JSON
     D1T_NO_META            impl   rows read and written, times and sizes are not taken from replies
 
     None of them changes the layout of a public struct.
@@ -1508,9 +1508,9 @@ D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const
 
 /* What would have to be done, for showing and deciding: the steps against every possible version, those that are equal
    once; a create where the table may be missing; a drop where it is no longer desired. Nothing for tables of the
-   user's. plan->change: none, create, update or delete. Such a plan has no statements: what is applied is planned
-   against the real database. plan is zeroed by this call; always free it. D1T_OK, D1T_ERR_NOMEM, and the errors of
-   d1t_table_check. */
+   user's. plan->change: none, create (nothing but creates), update or delete; invalid only if a step is refused. Such a
+   plan has no statements: what is applied is planned against the real database. plan is zeroed by the caller, or has an
+   arena with the caller's allocator; always free it. D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
 D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
                                  d1t_error *error);
 
@@ -1636,7 +1636,7 @@ typedef struct d1t_target_job {
     bool              started, done, busy;
     d1t_config        config;
     d1t_client        db;
-    d1t_plan_desc     plan_desc;
+    d1t_schema        schema;               /* of tables that are to go */
     d1t_plan          plan;
     d1t_arena         arena;                /* for the database being worked on */
 } d1t_target_job;
@@ -13144,7 +13144,11 @@ D1T__PRIVATE void d1t__probe_settled(d1t_client *db) {
    ROOM contracts (implementation)
    ============================================================================================================= */
 
-#ifndef D1T_NO_TARGET
+#if !defined(D1T_NO_TARGET) && !defined(D1T_NO_PLAN) && !defined(D1T_NO_QUERY) && !defined(D1T_NO_TABLE_JSON)
+#define D1T__TARGETS
+#endif
+
+#ifdef D1T__TARGETS
 
 /* ---- >>state (implementation) --------------------------------------------------------------------------------- */
 
@@ -13283,130 +13287,71 @@ D1TDEF bool d1t_state_always_exists_and(const d1t_combined_state *state,
 
 /* ---- equality */
 
-D1T__PRIVATE bool d1t__same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count) {
-    size_t i;
-    if (a_count != b_count || !a != !b) return false;
-    for (i = 0; a && i < a_count; i++)
-        if (!d1t__same_name(a[i], b[i])) return false;
-    return true;
-}
-
-D1T__PRIVATE const char *d1t__collation_of(const d1t_column *c) {
-    return c->collation ? c->collation : "BINARY";
-}
-
-D1T__PRIVATE uint32_t d1t__flags_of(const d1t_column *c) {
-    return c->flags & D1T_KEY ? c->flags & ~(uint32_t)D1T_NOT_NULL : c->flags;
-}
-
-D1T__PRIVATE bool d1t__same_type(const d1t_column *a, const d1t_column *b) {
+/* As declared: a TEXT that becomes a UUID is another type, though SQLite keeps both alike. */
+D1T__PRIVATE bool d1t__same_declared_type(const d1t_column *a, const d1t_column *b) {
     return a->type == b->type && d1t__same_name(a->sql_type, b->sql_type);
 }
 
 D1T__PRIVATE bool d1t__same_column(const d1t_column *a, const d1t_column *b) {
-    return d1t__same_name(a->name, b->name) && d1t__same_type(a, b) && d1t__flags_of(a) == d1t__flags_of(b) &&
-           d1t__same(a->default_sql, b->default_sql) && d1t__same(a->generated_sql, b->generated_sql) &&
-           d1t__same(a->on_write_sql, b->on_write_sql) && d1t__same_name(d1t__collation_of(a), d1t__collation_of(b));
+    return d1t__same_name(a->name, b->name) && d1t__same_declared_type(a, b) &&
+           d1t__not_null(a) == d1t__not_null(b) && ((a->flags ^ b->flags) & (D1T_KEY | D1T_STORED)) == 0 &&
+           d1t__same_sql(a->default_sql, b->default_sql) && d1t__same_sql(a->generated_sql, b->generated_sql) &&
+           d1t__same_sql(a->on_write_sql, b->on_write_sql) && d1t__same_name(d1t__collation(a), d1t__collation(b));
 }
 
-D1T__PRIVATE bool d1t__same_index(const d1t_index *a, const d1t_index *b) {
-    return d1t__same_name(a->name, b->name) && a->flags == b->flags &&
-           d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
-           d1t__same(a->where_sql, b->where_sql) && d1t__same(a->terms_sql, b->terms_sql) &&
-           d1t__same(a->fts_sql, b->fts_sql);
-}
-
-D1T__PRIVATE bool d1t__same_foreign_key(const d1t_foreign_key *a, const d1t_foreign_key *b) {
-    return d1t__same_names(a->columns, a->column_count, b->columns, b->column_count) &&
-           d1t__same_name(a->parent, b->parent) &&
-           d1t__same_names(a->parent_columns, a->column_count, b->parent_columns, b->column_count) &&
-           a->on_delete == b->on_delete && a->on_update == b->on_update && a->deferred == b->deferred;
-}
-
-/* The place of the column in the key, from 1; 0: it is none of it. */
-D1T__PRIVATE size_t d1t__key_place(const d1t_table *t, size_t column) {
-    size_t i, place = 0;
-    for (i = 0; i <= column; i++) place += (t->columns[i].flags & D1T_KEY) != 0;
-    return t->columns[column].flags & D1T_KEY ? place : 0;
-}
-
-D1T__PRIVATE size_t d1t__key_count(const d1t_table *t) {
-    size_t i, count = 0;
-    for (i = 0; i < t->column_count; i++) count += (t->columns[i].flags & D1T_KEY) != 0;
-    return count;
-}
-
-/* The same keys, column by column; `ordered`: in the same order too. */
-D1T__PRIVATE bool d1t__same_key(const d1t_table *a, const d1t_table *b, bool ordered) {
-    size_t i, k;
-    if (d1t__key_count(a) != d1t__key_count(b)) return false;
-    for (i = 0; i < a->column_count; i++) {
-        if (!(a->columns[i].flags & D1T_KEY)) continue;
-        k = d1t_table_column(b, d1t_cstr(a->columns[i].name));
-        if (k == b->column_count || !(b->columns[k].flags & D1T_KEY) || !d1t__same_type(&a->columns[i], &b->columns[k]))
-            return false;
-        if (ordered && d1t__key_place(a, i) != d1t__key_place(b, k)) return false;
+/* Is every key column of a one of b, of the same type? */
+D1T__PRIVATE bool d1t__key_is_within(const d1t_table *a, const d1t_table *b) {
+    const d1t_column *key, *like;
+    size_t i;
+    for (i = 0; (key = d1t__key_column(a, i)) != NULL; i++) {
+        like = d1t__column_of(b, key->name);
+        if (!like || !(like->flags & D1T_KEY) || !d1t__same_declared_type(key, like)) return false;
     }
     return true;
 }
 
-D1T__PRIVATE bool d1t__same_foreign_keys(const d1t_table *a, const d1t_table *b) {
+D1T__PRIVATE bool d1t__same_constraints(const d1t_table *a, const d1t_table *b) {
     size_t i, k;
-    if (a->foreign_key_count != b->foreign_key_count) return false;
+    if (a->foreign_key_count != b->foreign_key_count || a->check_count != b->check_count) return false;
     for (i = 0; i < a->foreign_key_count; i++) {
         for (k = 0; k < b->foreign_key_count; k++)
-            if (d1t__same_foreign_key(&a->foreign_keys[i], &b->foreign_keys[k])) break;
+            if (d1t__same_foreign_key(&a->foreign_keys[i], &b->foreign_keys[k], NULL)) break;
         if (k == b->foreign_key_count) return false;
     }
+    for (i = 0; i < a->check_count; i++)
+        if (!d1t__has_check(b, &a->checks[i])) return false;
     return true;
 }
 
-D1T__PRIVATE bool d1t__same_checks(const d1t_table *a, const d1t_table *b) {
-    size_t i, k;
-    if (a->check_count != b->check_count) return false;
-    for (i = 0; i < a->check_count; i++) {
-        for (k = 0; k < b->check_count; k++)
-            if (d1t__same_name(a->checks[i].name, b->checks[k].name) && d1t__same(a->checks[i].sql, b->checks[k].sql))
-                break;
-        if (k == b->check_count) return false;
-    }
-    return true;
-}
-
-D1T__PRIVATE bool d1t__same_commands(const d1t_table *a, const d1t_table *b) {
+D1T__PRIVATE bool d1t__same_extras(const d1t_table *a, const d1t_table *b) {
     size_t i;
-    if (a->command_count != b->command_count) return false;
-    for (i = 0; i < a->command_count; i++)
-        if (!d1t__same(a->commands[i].name, b->commands[i].name) ||
-            !d1t__same(a->commands[i].setup_sql, b->commands[i].setup_sql) ||
-            !d1t__same(a->commands[i].teardown_sql, b->commands[i].teardown_sql))
-            return false;
-    return true;
-}
-
-D1T__PRIVATE bool d1t__same_indexes(const d1t_table *a, const d1t_table *b) {
-    size_t i, k;
-    if (a->index_count != b->index_count) return false;
+    if (a->index_count != b->index_count || a->command_count != b->command_count) return false;
     for (i = 0; i < a->index_count; i++) {
-        for (k = 0; k < b->index_count && !d1t__same_index(&a->indexes[i], &b->indexes[k]); k++) {}
-        if (k == b->index_count) return false;
+        const d1t_index *like = d1t__index_of(b, &a->indexes[i]);
+        if (!like || !d1t__same_index(&a->indexes[i], like)) return false;
+    }
+    for (i = 0; i < a->command_count; i++) {
+        const d1t_command *like = d1t__command_of(b, a->commands[i].name);
+        if (!like || !d1t__same(a->commands[i].setup_sql, like->setup_sql) ||
+            !d1t__same(a->commands[i].teardown_sql, like->teardown_sql))
+            return false;
     }
     return true;
 }
 
 /* All of a table that is not its value columns, indexes and commands; who manages it does not count. */
 D1T__PRIVATE bool d1t__same_main(const d1t_table *a, const d1t_table *b) {
-    return ((a->flags ^ b->flags) & ~(uint32_t)D1T_BY_USER) == 0 && d1t__same_key(a, b, true) &&
-           d1t__same_foreign_keys(a, b) && d1t__same_checks(a, b);
+    return ((a->flags ^ b->flags) & ~(uint32_t)D1T_BY_USER) == 0 && d1t__same_key(a, b) && d1t__key_is_within(a, b) &&
+           d1t__same_constraints(a, b);
 }
 
 D1TDEF bool d1t_state_equal(const d1t_table *a, const d1t_table *b) {
-    size_t i, k;
+    size_t i;
     if (!d1t__same_name(a->name, b->name) || a->flags != b->flags || a->column_count != b->column_count) return false;
-    if (!d1t__same_main(a, b) || !d1t__same_indexes(a, b) || !d1t__same_commands(a, b)) return false;
+    if (!d1t__same_main(a, b) || !d1t__same_extras(a, b)) return false;
     for (i = 0; i < a->column_count; i++) {
-        k = d1t_table_column(b, d1t_cstr(a->columns[i].name));
-        if (k == b->column_count || !d1t__same_column(&a->columns[i], &b->columns[k])) return false;
+        const d1t_column *like = d1t__column_of(b, a->columns[i].name);
+        if (!like || !d1t__same_column(&a->columns[i], like)) return false;
     }
     return true;
 }
@@ -13458,8 +13403,8 @@ D1TDEF d1t_diff_action d1t_diff(bool desired, size_t prev_count, size_t prev_equ
 
 /* The value column of this name, or NULL. */
 D1T__PRIVATE const d1t_column *d1t__value_column(const d1t_table *t, const char *name) {
-    size_t i = d1t_table_column(t, d1t_cstr(name));
-    return i < t->column_count && !(t->columns[i].flags & D1T_KEY) ? &t->columns[i] : NULL;
+    const d1t_column *c = d1t__column_of(t, name);
+    return c && !(c->flags & D1T_KEY) ? c : NULL;
 }
 
 /* The tables that a diff compares, and whom it tells. */
@@ -13522,8 +13467,9 @@ D1TDEF d1t_diff_action d1t_diff_table(const d1t_table *desired, const d1t_table 
 
 /* The desired column that goes on with an existing one: by its name, or by the name it had. */
 D1T__PRIVATE const d1t_column *d1t__successor(const d1t_table *desired, const char *name) {
-    size_t i = d1t_table_column(desired, d1t_cstr(name));
-    if (i < desired->column_count) return &desired->columns[i];
+    const d1t_column *c = d1t__column_of(desired, name);
+    size_t i;
+    if (c) return c;
     for (i = 0; i < desired->column_count; i++)
         if (desired->columns[i].was && d1t__same_name(desired->columns[i].was, name)) return &desired->columns[i];
     return NULL;
@@ -13531,14 +13477,162 @@ D1T__PRIVATE const d1t_column *d1t__successor(const d1t_table *desired, const ch
 
 D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const d1t_table *existing) {
     size_t i;
-    if (d1t__is_users(desired) != d1t__is_users(existing) || !d1t__same_key(desired, existing, false))
-        return D1T_NOT_COMPATIBLE;
+    if (d1t__is_users(desired) != d1t__is_users(existing)) return D1T_NOT_COMPATIBLE;
+    if (!d1t__key_is_within(desired, existing) || !d1t__key_is_within(existing, desired)) return D1T_NOT_COMPATIBLE;
     for (i = 0; i < existing->column_count; i++) {
         const d1t_column *had = &existing->columns[i], *next = d1t__successor(desired, had->name);
         if (had->generated_sql || (had->flags & D1T_KEY)) continue;    /* it can be computed again */
-        if (!next || next->generated_sql || !d1t__same_type(had, next)) return D1T_PARTLY_COMPATIBLE;
+        if (!next || next->generated_sql || !d1t__same_declared_type(had, next)) return D1T_PARTLY_COMPATIBLE;
     }
     return D1T_COMPATIBLE;
+}
+
+/* ---- the plan against every possible version */
+
+/* A text written twice, to be measured and to be kept, in the arena; NULL: no memory. name: of a trigger (part 1 to 3);
+   else the SQL of a part of the index (0: itself), or without an index that of the table. */
+D1T__PRIVATE const char *d1t__imagined_text(d1t_arena *arena, const d1t_table *t, const d1t_index *x, unsigned part,
+                                            bool name) {
+    char *text = NULL;
+    d1t_writer w;
+    int pass;
+    d1t_writer_counting(&w);
+    for (pass = 0; pass < 2; pass++) {
+        if (!x) d1t_write_create_table(&w, t);
+        else if (name) d1t__fts_trigger_name(&w, x, part - 1);
+        else d1t__write_index_part(&w, t, x, part);
+        if (pass == 0) text = (char *)d1t_arena_take(arena, (size_t)w.total + 1);
+        if (!text) return NULL;
+        if (pass == 0) d1t_writer_fixed(&w, text, (size_t)w.total);
+    }
+    return text;
+}
+
+/* Adds what D1 would have. NULL: no memory. */
+D1T__PRIVATE d1t_schema_object *d1t__imagine(d1t_schema *schema, d1t_object_kind kind, const char *name,
+                                             const char *owner, const char *sql) {
+    d1t_schema_object *o = (d1t_schema_object *)d1t_arena_take(schema->arena, sizeof *o);
+    if (!o || !name || !sql) return NULL;
+    o->kind = kind;
+    o->name = name;
+    o->owner = owner;
+    o->sql = sql;
+    if (schema->last) schema->last->next = o;
+    else schema->objects = o;
+    schema->last = o;
+    return o;
+}
+
+/* The index, which the table lists, and its triggers. */
+D1T__PRIVATE bool d1t__imagine_fts(d1t_schema *schema, const d1t_table *t, const d1t_index *x) {
+    unsigned part;
+    if (!d1t__imagine(schema, D1T_OBJECT_VIRTUAL, x->name, x->name, d1t__imagined_text(schema->arena, t, x, 0, false)))
+        return false;
+    for (part = 1; part < 4; part++)
+        if (!d1t__imagine(schema, D1T_OBJECT_TRIGGER, d1t__imagined_text(schema->arena, t, x, part, true), t->name,
+                          d1t__imagined_text(schema->arena, t, x, part, false)))
+            return false;
+    return true;
+}
+
+/* A database in which this version, and nothing else, has been set up. */
+D1T__PRIVATE d1t_result d1t__imagine_version(d1t_schema *schema, const d1t_table *version) {
+    d1t_arena *arena = schema->arena;
+    d1t_schema_record *record = (d1t_schema_record *)d1t_arena_take(arena, sizeof *record);
+    d1t_table *copy = (d1t_table *)d1t_arena_take(arena, sizeof *copy);
+    d1t_schema_object *o = d1t__imagine(schema, D1T_OBJECT_TABLE, version->name, version->name,
+                                        d1t__imagined_text(arena, version, NULL, 0, false));
+    size_t i;
+    if (!o || !record || !copy) return D1T_ERR_NOMEM;
+    *copy = *version;
+    o->table = copy;
+    record->table = version->name;
+    record->json = "";
+    record->state = version;
+    schema->records = record;
+    for (i = 0; i < version->index_count; i++)
+        if (d1t__is_fts(&version->indexes[i]) && !d1t__imagine_fts(schema, version, &version->indexes[i]))
+            return D1T_ERR_NOMEM;
+    return D1T_OK;
+}
+
+D1T__PRIVATE bool d1t__copy_text(d1t_arena *arena, const char **text) {
+    if (*text) *text = d1t_arena_text(arena, d1t_cstr(*text));
+    return *text != NULL;
+}
+
+/* Takes over the steps whose text is not there yet. */
+D1T__PRIVATE d1t_result d1t__merge_steps(d1t_plan *plan, const d1t_plan *one) {
+    const d1t_plan_step *from, *have;
+    d1t_plan_step *step;
+    for (from = one->steps; from; from = from->next) {
+        for (have = plan->steps; have && !d1t__same(have->text, from->text); have = have->next) {}
+        if (have) continue;
+        step = (d1t_plan_step *)d1t_arena_take(&plan->arena, sizeof *step);
+        if (!step) return D1T_ERR_NOMEM;
+        *step = *from;
+        step->next = NULL;
+        if (!d1t__copy_text(&plan->arena, &step->text) || !d1t__copy_text(&plan->arena, &step->line) ||
+            !d1t__copy_text(&plan->arena, &step->table) ||
+            (step->name && !d1t__copy_text(&plan->arena, &step->name)))
+            return D1T_ERR_NOMEM;
+        if (plan->last) plan->last->next = step;
+        else plan->steps = step;
+        plan->last = step;
+        if (step->kind == D1T_NOTE) continue;
+        plan->step_count++;
+        plan->refused += step->kind == D1T_REFUSED;
+        if (step->effect > plan->effect) plan->effect = step->effect;
+    }
+    return D1T_OK;
+}
+
+/* Adds the steps from one version (NULL: the table is missing) to what is desired (NULL: it is to go). *changes: there
+   are some. */
+D1T__PRIVATE d1t_result d1t__diff_version(d1t_plan *plan, const d1t_table *desired, const d1t_table *version,
+                                          bool *changes, d1t_error *error) {
+    d1t_arena arena;
+    d1t_schema schema;
+    d1t_plan_desc desc;
+    d1t_plan *one;
+    d1t_result result = D1T_OK;
+    d1t_arena_init(&arena, plan->arena.allocator, plan->arena.max);
+    D1T_MEMSET(&schema, 0, sizeof schema);
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    schema.arena = &arena;
+    desc.tables = &desired;
+    desc.count = desired ? 1 : 0;
+    desc.prune = !desired;
+    one = (d1t_plan *)d1t_arena_take(&arena, sizeof *one);
+    if (!one || (version && d1t__imagine_version(&schema, version) != D1T_OK)) result = D1T_ERR_NOMEM;
+    if (one) d1t_arena_init(&one->arena, arena.allocator, arena.max);
+    if (result == D1T_OK) result = d1t_plan_diff(one, &schema, &desc, error);
+    if (result == D1T_OK) result = d1t__merge_steps(plan, one);
+    if (result == D1T_OK) *changes = *changes || one->step_count;
+    d1t_plan_free(one);
+    d1t_arena_free(&arena);
+    return result;
+}
+
+D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
+                                 d1t_error *error) {
+    const d1t_table *version;
+    bool updates = false, creates = false;
+    bool missing = d1t__is_users(existing->current) || !d1t_state_always_exists(existing);
+    d1t_result result = D1T_OK;
+    size_t i;
+    if (d1t__is_users(desired) || (!desired && d1t__has_users(existing))) return D1T_OK;
+    if (desired) result = d1t_table_check(desired, NULL, error);
+    for (i = 0; result == D1T_OK && (version = d1t_state_version(existing, i)) != NULL; i++)
+        if (!d1t__is_users(version) && !(desired && d1t_state_equal(desired, version)))
+            result = d1t__diff_version(plan, desired, version, &updates, error);
+    if (result == D1T_OK && desired && missing) result = d1t__diff_version(plan, desired, NULL, &creates, error);
+    if (result == D1T_ERR_NOMEM) return d1t__fail(error, result, "no memory for the plan", NULL, NULL);
+    plan->change = plan->refused ? D1T_CHANGE_INVALID
+                   : updates     ? (desired ? D1T_CHANGE_UPDATE : D1T_CHANGE_DELETE)
+                   : creates     ? D1T_CHANGE_CREATE
+                                 : D1T_CHANGE_NONE;
+    return result;
 }
 
 /* ---- >>target (implementation) -------------------------------------------------------------------------------- */
@@ -13715,9 +13809,220 @@ D1T__PRIVATE d1t_result d1t__d1_build(void *self, const d1t_target_spec *specs, 
     return result;
 }
 
+/* ---- a spec as JSON */
+
+D1TDEF d1t_type d1t_type_from_word(d1t_str word) {
+    static const char *const words[] = {
+        "Bytes", "Str", "Bool", "Int64", "Float32", "Float64", "Range", "Uuid", "Date", "Time", "LocalDateTime",
+        "OffsetDateTime", "TimeDelta", "Json", "Vector", "Union", "Struct", "UTable", "KTable", "LTable"};
+    static const uint8_t types[] = {
+        D1T_BLOB, D1T_TEXT, D1T_BOOL, D1T_INTEGER, D1T_REAL, D1T_REAL, D1T_TEXT, D1T_UUID, D1T_DATE, D1T_TIME,
+        D1T_TIMESTAMP, D1T_TIMESTAMPTZ, D1T_INTEGER, D1T_JSON, D1T_VECTOR, D1T_JSON, D1T_JSON, D1T_JSON, D1T_JSON,
+        D1T_JSON};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(words); i++)
+        if (d1t_str_equal(word, d1t_cstr(words[i]))) return (d1t_type)types[i];
+    for (i = 1; d1t__type_word(i); i++)
+        if (d1t_str_equal(word, d1t_cstr(d1t__type_word(i)))) return (d1t_type)i;
+    return (d1t_type)0;
+}
+
+/* Members of a spec; the first six are texts, the last three are lists as in the JSON of a table. */
+enum { D1T__SPEC_CREDENTIAL = 5, D1T__SPEC_BY_USER, D1T__SPEC_STRICT, D1T__SPEC_NO_ROWID, D1T__SPEC_KEYS,
+       D1T__SPEC_VALUES, D1T__SPEC_VECTORS, D1T__SPEC_INDEXES, D1T__SPEC_FOREIGN_KEYS, D1T__SPEC_COMMANDS,
+       D1T__SPEC_MEMBERS };
+
+typedef struct d1t__spec_reader {
+    d1t__table_reader table;            /* its text collects every text */
+    d1t_target_spec  *spec;
+    d1t_field        *fields;           /* of the list being read */
+    d1t_vector_index *vectors;
+    size_t            count;
+    uint32_t          seen;             /* a bit for each member */
+    uint8_t           member;           /* whose value is read */
+    char              inner;            /* of a field: 'n'ame, 't'ype, 'u' (nullable); of a vector index: 'f'ield */
+} d1t__spec_reader;
+
+D1T__PRIVATE d1t_result d1t__spec_word(d1t__spec_reader *r, const char *what, d1t_str word) {
+    char copy[32];
+    d1t__copy_short(copy, sizeof copy, word);
+    return d1t__fail(r->table.error, D1T_ERR_TABLE, "target spec: ", what, copy);
+}
+
+/* A name like that of a secret is refused by name, so that nobody wonders why. */
+D1T__PRIVATE d1t_result d1t__spec_unknown(d1t__spec_reader *r, d1t_str word) {
+    static const char *const secrets[] = {"token", "secret", "password", "api_key"};
+    char copy[32];
+    size_t i;
+    d1t__copy_short(copy, sizeof copy, word);
+    for (i = 0; copy[i]; i++) copy[i] = d1t__lower(copy[i]);
+    for (i = 0; i < D1T__COUNT(secrets); i++)
+        if (d1t__contains(d1t_cstr(copy), secrets[i]))
+            return d1t__fail(r->table.error, D1T_ERR_CONFIG, "target spec: ", copy, " does not belong into a spec, which is "
+                             "stored and shown: give \"credential\", a name that the resolver turns into the token");
+    return d1t__spec_word(r, "unknown member ", word);
+}
+
+D1T__PRIVATE d1t_result d1t__spec_member(d1t__spec_reader *r, d1t_str word) {
+    static const char *const members[] = {
+        "flow", "collection", "account", "database", "table", "credential", "setup_by_user", "strict", "without_rowid",
+        "key_fields", "value_fields", "vector_indexes", "indexes", "foreign_keys", "commands"};
+    uint8_t i;
+    for (i = 0; i < D1T__SPEC_MEMBERS && !d1t_str_equal(word, d1t_cstr(members[i])); i++) {}
+    if (i == D1T__SPEC_MEMBERS) return d1t__spec_unknown(r, word);
+    if (r->seen & 1u << i) return d1t__spec_word(r, "a member is there twice: ", word);
+    r->seen |= 1u << i;
+    r->member = i;
+    d1t__copy_short(r->table.list, sizeof r->table.list, word);
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__spec_take_text(d1t_target_spec *s, uint8_t member, const char *text) {
+    switch (member) {
+        case 0: s->flow = text; break;
+        case 1: s->collection = text; break;
+        case 2: s->account = text; break;
+        case 3: s->database = text; break;
+        case 4: s->table = text; break;
+        default: s->credential = text; break;
+    }
+}
+
+D1T__PRIVATE d1t_result d1t__spec_flag(d1t__spec_reader *r, bool on) {
+    if (r->member == D1T__SPEC_BY_USER) r->spec->setup_by_user = on;
+    else if (r->member == D1T__SPEC_STRICT) r->spec->flags |= on ? (uint32_t)D1T_STRICT : 0u;
+    else if (r->member == D1T__SPEC_NO_ROWID) r->spec->flags |= on ? (uint32_t)D1T_WITHOUT_ROWID : 0u;
+    else return d1t__spec_word(r, "true and false do not fit member ", d1t_cstr(r->table.list));
+    return D1T_OK;
+}
+
+/* A field or a vector index begins. */
+D1T__PRIVATE d1t_result d1t__spec_element(d1t__spec_reader *r) {
+    d1t_arena *arena = r->table.arena;
+    bool vector = r->member == D1T__SPEC_VECTORS;
+    if (vector) r->vectors = (d1t_vector_index *)d1t__append(arena, r->vectors, &r->count, sizeof *r->vectors);
+    else r->fields = (d1t_field *)d1t__append(arena, r->fields, &r->count, sizeof *r->fields);
+    return (vector ? r->vectors != NULL : r->fields != NULL) ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+D1T__PRIVATE d1t_result d1t__spec_inner(d1t__spec_reader *r, d1t_str word) {
+    bool vector = r->member == D1T__SPEC_VECTORS;
+    r->inner = 0;
+    if (!vector && d1t_str_equal(word, d1t_cstr("name"))) r->inner = 'n';
+    if (!vector && d1t_str_equal(word, d1t_cstr("type"))) r->inner = 't';
+    if (!vector && d1t_str_equal(word, d1t_cstr("nullable"))) r->inner = 'u';
+    if (vector && d1t_str_equal(word, d1t_cstr("field"))) r->inner = 'f';
+    return r->inner ? D1T_OK : d1t__spec_word(r, "unknown member of a field or a vector index: ", word);
+}
+
+D1T__PRIVATE d1t_result d1t__spec_inner_text(d1t__spec_reader *r, d1t_str word) {
+    d1t_field *field = r->fields ? &r->fields[r->count - 1] : NULL;
+    const char *text;
+    if (r->inner == 't') {
+        field->type = d1t_type_from_word(word);
+        return field->type ? D1T_OK : d1t__spec_word(r, "unknown type ", word);
+    }
+    if (r->inner == 'u') return d1t__spec_word(r, "nullable is true or false, not ", word);
+    text = d1t_arena_text(r->table.arena, word);
+    if (r->inner == 'n') field->name = text;
+    else r->vectors[r->count - 1].field = text;
+    return text ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+/* A key or text is complete. */
+D1T__PRIVATE d1t_result d1t__spec_text(d1t__spec_reader *r, const d1t_json_event *e) {
+    d1t_str word = d1t_bytes(r->table.text.p, r->table.text.n);
+    const char *text;
+    if (d1t__has_nul(word)) return d1t__spec_word(r, "a NUL is in ", word);
+    if (e->kind == D1T_JSON_KEY) return e->depth == 1 ? d1t__spec_member(r, word) : d1t__spec_inner(r, word);
+    if (e->depth == 3) return d1t__spec_inner_text(r, word);
+    if (e->depth != 1 || r->member > D1T__SPEC_CREDENTIAL)
+        return d1t__spec_word(r, "a text does not fit member ", d1t_cstr(r->table.list));
+    text = d1t_arena_text(r->table.arena, word);
+    d1t__spec_take_text(r->spec, r->member, text);
+    return text ? D1T_OK : D1T_ERR_NOMEM;
+}
+
+/* A list of fields begins or ends. */
+D1T__PRIVATE void d1t__spec_list(d1t__spec_reader *r, bool end) {
+    d1t_target_spec *s = r->spec;
+    if (end && r->member == D1T__SPEC_KEYS) {
+        s->keys = r->fields;
+        s->key_count = r->count;
+    } else if (end && r->member == D1T__SPEC_VALUES) {
+        s->values = r->fields;
+        s->value_count = r->count;
+    } else if (end) {
+        s->vector_indexes = r->vectors;
+        s->vector_index_count = r->count;
+    }
+    r->fields = NULL;
+    r->vectors = NULL;
+    r->count = 0;
+}
+
+D1T__PRIVATE d1t_result d1t__spec_event(void *ctx, const d1t_json_event *e) {
+    d1t__spec_reader *r = (d1t__spec_reader *)ctx;
+    bool top = e->depth == 0 || (e->depth == 1 && e->kind == D1T_JSON_KEY), on = e->kind == D1T_JSON_TRUE;
+    bool list = r->member >= D1T__SPEC_KEYS && r->member <= D1T__SPEC_VECTORS;
+    d1t_result result;
+    if (!top && r->member >= D1T__SPEC_INDEXES) return d1t__table_event(&r->table, e);
+    switch (e->kind) {
+        case D1T_JSON_KEY: case D1T_JSON_STRING:
+            if (e->depth == 0) break;
+            if (e->first) r->table.text.n = 0;
+            result = d1t_buffer_add(&r->table.text, e->text.p, e->text.n);
+            return result == D1T_OK && e->last ? d1t__spec_text(r, e) : result;
+        case D1T_JSON_TRUE: case D1T_JSON_FALSE:
+            if (e->depth == 1) return d1t__spec_flag(r, on);
+            if (e->depth != 3 || r->inner != 'u') break;
+            r->fields[r->count - 1].nullable = on;
+            return D1T_OK;
+        case D1T_JSON_OBJECT:
+            if (e->depth == 2) return d1t__spec_element(r);
+            if (e->depth) break;
+            return D1T_OK;
+        case D1T_JSON_ARRAY: case D1T_JSON_ARRAY_END:
+            if (e->depth != 1 || !list) break;
+            d1t__spec_list(r, e->kind == D1T_JSON_ARRAY_END);
+            return D1T_OK;
+        case D1T_JSON_OBJECT_END: return D1T_OK;
+        case D1T_JSON_NUMBER: case D1T_JSON_NULL: break;
+    }
+    return d1t__spec_word(r, "a value does not fit member ", d1t_cstr(r->table.list));
+}
+
+D1TDEF d1t_result d1t_target_spec_from_json(d1t_str json, d1t_arena *arena, d1t_target_spec *spec, d1t_error *error) {
+    d1t__spec_reader r;
+    d1t_json_reader reader;
+    d1t_result result;
+    D1T_MEMSET(&r, 0, sizeof r);
+    D1T_MEMSET(spec, 0, sizeof *spec);
+    r.spec = spec;
+    r.table.arena = arena;
+    r.table.error = error;
+    r.table.table = (d1t_table *)d1t_arena_take(arena, sizeof *r.table.table);
+    if (!r.table.table) return d1t__fail(error, D1T_ERR_NOMEM, "no memory for the spec", NULL, NULL);
+    d1t_buffer_init(&r.table.text, arena->allocator, 1u << 20);
+    d1t_json_reader_init(&reader, d1t__spec_event, &r, 5);
+    result = d1t_json_reader_feed(&reader, json.p, json.n);
+    if (result == D1T_OK) result = d1t_json_reader_end(&reader);
+    d1t_buffer_free(&r.table.text);
+    spec->indexes = r.table.table->indexes;
+    spec->index_count = r.table.table->index_count;
+    spec->foreign_keys = r.table.table->foreign_keys;
+    spec->foreign_key_count = r.table.table->foreign_key_count;
+    spec->commands = r.table.table->commands;
+    spec->command_count = r.table.table->command_count;
+    if (result == D1T_ERR_DEPTH) result = D1T_ERR_JSON;
+    return result == D1T_OK ? result : d1t__fail(error, result, "target spec: ", d1t_result_text(result), NULL);
+}
+
 /* ---- a job: databases, one after another */
 
-enum { D1T__TARGET_BEGIN, D1T__TARGET_ROWS, D1T__TARGET_PLAN, D1T__TARGET_APPLY, D1T__TARGET_DROP, D1T__TARGET_END };
+/* What runs, or ran last. From D1T__TARGET_RECORDS on, setup is at its drops. */
+enum { D1T__TARGET_BEGIN, D1T__TARGET_ROWS, D1T__TARGET_PLAN, D1T__TARGET_APPLY, D1T__TARGET_RECORDS,
+       D1T__TARGET_SCHEMA, D1T__TARGET_END };
 
 D1T__PRIVATE const d1t_target_resource *d1t__target_resource(const d1t_target_job *job, size_t i) {
     return job->mutations ? job->mutations[i].resource : &job->changes[i].resource;
@@ -13754,7 +14059,7 @@ D1T__PRIVATE bool d1t__is_drop(const d1t_setup_change *c) {
 D1T__PRIVATE bool d1t__may_ignore(const d1t_target_job *job) {
     size_t i;
     if (!job->changes || !job->desc.ignore_drop_failures) return false;
-    for (i = job->first; i < job->count && job->phase != D1T__TARGET_DROP; i++)
+    for (i = job->first; i < job->count && job->phase < D1T__TARGET_RECORDS; i++)
         if (d1t__is_current(job, i) && job->changes[i].resource.state) return false;
     return true;
 }
@@ -13845,9 +14150,7 @@ D1T__PRIVATE void d1t__target_leave(d1t_target_job *job) {
         job->error = db->error;
         job->database = d1t__target_resource(job, job->first)->key.database;
     }
-#ifndef D1T_NO_PLAN
     d1t_plan_free(&job->plan);
-#endif
     if (open && db->transport.close) db->transport.close(db->transport.ctx);
     if (!open && job->config.transport.close) job->config.transport.close(job->config.transport.ctx);
     d1t__release_client(db);
@@ -13908,6 +14211,114 @@ D1T__PRIVATE void d1t__target_begin_rows(d1t_target_job *job, const d1t_table *c
     d1t__rows_first(job, &job->place);
 }
 
+/* ---- setup: what is desired, in one plan; then what is to go, in another */
+
+D1T__PRIVATE void d1t__target_begin_plan(d1t_target_job *job, const d1t_table *const *tables, size_t count) {
+    d1t_plan_desc desc;
+    job->arena.max = d1t__plan_memory(&job->db);
+    job->phase = D1T__TARGET_APPLY;
+    if (count == 0) return;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.tables = tables;
+    desc.count = count;
+    desc.adopt = true;
+    job->phase = D1T__TARGET_PLAN;
+    (void)d1t_plan_read_start(&job->plan, &job->db, &desc);
+}
+
+D1T__PRIVATE void d1t__target_apply(d1t_target_job *job) {
+    job->phase = D1T__TARGET_APPLY;
+    (void)d1t_plan_apply_start(&job->plan, job->desc.allow);
+}
+
+/* A row of the records (name, version, state) or of the schema (one text). */
+D1T__PRIVATE int d1t__target_schema_row(void *ctx, const d1t_row *row) {
+    d1t_target_job *job = (d1t_target_job *)ctx;
+    const d1t_value *v = row->values;
+    d1t_result result = D1T_ERR_PROTOCOL;
+    if (row->count == 1 && v[0].kind == D1T_KIND_TEXT) result = d1t_schema_add(&job->schema, v[0].u.s);
+    else if (row->count == 3 && v[0].kind == D1T_KIND_TEXT && v[1].kind == D1T_KIND_INT)
+        result = d1t_schema_add_record(&job->schema, v[0].u.s, (uint64_t)v[1].u.i,
+                                       v[2].kind == D1T_KIND_TEXT ? v[2].u.s : d1t_bytes(NULL, 0));
+    if (result != D1T_OK) (void)d1t__error(&job->db, result, "reading the schema: ", d1t_result_text(result), NULL);
+    return result != D1T_OK;
+}
+
+/* If something is to go: what is there of it? First what was recorded. */
+D1T__PRIVATE void d1t__target_read_records(d1t_target_job *job) {
+    size_t i;
+    job->phase = D1T__TARGET_END;
+    for (i = job->first; i < job->count; i++)
+        if (d1t__is_current(job, i) && d1t__is_drop(&job->changes[i])) job->phase = D1T__TARGET_RECORDS;
+    if (job->phase == D1T__TARGET_END) return;
+    D1T_MEMSET(&job->schema, 0, sizeof job->schema);
+    job->schema.arena = &job->arena;
+    (void)d1t_query_start(&job->db, d1t_schema_record_sql(), NULL, 0, d1t__target_schema_row, job);
+}
+
+/* Before the first setup there are no records. */
+D1T__PRIVATE bool d1t__target_has_no_records(const d1t_target_job *job) {
+    return job->phase == D1T__TARGET_RECORDS && job->db.error.code == D1T_ERR_SQL &&
+           d1t__contains(d1t_server_text(&job->db), "no such table: _d1t_setup");
+}
+
+D1T__PRIVATE void d1t__target_read_schema(d1t_target_job *job) {
+    job->phase = D1T__TARGET_SCHEMA;
+    (void)d1t_query_start(&job->db, d1t_schema_sql(), NULL, 0, d1t__target_schema_row, job);
+}
+
+/* What is known of a table that is to go: its record, what the engine knows, or what it is. NULL: no memory. */
+D1T__PRIVATE const d1t_table *d1t__target_known(d1t_target_job *job, const d1t_setup_change *c,
+                                                const d1t_schema_object *o) {
+    const d1t_schema_record *record = d1t_schema_recorded(&job->schema, o->name);
+    d1t_table *bare;
+    if (record && record->state) return record->state;
+    if (c->existing && d1t_state_version(c->existing, 0)) return d1t_state_version(c->existing, 0);
+    if (o->table) return o->table;
+    bare = (d1t_table *)d1t_arena_take(&job->arena, sizeof *bare);
+    if (bare) bare->name = o->name;
+    return bare;
+}
+
+/* A plan drops what is recorded and not declared: so only what is to go stays recorded. False: no memory. */
+D1T__PRIVATE bool d1t__target_keep_records(d1t_target_job *job) {
+    d1t_schema_record *records = NULL, *record;
+    const d1t_schema_object *o;
+    size_t i;
+    for (i = job->first; i < job->count; i++) {
+        const d1t_setup_change *c = &job->changes[i];
+        o = d1t__is_current(job, i) && d1t__is_drop(c) ? d1t_schema_find(&job->schema, c->resource.key.table) : NULL;
+        if (!o) continue;
+        record = (d1t_schema_record *)d1t_arena_take(&job->arena, sizeof *record);
+        if (!record) return false;
+        record->table = o->name;
+        record->json = "";
+        record->state = d1t__target_known(job, c, o);
+        record->next = records;
+        records = record;
+        if (!record->state) return false;
+    }
+    job->schema.records = records;
+    return true;
+}
+
+D1T__PRIVATE void d1t__target_drop(d1t_target_job *job) {
+    d1t_client *db = &job->db;
+    d1t_plan *plan = &job->plan;
+    d1t_plan_desc desc;
+    d1t_result result = d1t_schema_end(&job->schema);
+    if (result == D1T_OK && !d1t__target_keep_records(job)) result = D1T_ERR_NOMEM;
+    job->phase = D1T__TARGET_END;
+    d1t_plan_free(plan);
+    d1t_arena_init(&plan->arena, db->allocator, d1t__plan_memory(db));
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.prune = true;
+    if (result == D1T_OK) result = d1t_plan_diff(plan, &job->schema, &desc, &db->error);
+    if (result != D1T_OK) (void)d1t__error(db, result, "planning the drops: ", d1t_result_text(result), NULL);
+    else if (d1t__plan_allowed(db, plan, job->desc.allow) == D1T_OK && plan->step_count)
+        (void)d1t_exec_start(db, plan->statements, plan->statement_count);
+}
+
 D1T__PRIVATE void d1t__target_begin(d1t_target_job *job) {
     const d1t_table **tables;
     size_t count;
@@ -13916,15 +14327,15 @@ D1T__PRIVATE void d1t__target_begin(d1t_target_job *job) {
         return;
     }
     job->phase = job->mutations ? D1T__TARGET_ROWS : D1T__TARGET_PLAN;
+    job->arena.max = 0;
     if (d1t__target_open(job) != D1T_OK) return;
     tables = d1t__target_tables(job, &count);
     if (tables && job->mutations) d1t__target_begin_rows(job, tables, count);
-#ifndef D1T_NO_PLAN
     if (tables && job->changes) d1t__target_begin_plan(job, tables, count);
-#endif
 }
 
 D1T__PRIVATE void d1t__target_step(d1t_target_job *job) {
+    if (d1t__target_has_no_records(job)) (void)d1t_clear(&job->db, D1T_DROP_ROWS);
     if (job->phase != D1T__TARGET_BEGIN && job->db.error.code != D1T_OK) {
         d1t__target_leave(job);
         return;
@@ -13932,10 +14343,10 @@ D1T__PRIVATE void d1t__target_step(d1t_target_job *job) {
     switch (job->phase) {
         case D1T__TARGET_BEGIN: d1t__target_begin(job); break;
         case D1T__TARGET_ROWS: d1t__target_rows(job); break;
-#ifndef D1T_NO_PLAN
         case D1T__TARGET_PLAN: d1t__target_apply(job); break;
-        case D1T__TARGET_APPLY: d1t__target_drop(job); break;
-#endif
+        case D1T__TARGET_APPLY: d1t__target_read_records(job); break;
+        case D1T__TARGET_RECORDS: d1t__target_read_schema(job); break;
+        case D1T__TARGET_SCHEMA: d1t__target_drop(job); break;
         default: d1t__target_leave(job); break;
     }
 }
@@ -14020,11 +14431,7 @@ D1T__PRIVATE d1t_result d1t__d1_apply_mutation(void *self, d1t_target_job *job) 
 
 D1T__PRIVATE d1t_result d1t__d1_apply_setup(void *self, d1t_target_job *job) {
     (void)self;
-#ifdef D1T_NO_PLAN
-    return d1t__fail(&job->error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN)", NULL, NULL);
-#else
     return d1t__target_check(job);
-#endif
 }
 
 /* ---- the target of the name "d1" */
@@ -14049,14 +14456,7 @@ D1T__PRIVATE d1t_result d1t__d1_diff(void *self, d1t_plan *plan, const d1t_setup
                                      const d1t_combined_state *existing, d1t_error *error) {
     (void)self;
     (void)key;
-#ifdef D1T_NO_PLAN
-    (void)plan;
-    (void)desired;
-    (void)existing;
-    return d1t__fail(error, D1T_ERR_UNSUPPORTED, "this build has no plans (D1T_NO_PLAN)", NULL, NULL);
-#else
     return d1t_state_diff(plan, desired, existing, error);
-#endif
 }
 
 D1T__PRIVATE d1t_compatibility d1t__d1_compatibility(void *self, const d1t_table *desired, const d1t_table *existing) {
@@ -14163,7 +14563,7 @@ D1TDEF void d1t_target_end(d1t_target_job *job) {
     job->target = NULL;
 }
 
-#endif /* D1T_NO_TARGET */
+#endif /* D1T__TARGETS */
 
 /* ================================================================================================================
    ROOM drivers (implementation)
@@ -14346,7 +14746,7 @@ D1TDEF d1t_result d1t_group_end(d1t_client *db) {
     return D1T_OK;
 }
 
-#ifndef D1T_NO_TARGET
+#ifdef D1T__TARGETS
 D1TDEF d1t_result d1t_target_run(d1t_target_job *job, const d1t_transport *transport) {
     d1t_client *db;
     if (!job) return D1T_ERR_ARG;
