@@ -599,6 +599,164 @@ static void test_another_owner_is_not_compatible(void)
     CHECK_INT(d1t_state_compatibility(&t1, &by_user), D1T_NOT_COMPATIBLE);
 }
 
+/* ---- the plan: every row of the reference target's table, with each shape of a combined state */
+
+/* The plan's steps, "; " between them, after its change: "update: + column t.c BLOB; ...". */
+static const char *planned_with(const d1t_allocator *allocator, const d1t_table *desired, d1t_combined_state s,
+                                d1t_result *result)
+{
+    static const char *const changes[] = {"none", "create", "update", "delete", "invalid"};
+    const d1t_plan_step *step;
+    d1t_plan plan;
+    d1t_error error;
+
+    memset(&plan, 0, sizeof plan);
+    memset(&error, 0, sizeof error);
+    if (allocator)
+        d1t_arena_init(&plan.arena, *allocator, 0);
+    *result = d1t_state_diff(&plan, desired, &s, &error);
+    CHECK_INT(error.code, *result);
+    CHECK_INT(plan.statement_count, 0);
+    strcpy(text, changes[plan.change]);
+    for (step = plan.steps; step; step = step->next) {
+        sprintf(strchr(text, 0), "%s%s", step == plan.steps ? ": " : "; ", step->text);
+        if (step->effect)
+            strcat(text, step->effect == D1T_EFFECT_LOSSY ? " (lossy)" : " (destructive)");
+        CHECK(*result != D1T_OK || (strstr(step->line, step->text) && step->table != NULL));
+    }
+    d1t_plan_free(&plan);
+    return text;
+}
+
+static const char *planned(const d1t_table *desired, d1t_combined_state s)
+{
+    d1t_result result;
+    const char *steps = planned_with(NULL, desired, s, &result);
+
+    CHECK_INT(result, D1T_OK);
+    return steps;
+}
+
+static void test_what_is_no_longer_desired_is_dropped_if_any_version_may_be_there(void)
+{
+    CHECK_STR(planned(NULL, state(NULL, NULL, 0)), "none");
+    CHECK_STR(planned(NULL, state(NULL, staged_delete, 1)), "none");
+    CHECK_STR(planned(NULL, state(&t1, NULL, 0)), "delete: - table t (destructive)");
+    CHECK_STR(planned(NULL, state(NULL, staged_t1, 1)), "delete: - table t (destructive)");
+    CHECK_STR(planned(NULL, state(&t1, staged_delete, 1)), "delete: - table t (destructive)");
+    CHECK_STR(planned(NULL, state(&t1, staged_both, 3)), "delete: - table t (destructive)");
+}
+
+static void test_what_has_no_version_is_created(void)
+{
+    CHECK_STR(planned(&t1, state(NULL, NULL, 0)), "create: + table t");
+    CHECK_STR(planned(&t1, state(NULL, staged_delete, 1)), "create: + table t");
+}
+
+static void test_what_is_as_desired_needs_nothing(void)
+{
+    CHECK_STR(planned(&t1, state(&t1, NULL, 0)), "none");
+    CHECK_STR(planned(&t1, state(&t1_turned, NULL, 0)), "none");
+    CHECK_STR(planned(&t1, state(&t1, staged_t1, 1)), "none");
+}
+
+static void test_what_may_be_missing_is_created_if_it_is(void)
+{
+    CHECK_STR(planned(&t1, state(&t1, staged_delete, 1)), "create: + table t");
+    CHECK_STR(planned(&t1, state(NULL, staged_t1, 1)), "create: + table t");
+    CHECK_STR(planned(&more, state(NULL, staged_t1, 1)), "update: + column t.c BLOB; + table t");
+    CHECK_STR(planned(&more, state(&t1, staged_delete, 1)), "update: + column t.c BLOB; + table t");
+}
+
+static void test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once(void)
+{
+    CHECK_STR(planned(&more, state(&t1, NULL, 0)), "update: + column t.c BLOB");
+    CHECK_STR(planned(&more, state(&t1, staged_t1, 1)), "update: + column t.c BLOB");
+    CHECK_STR(planned(&more, state(&t1, staged_more, 1)), "update: + column t.c BLOB");
+    CHECK_STR(planned(&t1, state(&t1, staged_more, 1)), "update: - column t.c (destructive)");
+    CHECK_STR(planned(&t1, state(&more, staged_t1, 1)), "update: - column t.c (destructive)");
+    planned(&t1, state(&more, staged_both, 3));
+    CHECK(strncmp(text, "update: - column t.c (destructive); ~ column t.a type BLOB -> TEXT (lossy)", 74) == 0);
+    CHECK(strstr(text, "+ table t"));
+}
+
+static void test_another_key_makes_the_table_anew(void)
+{
+    planned(&t1, state(&key_less, NULL, 0));
+    CHECK(strncmp(text, "update: ~ key of t -> id, part (destructive)", 44) == 0);
+    planned(&t1, state(&t1, staged_both, 3));
+    CHECK(!strstr(text, "key of"));
+}
+
+static void test_tables_of_the_users_are_never_planned_and_one_that_passes_to_the_program_is_adopted(void)
+{
+    CHECK_STR(planned(&by_user, state(NULL, NULL, 0)), "none");
+    CHECK_STR(planned(&by_user, state(&t1, NULL, 0)), "none");
+    CHECK_STR(planned(&by_user_more, state(&by_user, NULL, 0)), "none");
+    CHECK_STR(planned(NULL, state(&by_user, NULL, 0)), "none");
+    CHECK_STR(planned(NULL, state(&t1, staged_users, 1)), "none");
+    CHECK_STR(planned(&t1, state(&by_user, NULL, 0)), "create: + table t");
+    CHECK_STR(planned(&t1, state(&by_user, staged_t1, 1)), "create: + table t");
+    CHECK_STR(planned(&t1, state(&t1, staged_users, 1)), "none");
+}
+
+static const d1t_index fts[] = {D1T_FTS5_INDEX("t_words", on_a), D1T_INDEX("t_b", on_b)};
+
+static void test_indexes_and_commands_come_change_and_go(void)
+{
+    d1t_table plain = with(NULL, NULL, NULL, NULL), a = with(ab, NULL, NULL, commands),
+              b = with(unique, NULL, NULL, other_commands), words = with(fts, NULL, NULL, NULL);
+
+    CHECK_STR(planned(&a, state(&plain, NULL, 0)),
+              "update: + index t_a on t; + index t_b on t; + command x of t");
+    CHECK_STR(planned(&plain, state(&a, NULL, 0)),
+              "update: - index t_a on t; - index t_b on t; - command x of t");
+    CHECK_STR(planned(&b, state(&a, NULL, 0)), "update: ~ index t_a on t");
+    CHECK_STR(planned(&words, state(&plain, NULL, 0)), "update: + index t_words on t (FTS5); + index t_b on t");
+    CHECK_STR(planned(&words, state(&words, NULL, 0)), "none");
+}
+
+static void test_an_fts_index_that_stays_is_not_made_again(void)
+{
+    d1t_table words = with(fts, NULL, NULL, NULL), wider = words;
+
+    wider.columns = c_more;
+    wider.column_count = 5;
+    CHECK_STR(planned(&wider, state(&words, NULL, 0)), "update: + column t.c BLOB");
+}
+
+static void test_a_desired_state_that_is_no_table_is_refused(void)
+{
+    static const d1t_column no_key[] = {D1T_COLUMN("a", D1T_TEXT, 0)};
+    static const d1t_table keyless = D1T_TABLE("t", no_key);
+    d1t_result result;
+
+    planned_with(NULL, &keyless, state(NULL, NULL, 0), &result);
+    CHECK_INT(result, D1T_ERR_TABLE);
+    planned_with(NULL, &keyless, state(&t1, NULL, 0), &result);
+    CHECK_INT(result, D1T_ERR_TABLE);
+}
+
+static void test_without_memory_nothing_is_planned_and_nothing_leaks(void)
+{
+    checked_alloc a;
+    d1t_allocator allocator = checked_allocator(&a);
+    d1t_result result;
+    size_t i;
+
+    for (i = 1; i < 200; i++) {
+        memset(&a, 0, sizeof a);
+        a.fail_at = i;
+        planned_with(&allocator, &t1, state(&more, staged_both, 3), &result);
+        CHECK_INT(a.live, 0);
+        if (a.calls < i)
+            break;
+        CHECK_INT(result, D1T_ERR_NOMEM);
+    }
+    CHECK_INT(result, D1T_OK);
+    CHECK(i > 5);
+}
+
 int main(void)
 {
     RUN(test_a_key_has_one_canonical_form);
@@ -633,5 +791,16 @@ int main(void)
     RUN(test_a_value_column_that_goes_or_is_retyped_loses_its_values);
     RUN(test_another_key_loses_all);
     RUN(test_another_owner_is_not_compatible);
+    RUN(test_what_is_no_longer_desired_is_dropped_if_any_version_may_be_there);
+    RUN(test_what_has_no_version_is_created);
+    RUN(test_what_is_as_desired_needs_nothing);
+    RUN(test_what_may_be_missing_is_created_if_it_is);
+    RUN(test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once);
+    RUN(test_another_key_makes_the_table_anew);
+    RUN(test_tables_of_the_users_are_never_planned_and_one_that_passes_to_the_program_is_adopted);
+    RUN(test_indexes_and_commands_come_change_and_go);
+    RUN(test_an_fts_index_that_stays_is_not_made_again);
+    RUN(test_a_desired_state_that_is_no_table_is_refused);
+    RUN(test_without_memory_nothing_is_planned_and_nothing_leaks);
     TEST_MAIN_END;
 }
