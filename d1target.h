@@ -1075,7 +1075,7 @@ struct d1t__send {
     uint8_t              stage;             /* where the walk is: */
     uint32_t             statements;        /* complete so far */
     uint32_t             total;             /* of the whole body, once it has been walked */
-    uint32_t             first, i, end;     /* the list of rows being written: its first row, the next one, its end */
+    uint32_t             i, end;            /* the list of rows being written: the next one, its end */
     uint32_t             run;               /* where its statement's rows begin */
     uint32_t             index;             /* park: number of the unique index */
 };
@@ -7021,9 +7021,9 @@ D1T__PRIVATE d1t__row d1t__row_at(const d1t_batch *b, size_t offset) {
     return *d1t__row_place(b, offset);
 }
 
-/* The bytes that a row with `size` bytes of text takes. */
+/* The bytes that a row with `size` bytes of text and the comma behind it takes. */
 D1T__PRIVATE size_t d1t__row_space(size_t size) {
-    return sizeof(d1t__row) + ((size + 3) & ~(size_t)3);
+    return sizeof(d1t__row) + ((size + 1 + 3) & ~(size_t)3);
 }
 
 D1T__PRIVATE const char *d1t__row_text(const d1t_batch *b, size_t offset) {
@@ -7874,6 +7874,7 @@ D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
    */
 D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot) {
     uint32_t *slots = d1t__slots(b);
+    b->p[b->n + sizeof *row + row->size] = ',';
     if (!b->ascending) {
         if (slots[slot]) d1t__row_kill(b, slots[slot] - 1);
         slots[slot] = (uint32_t)b->n + 1;
@@ -8180,7 +8181,7 @@ D1T__PRIVATE void d1t__send_rewind(void *ctx) {
     struct d1t__send *s = (struct d1t__send *)ctx;
     s->stage = D1T__PART_OPEN;
     s->statements = 0;
-    s->first = s->i = s->end = s->run = s->from;
+    s->i = s->end = s->run = s->from;
     s->index = 0;
 }
 
@@ -8193,14 +8194,14 @@ D1T__PRIVATE uint32_t d1t__send_until(const struct d1t__send *s) {
 
 /* Begins the list [first, end) of rows, or skips it if it is empty. */
 D1T__PRIVATE void d1t__send_list(struct d1t__send *s, uint32_t first, uint32_t end, uint8_t stage, uint8_t empty) {
-    s->first = s->i = first;
+    s->i = first;
     s->end = end;
     s->stage = first < end ? stage : empty;
 }
 
 D1T__PRIVATE bool d1t__send_advance(void *ctx) {
     struct d1t__send *s = (struct d1t__send *)ctx;
-    uint32_t end = 0;
+    uint32_t first, end = 0;
     switch (s->stage) {
         case D1T__PART_OPEN: s->stage = D1T__PART_PROLOGUE; break;
         case D1T__PART_PROLOGUE: case D1T__PART_EPILOGUE:
@@ -8215,8 +8216,8 @@ D1T__PRIVATE bool d1t__send_advance(void *ctx) {
             if (s->i == s->end) s->stage++;
             break;
         case D1T__PART_PARK_KEYS:
-            s->first = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end);
-            d1t__send_list(s, s->first, end, D1T__PART_PARK_KEY, D1T__PART_PARK_END);
+            first = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end);
+            d1t__send_list(s, first, end, D1T__PART_PARK_KEY, D1T__PART_PARK_END);
             break;
         case D1T__PART_PARK_END:
             s->index++;
@@ -8263,8 +8264,7 @@ D1T__PRIVATE void d1t__send_some(const struct d1t__send *s, d1t_writer *w) {
     size_t at;
     for (; i < until; i++) {
         at = d1t__order_at(s->batch, i);
-        if (i > s->first) d1t__write_char(w, ',');
-        d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size);
+        d1t__write_raw(w, d1t__row_text(s->batch, at), d1t__row_at(s->batch, at).size + (i + 1u < s->end));
     }
 }
 
@@ -11654,6 +11654,9 @@ D1T__PRIVATE bool d1t__needs_two(d1t_batch *b, bool automatic) {
 /* Which rows a flush that only makes room sends: the fresh ones, unless the held ones have become too many. */
 D1T__PRIVATE int d1t__due(const d1t_batch *b) {
     size_t at, held = 0, fresh = 0;
+    uint32_t g;
+    for (g = 0; g < b->groups && !b->group[g].hold; g++) {}
+    if (g == b->groups) return D1T__FRESH;      /* no need to look at every row */
     for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
         if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_end(b, at) - at + 2 * sizeof(uint32_t);
         if (d1t__is_due(b, at, D1T__FRESH)) fresh++;
