@@ -86,7 +86,7 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_ENV             impl   no getenv: d1t_config_from_env returns an empty configuration
     D1T_NO_CURL            impl   no libcurl: config.transport is required
     D1T_NO_FLOAT           impl   no doubles: a D1T_KIND_DOUBLE value is D1T_ERR_VALUE
-    D1T_NO_ERRSTR          impl   no texts of errors: codes, table, column and row stay
+    D1T_NO_ERRSTR          impl   no texts and names of errors: codes, table, column and row stay
     D1T_NO_PLAN            impl   no schema reading and no plans: setup mode must be D1T_SETUP_TRUST
     D1T_NO_QUERY           impl   no d1t_query, d1t_read and d1t_exec
     D1T_NO_PROBE           impl   a refused batch names no row
@@ -98,6 +98,13 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_AROUND          impl   no d1t_around
     D1T_NO_TARGET          impl   no setup states and no targets; implied by D1T_NO_PLAN, D1T_NO_QUERY and
                                   D1T_NO_TABLE_JSON
+    D1T_NO_UPDATE          impl   no d1t_update, d1t_delete and conditions: D1T_ERR_UNSUPPORTED; D1T_NO_HOLD too
+    D1T_NO_HOLD            impl   no row waits for later ones: in a flush of several batches parents and freed unique
+                                  values go first, else D1T_ERR_CONSTRAINT
+    D1T_NO_FAST_TEXT       impl   text is read, written and compared a byte at a time (slower; for short machine words)
+    D1T_NO_TYPES           impl   columns and values of the kinds ANY, JSON, UUID and VECTOR are D1T_ERR_VALUE
+    D1T_NO_EVENT           impl   no events: config.on_event is D1T_ERR_UNSUPPORTED
+    D1T_NO_RUN             impl   no d1t_run and no blocking verbs: config.driven is needed, else D1T_ERR_UNSUPPORTED
     D1T_NO_META            impl   rows read and written, times and sizes are not taken from replies
 
     None of them changes the layout of a public struct.
@@ -354,12 +361,12 @@ typedef struct d1t_writer {
     size_t      cap;
     size_t      n;          /* bytes kept in p (or in the buffer since init) */
     size_t      room;       /* private: bytes that go straight to p + n; 0 for growing and counting sinks */
-    uint64_t    total;      /* bytes written, kept or not */
-    uint64_t    skip;       /* window: bytes still to be left out */
     d1t_buffer *buffer;     /* growing */
     d1t_result  error;
     uint8_t     sink;       /* private */
     uint8_t     level;      /* 0: as is; 1: inside a JSON string; 2: inside a JSON string inside a JSON string */
+    uint64_t    total;      /* bytes written, kept or not */
+    uint64_t    skip;       /* window: bytes still to be left out */
 } d1t_writer;
 
 /* One for each sink; p and buffer stay the caller's. */
@@ -419,10 +426,7 @@ typedef d1t_result (*d1t_json_handler)(void *ctx, const d1t_json_event *event);
 typedef struct d1t_json_reader {
     d1t_json_handler handler;
     void *ctx;
-    uint64_t stack;     /* a bit per open level, the innermost lowest: 1 for an object */
-    uint64_t pos;       /* bytes read so far; after an error, the offset of the byte that could not stand there */
     d1t_result result;  /* D1T_OK, or why the reader stopped */
-    uint32_t code;      /* the \u escape being read */
     uint16_t high;      /* a first surrogate waiting for its second, or 0 */
     uint8_t depth;
     uint8_t max_depth;
@@ -433,6 +437,9 @@ typedef struct d1t_json_reader {
     uint8_t top;
     bool begun;         /* a piece of the text was passed on */
     char scratch[4];    /* a decoded escape */
+    uint32_t code;      /* the \u escape being read */
+    uint64_t stack;     /* a bit per open level, the innermost lowest: 1 for an object */
+    uint64_t pos;       /* bytes read so far; after an error, the offset of the byte that could not stand there */
 } d1t_json_reader;
 
 /* Prepares r. handler is called with ctx for each event. At most max_depth levels may be open at once: 1 to 64;
@@ -821,23 +828,23 @@ typedef d1t_result (*d1t_reply_handler)(void *ctx, const d1t_reply_event *event)
 /* The reader of one reply of /raw: any pieces, any body. Rows are events as they arrive; nothing is kept but the first
    error's code and message. */
 typedef struct d1t_reply {
-    d1t_json_reader   json;
-    d1t_reply_handler handler;
-    void             *ctx;
-    d1t_meta          meta;         /* of the current statement */
-    d1t_sums          total;        /* over the statements */
-    uint32_t          statement, column;
-    uint32_t          statements;   /* complete results */
-    int32_t           d1_code;      /* of errors[0] */
     uint8_t           success;      /* 0 not seen, 1 true, 2 false */
     bool              failed_statement, saw_error;
     bool              begun, plain;     /* plain: the body is not an envelope */
     bool              shaped;           /* the statement's results are {columns, rows} */
-    uint8_t           place[8];     /* what each level of nesting is */
     uint8_t           key;          /* the member being read */
     uint8_t           word_n;
-    char              word[26];         /* the key or number being read */
+    uint8_t           place[8];     /* what each level of nesting is */
     uint16_t          text_n;
+    d1t_reply_handler handler;
+    void             *ctx;
+    uint32_t          statement, column;
+    uint32_t          statements;   /* complete results */
+    int32_t           d1_code;      /* of errors[0] */
+    char              word[26];         /* the key or number being read */
+    d1t_json_reader   json;
+    d1t_meta          meta;         /* of the current statement */
+    d1t_sums          total;        /* over the statements */
     char              text[D1T_SERVER_TEXT];    /* errors[0].message, or the first bytes of a body that is not JSON */
 } d1t_reply;
 
@@ -859,8 +866,9 @@ D1TDEF d1t_result d1t_reply_end(d1t_reply *r);
    among the clients of an account; it belongs to one thread. A zeroed struct is ready to use. */
 typedef struct d1t_limiter {
     uint32_t requests;      /* per 5 minutes; 0 = 1,200 */
-    uint16_t used[31];
-    uint64_t slot;          /* the newest slot: ms / 10,000 */
+    uint16_t used[31];      /* a ring */
+    uint16_t newest;        /* its newest slot */
+    uint64_t begin;         /* ms: when that one begins */
     uint64_t blocked_until; /* ms: the server said so (429, or a Ratelimit header with nothing left) */
 } d1t_limiter;
 
@@ -902,14 +910,14 @@ typedef struct d1t_exchange {
 
 /* One request until it is settled: classification, retries, backoff, deadline. No I/O, no clock. */
 typedef struct d1t_op {
-    d1t_request   request;
-    d1t_reply     reply;
-    d1t_exchange *exchange;
-    uint8_t       state;
+    uint8_t       state;            /* small members first: their offsets make shorter code */
     bool          idempotent;       /* may be sent again after an unknown outcome */
     bool          read_only;        /* cannot leave anything behind */
     bool          unknown;          /* an earlier attempt may have been applied */
     bool          other;            /* an attempt ended otherwise than by a deferred violation */
+    bool          retryable;
+    bool          shrink;           /* a smaller request may pass */
+    d1t_outcome   outcome;
     uint32_t      attempt;          /* from 1 */
     uint32_t      expect;           /* results in the reply */
     uint64_t      wake_ms, sent_ms;
@@ -919,12 +927,12 @@ typedef struct d1t_op {
     d1t_result    fed;              /* the first error while being fed */
     d1t_result    transport;        /* how the driver ended it */
     d1t_result    code;             /* settled: the result */
-    d1t_outcome   outcome;
-    bool          retryable;
-    bool          shrink;           /* a smaller request may pass */
+    d1t_exchange *exchange;
     void        (*before_retry)(void *ctx);     /* forget what the reply handler has kept */
     bool        (*may_retry)(void *ctx);        /* NULL, or false once rows have been handed on */
     void         *ctx;
+    d1t_request   request;
+    d1t_reply     reply;
 } d1t_op;
 
 typedef struct d1t_op_desc {
@@ -997,13 +1005,13 @@ typedef struct d1t_columns {
    */
 typedef struct d1t_shape {
     const d1t_table *table;
-    uint8_t  order[100];    /* element -> column number */
     uint8_t  keys;          /* elements 0 .. keys - 1 are the key */
     uint8_t  elements;      /* keys and the other writable columns */
     uint8_t  rank;          /* parents before children: 0 references nothing */
     bool     has_unique;    /* a UNIQUE index besides the key */
     bool     reached;       /* private: a mark */
     bool     cycle;         /* it and another table reference each other */
+    uint8_t  order[100];    /* element -> column number */
     d1t_columns late;       /* nullable columns that reference the table itself or lead back to it */
 } d1t_shape;
 
@@ -1323,14 +1331,15 @@ struct d1t__task {
     struct d1t__cause cause;    /* while probing: why the shortest refused prefix was refused */
 };
 
-/* A client: caller-owned, any storage, not to be moved while open. Read error and stats; the rest is private. */
+/* A client: caller-owned, any storage, not to be moved while open. Read error and stats; the rest is private, what is
+   used most first. */
 typedef struct d1t_client {
-    d1t_error     error;
-    d1t_stats     stats;
-    /* private from here */
     bool          open, busy, driven, isolate, park;
     d1t_setup_mode setup;
     d1t_effect    allow;
+    struct d1t__task task;
+    d1t_error     error;            /* yours to read */
+    d1t_stats     stats;            /* yours to read */
     d1t_transport transport;
     d1t_allocator allocator;
     d1t_block     block;            /* config.memory */
@@ -1347,7 +1356,6 @@ typedef struct d1t_client {
     d1t_batch     batch;
     d1t_shape    *shapes;
     size_t        table_count, table_cap;
-    struct d1t__task task;
     struct d1t__send send;
     void         *job;              /* of a query, an exec or a plan */
     d1t_str       url, key;         /* key: of the row that error names */
@@ -1851,6 +1859,53 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options);
 #endif
 #endif
 
+/* What a build leaves out: conditions behind which the compiler drops the code. */
+#ifdef D1T_NO_UPDATE
+#define D1T__UPDATES false
+#else
+#define D1T__UPDATES true
+#endif
+#if defined(D1T_NO_HOLD) || defined(D1T_NO_UPDATE)
+#define D1T__HOLDS false
+#else
+#define D1T__HOLDS true
+#endif
+#ifdef D1T_NO_PARK
+#define D1T__PARKS false
+#else
+#define D1T__PARKS true
+#endif
+#ifdef D1T_NO_WIDE
+#define D1T__WIDE false
+#else
+#define D1T__WIDE true
+#endif
+#ifdef D1T_NO_AROUND
+#define D1T__AROUND false
+#else
+#define D1T__AROUND true
+#endif
+#ifdef D1T_NO_PROBE
+#define D1T__PROBES false
+#else
+#define D1T__PROBES true
+#endif
+#ifdef D1T_NO_TYPES
+#define D1T__TYPES false
+#else
+#define D1T__TYPES true
+#endif
+#ifdef D1T_NO_EVENT
+#define D1T__EVENTS false
+#else
+#define D1T__EVENTS true
+#endif
+#ifdef D1T_NO_RUN
+#define D1T__RUNS false
+#else
+#define D1T__RUNS true
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -1861,26 +1916,39 @@ extern "C" {
 
 /* ---- >>results (implementation) ------------------------------------------------------------------------------- */
 
-#define D1T__RESULT_NAME(name, value, text) case name: return #name;
-#define D1T__RESULT_TEXT(name, value, text) case name: return text;
+#define D1T__RESULT_NAME(name, value, text) #name "\0"
+#define D1T__RESULT_TEXT(name, value, text) text "\0"
+
+/* Lists of words are one text: each word ends with a NUL, the list with an empty word. */
+D1T__PRIVATE const char *d1t__word_at(const char *list, size_t i) {
+    for (; i && *list; i--)
+        while (*list++) {}
+    return list;
+}
+
+/* The words stand in the order of D1T_RESULTS. */
+D1T__PRIVATE const char *d1t__result_word(const char *list, d1t_result code, const char *unknown) {
+    const char *word;
+    if (code > D1T_FULL || code < D1T__RESULT_END) return unknown;
+    word = d1t__word_at(list, (size_t)(code >= 0 ? code : D1T_FULL - code));
+    return *word ? word : unknown;
+}
 
 D1TDEF const char *d1t_result_name(d1t_result code) {
-    switch (code) {
-        D1T_RESULTS(D1T__RESULT_NAME)
-        case D1T__RESULT_END: break;
-    }
-    return "D1T_ERR_(unknown)";
+#ifdef D1T_NO_ERRSTR
+    (void)code;
+    return "";
+#else
+    return d1t__result_word(D1T_RESULTS(D1T__RESULT_NAME), code, "D1T_ERR_(unknown)");
+#endif
 }
 
 D1TDEF const char *d1t_result_text(d1t_result code) {
 #ifdef D1T_NO_ERRSTR
-    return d1t_result_name(code);
+    (void)code;
+    return "";
 #else
-    switch (code) {
-        D1T_RESULTS(D1T__RESULT_TEXT)
-        case D1T__RESULT_END: break;
-    }
-    return "an unknown result";
+    return d1t__result_word(D1T_RESULTS(D1T__RESULT_TEXT), code, "an unknown result");
 #endif
 }
 
@@ -2167,14 +2235,18 @@ D1TDEF void d1t_wipe(void *p, size_t n) {
 
 /* ---- >>numbers (implementation) -------------------------------------------------------------------------------- */
 
+#ifndef D1T_NO_FAST_TEXT
 /* "00" to "99" */
 static const char d1t__pairs[] =
     "00010203040506070809" "10111213141516171819" "20212223242526272829" "30313233343536373839"
     "40414243444546474849" "50515253545556575859" "60616263646566676869" "70717273747576777879"
     "80818283848586878889" "90919293949596979899";
 
+#endif
+
 /* Writes v so that it ends before end; returns its first digit. */
 D1T__PRIVATE char *d1t__put_u32(char *end, uint32_t v) {
+#ifndef D1T_NO_FAST_TEXT
     while (v >= 10u) {
         const char *pair = d1t__pairs + 2u * (v % 100u);
         *--end = pair[1];
@@ -2184,8 +2256,29 @@ D1T__PRIVATE char *d1t__put_u32(char *end, uint32_t v) {
             return end;
         }
     }
-    *--end = (char)('0' + (int)v);
+#endif
+    do *--end = (char)('0' + (int)(v % 10u));
+    while (v /= 10u);
     return end;
+}
+
+/* Takes the last four digits off *v. In steps of 16 bits where the machine's words are too short for the division: the
+   compiler's function for it is large and slow. */
+D1T__PRIVATE uint32_t d1t__take_four(uint64_t *v) {
+    uint32_t rest = 0, i;
+#ifndef D1T_NO_FAST_TEXT
+    if (sizeof(size_t) > 4) {
+        rest = (uint32_t)(*v % 10000u);
+        *v /= 10000u;
+        return rest;
+    }
+#endif
+    for (i = 0; i < 4; i++) {
+        rest = rest << 16 | (uint32_t)(*v >> 48);
+        *v = *v << 16 | rest / 10000u;
+        rest %= 10000u;
+    }
+    return rest;
 }
 
 D1TDEF size_t d1t_format_uint(char *out, uint64_t v) {
@@ -2193,15 +2286,12 @@ D1TDEF size_t d1t_format_uint(char *out, uint64_t v) {
     char *const end = text + sizeof text;
     char *p = end;
     size_t n;
-    /* 64-bit divisions are slow on small machines: at most two of them, the rest in 32 bits */
     while (v > 0xffffffffu) {
-        const uint64_t rest = v / 1000000000u;
-        char *const stop = p - 9;
-        p = d1t__put_u32(p, (uint32_t)(v - rest * 1000000000u));
+        char *const stop = p - 4;
+        p = d1t__put_u32(p, d1t__take_four(&v));
         while (p > stop) {
             *--p = '0';
         }
-        v = rest;
     }
     p = d1t__put_u32(p, (uint32_t)v);
     n = (size_t)(end - p);
@@ -2862,6 +2952,7 @@ D1T__PRIVATE bool d1t__is_plain(char c) {
     return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
 }
 
+#ifndef D1T_NO_FAST_TEXT
 /* Is one of eight bytes below 0x20, above 0x7F, '"' or '\\'? (bit tricks of "determine if a word has a byte less than
    n / equal to n") */
 D1T__PRIVATE bool d1t__special(uint64_t v) {
@@ -2869,6 +2960,8 @@ D1T__PRIVATE bool d1t__special(uint64_t v) {
     uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
     return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & ones * 0x80) != 0;
 }
+
+#endif
 
 #ifdef D1T__SSE2
 /* Copies sixteen bytes. Is each of them ASCII that needs no escape? */
@@ -2885,6 +2978,7 @@ D1T__PRIVATE bool d1t__copy_16(char *out, const char *p) {
    (141 ns) at a time: text is mostly plain. */
 D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
     size_t i = 0;
+#ifndef D1T_NO_FAST_TEXT
     uint64_t v;
 #ifdef D1T__SSE2
     for (; n - i >= 16 && d1t__copy_16(out + i, p + i); i += 16) {}
@@ -2902,6 +2996,7 @@ D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
             return n;
         }
     }
+#endif
     for (; i < n && d1t__is_plain(p[i]) && !(p[i] & 0x80); i++) out[i] = p[i];
     return i;
 }
@@ -3176,6 +3271,7 @@ D1T__PRIVATE const uint8_t *d1t__json_number(d1t_json_reader *r, const uint8_t *
 
 /* Skips what can stand in a string for itself: ASCII, no quote, backslash or control character. */
 D1T__PRIVATE const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t *end) {
+#ifndef D1T_NO_FAST_TEXT
     const uint64_t ones = ~(uint64_t)0 / 255u;
     /* Eight bytes at once: most of a response of D1 is strings. A high bit of `stop` is set where a byte has it set
        itself or borrows when ' ', or 1 from its difference to a quote or backslash, is taken off. */
@@ -3190,6 +3286,7 @@ D1T__PRIVATE const uint8_t *d1t__json_skip_plain(const uint8_t *p, const uint8_t
         }
         p += 8;
     }
+#endif
     while (p < end && *p >= 0x20u && *p < 0x80u && *p != '"' && *p != '\\') {
         p++;
     }
@@ -4006,16 +4103,8 @@ D1T__PRIVATE d1t_result d1t__fail(d1t_error *e, d1t_result code, const char *a, 
 /* ---- >>table (implementation) --------------------------------------------------------------------------------- */
 
 D1TDEF d1t_limits d1t_limits_default(void) {
-    d1t_limits l;
-    l.columns = 100;
-    l.parameters = 100;
-    l.sql = 100000;
-    l.parameter = 2000000;
-    l.row = 2000000;
-    l.body = 1000000;
-    l.like_pattern = 50;
-    l.rebuild = 2000000;
-    return l;
+    static const d1t_limits defaults = {100, 100, 100000, 2000000, 2000000, 1000000, 50, 2000000};
+    return defaults;
 }
 
 D1TDEF size_t d1t_table_column(const d1t_table *table, d1t_str name) {
@@ -4075,6 +4164,75 @@ enum { D1T__FTS_INSERT, D1T__FTS_DELETE, D1T__FTS_UPDATE, D1T__FTS_TRIGGERS };
 /* The end of a trigger's name: NAME_ai after insert, NAME_ad after delete, NAME_au after update. */
 D1T__PRIVATE const char *d1t__fts_suffix(unsigned which) {
     return which == D1T__FTS_INSERT ? "_ai" : which == D1T__FTS_DELETE ? "_ad" : "_au";
+}
+
+D1T__PRIVATE bool d1t__is_any(const d1t_column *c) {
+    return D1T__TYPES && c->type == D1T_ANY;
+}
+
+/* What the marks of a form stand for. */
+typedef struct d1t__blank {
+    const d1t_table  *table;
+    const d1t_column *column;
+    size_t            element;      /* the place of the column's value in a row */
+    uint32_t          parameter;    /* 0: the value is in the row; else the parameter of its own that it has */
+} d1t__blank;
+
+/* The SQL value of an element of a row, or of a parameter of its own: a blob travels in hex, inside a column of any
+   kind as {"x":"hex"}, as a parameter in two halves. */
+D1T__PRIVATE void d1t__write_element(d1t_writer *w, const d1t__blank *of) {
+    bool blob = of->column->type == D1T_BLOB || of->column->type == D1T_VECTOR, any = d1t__is_any(of->column);
+#ifndef D1T_NO_WIDE
+    if (of->parameter) {
+        d1t_write_text(w, blob ? "CAST(unhex(?" : "?");
+        d1t_write_uint(w, of->parameter);
+        if (!blob) return;
+        d1t_write_text(w, ")||unhex(?");
+        d1t_write_uint(w, of->parameter + 1u);
+        d1t_write_text(w, ") AS BLOB)");
+        return;
+    }
+#endif
+    if (any) {
+        d1t_write_text(w, "iif(json_type(d1t_v,'$[");
+        d1t_write_uint(w, of->element);
+        d1t_write_text(w, "]')='object',unhex(d1t_v->>'$[");
+        d1t_write_uint(w, of->element);
+        d1t_write_text(w, "].x'),d1t_v->>");
+    } else {
+        d1t_write_text(w, blob ? "unhex(d1t_v->>" : "d1t_v->>");
+    }
+    d1t_write_uint(w, of->element);
+    if (blob || any) d1t_write_text(w, ")");
+}
+
+D1T__PRIVATE bool d1t__is_mark(char c) {
+    return c == '@' || c == '~' || c == '#' || c == '!' || c == '%' || c == '&';
+}
+
+/* Writes SQL with marks in it:  @ the table,  ~ the column,  # its value,  ! its on-write SQL,  % how to compare it
+   byte for byte (its collation would miss a change of case or of trailing blanks),  & the rest only for a column that
+   keeps any kind (a comparison is numeric there and would miss a change of kind alone). */
+D1T__PRIVATE void d1t__write_form(d1t_writer *w, const d1t__blank *of, const char *form) {
+    const d1t_column *c = of->column;
+    size_t n;
+    for (;; form += n + 1) {
+        for (n = 0; form[n] && !d1t__is_mark(form[n]); n++) {}
+        d1t_write(w, d1t_bytes(form, n));
+        switch (form[n]) {
+            case '@': d1t_write_name(w, of->table->name); break;
+            case '~': d1t_write_name(w, c->name); break;
+            case '#': d1t__write_element(w, of); break;
+            case '!': d1t_write_text(w, c->on_write_sql); break;
+            case '%':
+                if (c->collation && !d1t__same_name(c->collation, "BINARY")) d1t_write_text(w, " COLLATE BINARY");
+                break;
+            case '&':
+                if (!d1t__is_any(c) || !(of->table->flags & D1T_STRICT)) return;
+                break;
+            default: return;
+        }
+    }
 }
 
 D1T__PRIVATE d1t_result d1t__fail_table(d1t_error *e, d1t_result code, const d1t_table *t, const char *column,
@@ -4429,14 +4587,8 @@ D1TDEF void d1t_write_column(d1t_writer *w, const d1t_table *table, const d1t_co
 }
 
 D1T__PRIVATE const char *d1t__action_sql(d1t_action a) {
-    switch (a) {
-        case D1T_NO_ACTION: break;
-        case D1T_RESTRICT: return "RESTRICT";
-        case D1T_CASCADE: return "CASCADE";
-        case D1T_SET_NULL: return "SET NULL";
-        case D1T_SET_DEFAULT: return "SET DEFAULT";
-    }
-    return "NO ACTION";
+    static const char words[] = "NO ACTION\0" "RESTRICT\0" "CASCADE\0" "SET NULL\0" "SET DEFAULT\0";
+    return d1t__word_at(words, (size_t)a);
 }
 
 D1T__PRIVATE void d1t__write_foreign_key(d1t_writer *w, const d1t_foreign_key *f) {
@@ -5973,7 +6125,8 @@ enum {
     D1T__KEY_RESULTS,
     D1T__KEY_COLUMNS,
     D1T__KEY_ROWS,
-    D1T__KEY_DURATION,
+    D1T__KEY_ERROR,
+    D1T__KEY_DURATION,      /* from here: for meta */
     D1T__KEY_TIMINGS,
     D1T__KEY_SQL_DURATION,
     D1T__KEY_CHANGES,
@@ -5986,39 +6139,22 @@ enum {
     D1T__KEY_REGION,
     D1T__KEY_COLO,
     D1T__KEY_PRIMARY,
-    D1T__KEY_ATTEMPTS,
-    D1T__KEY_ERROR
+    D1T__KEY_ATTEMPTS
 };
 
 D1T__PRIVATE uint8_t d1t__reply_key(const char *text) {
-    static const char *const names[] = {"",
-                                        "success",
-                                        "errors",
-                                        "result",
-                                        "code",
-                                        "message",
-                                        "meta",
-                                        "results",
-                                        "columns",
-                                        "rows",
-                                        "duration",
-                                        "timings",
-                                        "sql_duration_ms",
-                                        "changes",
-                                        "last_row_id",
-                                        "changed_db",
-                                        "size_after",
-                                        "rows_read",
-                                        "rows_written",
-                                        "served_by",
-                                        "served_by_region",
-                                        "served_by_colo",
-                                        "served_by_primary",
-                                        "total_attempts",
-                                        "error"};
-    size_t i;
-    for (i = 1; i < D1T__COUNT(names); i++)
-        if (d1t__same(names[i], text)) return (uint8_t)i;
+    static const char names[] =
+        "success\0" "errors\0" "result\0" "code\0" "message\0" "meta\0" "results\0" "columns\0" "rows\0" "error\0"
+#ifndef D1T_NO_META
+        "duration\0" "timings\0" "sql_duration_ms\0" "changes\0" "last_row_id\0" "changed_db\0" "size_after\0"
+        "rows_read\0" "rows_written\0" "served_by\0" "served_by_region\0" "served_by_colo\0" "served_by_primary\0"
+        "total_attempts\0"
+#endif
+        ;
+    const char *name = names;
+    uint8_t key;
+    for (key = D1T__KEY_OTHER + 1; *name; key++, name = d1t__word_at(name, 1))
+        if (d1t__same(name, text)) return key;
     return D1T__KEY_OTHER;
 }
 
@@ -6275,32 +6411,42 @@ D1TDEF d1t_result d1t_reply_end(d1t_reply *r) {
 #define D1T__SLOT_MS 10000u
 #define D1T__SLOTS 31u
 
+D1T__PRIVATE uint16_t d1t__limiter_next(uint16_t slot) {
+    return slot + 1u == D1T__SLOTS ? 0 : (uint16_t)(slot + 1u);
+}
+
 /* Forgets the slots that have left the window. */
 D1T__PRIVATE void d1t__limiter_turn(d1t_limiter *l, uint64_t now_ms) {
-    uint64_t slot = now_ms / D1T__SLOT_MS, i;
-    if (slot <= l->slot) return;
-    if (slot - l->slot >= D1T__SLOTS) D1T_MEMSET(l->used, 0, sizeof l->used);
-    else for (i = l->slot + 1; i <= slot; i++) l->used[i % D1T__SLOTS] = 0;
-    l->slot = slot;
+    if (now_ms < l->begin) return;
+    if (now_ms - l->begin >= D1T__SLOTS * D1T__SLOT_MS) {
+        D1T_MEMSET(l->used, 0, sizeof l->used);
+        l->begin = now_ms;
+    }
+    for (; now_ms - l->begin >= D1T__SLOT_MS; l->begin += D1T__SLOT_MS) {
+        l->newest = d1t__limiter_next(l->newest);
+        l->used[l->newest] = 0;
+    }
 }
 
 D1TDEF uint64_t d1t_limiter_wait(d1t_limiter *l, uint64_t now_ms) {
     uint32_t limit = l->requests ? l->requests : 1200, used = 0;
-    uint64_t slot;
-    size_t i;
+    uint64_t at;
+    uint16_t i;
     if (l->blocked_until > now_ms) return l->blocked_until;
     d1t__limiter_turn(l, now_ms);
     for (i = 0; i < D1T__SLOTS; i++) used += l->used[i];
     if (used < limit) return now_ms;
-    for (slot = l->slot + 1; ; slot++) {    /* the first slot whose begin drops enough old ones */
-        used -= l->used[slot % D1T__SLOTS];
-        if (used < limit || slot == l->slot + D1T__SLOTS) return slot * D1T__SLOT_MS;
+    for (at = l->begin, i = l->newest; ; ) {    /* the first slot whose begin drops enough old ones */
+        at += D1T__SLOT_MS;
+        i = d1t__limiter_next(i);
+        used -= l->used[i];
+        if (used < limit || i == l->newest) return at;
     }
 }
 
 D1TDEF void d1t_limiter_count(d1t_limiter *l, uint64_t now_ms) {
     d1t__limiter_turn(l, now_ms);
-    if (l->used[l->slot % D1T__SLOTS] < UINT16_MAX) l->used[l->slot % D1T__SLOTS]++;
+    if (l->used[l->newest] < UINT16_MAX) l->used[l->newest]++;
 }
 
 /* ---- >>op (implementation) ------------------------------------------------------------------------------------ */
@@ -6309,101 +6455,111 @@ enum { D1T__OP_READY = 0, D1T__OP_IN_FLIGHT, D1T__OP_SETTLED };
 
 /* What a message, a code or a status means; the first row that fits decides (Cloudflare docs: D1 "Debug D1", "Limits";
    Cloudflare API error codes). Message first: code 7500 stands for the user's SQL errors and for internal ones. */
-typedef struct d1t__rule {
-    const char *message;    /* "": any */
-    int32_t     d1_code;    /* 0: any */
-    int16_t     low, high;  /* HTTP status range, 0 0: any */
-    d1t_result  code;
-    d1t_outcome outcome;
-    uint8_t     flags;
-} d1t__rule;
+typedef struct d1t__meaning {
+    int8_t  code;       /* d1t_result */
+    uint8_t outcome;    /* d1t_outcome */
+    uint8_t flags;
+} d1t__meaning;
 
 enum { D1T__RETRY = 1, D1T__SHRINK = 2, D1T__LATE = 4 };
 
+typedef struct d1t__message_rule {
+    const char  *part;
+    d1t__meaning means;
+} d1t__message_rule;
+
+typedef struct d1t__code_rule {
+    uint16_t     d1_code;       /* 0: any */
+    int16_t      low, high;     /* HTTP status range, 0 0: any */
+    d1t__meaning means;
+} d1t__code_rule;
+
 #define D1T__DEFERRED "application left the database in a state"
 
-static const d1t__rule d1t__rules[] = {
+static const d1t__message_rule d1t__message_rules[] = {
     /* A deferred violation that reaches commit resets the object: other clients see this text for writes that were
        committed. */
-    {D1T__DEFERRED, 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
-    {"'d1t ", 0, 0, 0, D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, 0},
-    {"daily row", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
-    {"free tier daily", 0, 0, 0, D1T_ERR_QUOTA, D1T_PERMANENT, 0},
-    {"maximum DB size", 0, 0, 0, D1T_ERR_DB_FULL, D1T_PERMANENT, 0},
-    {"SQLITE_FULL", 0, 0, 0, D1T_ERR_DB_FULL, D1T_PERMANENT, 0},
-    {"constraint failed", 0, 0, 0, D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0},
-    {"SQLITE_CONSTRAINT", 0, 0, 0, D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0},
-    {"SQLITE_TOOBIG", 0, 0, 0, D1T_ERR_LIMIT, D1T_NOT_APPLIED, 0},
-    {"SQLITE_AUTH", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"SQLITE_ERROR", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"SQLITE_", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"Wrong number of parameter bindings", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"No SQL statements detected", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"SQL code did not contain a statement", 0, 0, 0, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"is overloaded", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
-    {"exceeded its memory limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
-    {"exceeded its CPU time limit", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK},
-    {"exceeded timeout which caused object to be reset", 0, 0, 0, D1T_ERR_TOO_HEAVY, D1T_UNKNOWN,
-     D1T__RETRY | D1T__SHRINK},
-    {"long-running export", 0, 0, 0, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
-    {"Network connection lost", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
-    {"client disconnected", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
-    {"Cannot resolve D1 DB", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
-    {"caused object to be reset", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
-    {"was reset", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
-    {"DB reset because", 0, 0, 0, D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY},
-    {"", 971, 0, 0, D1T_ERR_THROTTLED, D1T_NOT_APPLIED, D1T__RETRY},
-    {"", 10000, 400, 499, D1T_ERR_AUTH, D1T_PERMANENT, 0},
-    {"", 7404, 0, 0, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
-    {"", 7003, 0, 0, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
-    {"", 0, 429, 429, D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY},
-    {"", 0, 401, 403, D1T_ERR_AUTH, D1T_PERMANENT, 0},
-    {"", 0, 404, 404, D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0},
-    {"", 0, 413, 413, D1T_ERR_LIMIT, D1T_NOT_APPLIED, D1T__SHRINK},
-    {"", 7500, 400, 499, D1T_ERR_SQL, D1T_NOT_APPLIED, 0},
-    {"", 0, 408, 408, D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
-    {"", 0, 300, 499, D1T_ERR_HTTP, D1T_PERMANENT, 0},
-    {"", 7500, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY},
-    {"", 10001, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY},
-    {"", 0, 500, 599, D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}, /* a gateway: D1 may still be at work */
-    {"", 0, 200, 299, D1T_ERR_PROTOCOL, D1T_UNKNOWN, D1T__RETRY},
-    {"", 0, 0, 0, D1T_ERR_HTTP, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}};
+    {D1T__DEFERRED, {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY}},
+    {"'d1t ", {D1T_ERR_PRECONDITION, D1T_NOT_APPLIED, 0}},
+    {"daily row", {D1T_ERR_QUOTA, D1T_PERMANENT, 0}},
+    {"free tier daily", {D1T_ERR_QUOTA, D1T_PERMANENT, 0}},
+    {"maximum DB size", {D1T_ERR_DB_FULL, D1T_PERMANENT, 0}},
+    {"SQLITE_FULL", {D1T_ERR_DB_FULL, D1T_PERMANENT, 0}},
+    {"constraint failed", {D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0}},
+    {"SQLITE_CONSTRAINT", {D1T_ERR_CONSTRAINT, D1T_NOT_APPLIED, 0}},
+    {"SQLITE_TOOBIG", {D1T_ERR_LIMIT, D1T_NOT_APPLIED, 0}},
+    {"SQLITE_", {D1T_ERR_SQL, D1T_NOT_APPLIED, 0}},
+    {"Wrong number of parameter bindings", {D1T_ERR_SQL, D1T_NOT_APPLIED, 0}},
+    {"No SQL statements detected", {D1T_ERR_SQL, D1T_NOT_APPLIED, 0}},
+    {"SQL code did not contain a statement", {D1T_ERR_SQL, D1T_NOT_APPLIED, 0}},
+    {"is overloaded", {D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY}},
+    {"exceeded its memory limit", {D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK}},
+    {"exceeded its CPU time limit", {D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__SHRINK}},
+    {"exceeded timeout", {D1T_ERR_TOO_HEAVY, D1T_UNKNOWN, D1T__RETRY | D1T__SHRINK}},
+    {"long-running export", {D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY}},
+    {"Network connection lost", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}},
+    {"client disconnected", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}},
+    {"Cannot resolve D1 DB", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY}},
+    {"caused object to be reset", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY}},
+    {"was reset", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY}},
+    {"DB reset because", {D1T_ERR_RESET, D1T_UNKNOWN, D1T__RETRY}}};
+
+static const d1t__code_rule d1t__code_rules[] = {
+    {971, 0, 0, {D1T_ERR_THROTTLED, D1T_NOT_APPLIED, D1T__RETRY}},
+    {10000, 400, 499, {D1T_ERR_AUTH, D1T_PERMANENT, 0}},
+    {7404, 0, 0, {D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0}},
+    {7003, 0, 0, {D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0}},
+    {0, 429, 429, {D1T_ERR_OVERLOADED, D1T_NOT_APPLIED, D1T__RETRY}},
+    {0, 401, 403, {D1T_ERR_AUTH, D1T_PERMANENT, 0}},
+    {0, 404, 404, {D1T_ERR_NOT_FOUND, D1T_PERMANENT, 0}},
+    {0, 413, 413, {D1T_ERR_LIMIT, D1T_NOT_APPLIED, D1T__SHRINK}},
+    {7500, 400, 499, {D1T_ERR_SQL, D1T_NOT_APPLIED, 0}},
+    {0, 408, 408, {D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}},
+    {0, 300, 499, {D1T_ERR_HTTP, D1T_PERMANENT, 0}},
+    {7500, 500, 599, {D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY}},
+    {10001, 500, 599, {D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY}},
+    {0, 500, 599, {D1T_ERR_SERVER, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}}, /* a gateway: D1 may still be at work */
+    {0, 200, 299, {D1T_ERR_PROTOCOL, D1T_UNKNOWN, D1T__RETRY}},
+    {0, 0, 0, {D1T_ERR_HTTP, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}}};
 
 /* How the connection ended, where that decides. */
-static const d1t__rule d1t__transport_rules[] = {
-    {"", 0, 0, 0, D1T_ERR_CONNECT, D1T_NOT_APPLIED, D1T__RETRY},
-    {"", 0, 0, 0, D1T_ERR_TLS, D1T_PERMANENT, 0},
-    {"", 0, 0, 0, D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
-    {"", 0, 0, 0, D1T_ERR_TRANSPORT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}
+static const d1t__meaning d1t__transport_rules[] = {
+    {D1T_ERR_CONNECT, D1T_NOT_APPLIED, D1T__RETRY},
+    {D1T_ERR_TLS, D1T_PERMANENT, 0},
+    {D1T_ERR_TIMEOUT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE},
+    {D1T_ERR_TRANSPORT, D1T_UNKNOWN, D1T__RETRY | D1T__LATE}
 };
 
-D1T__PRIVATE d1t_verdict d1t__verdict(const d1t__rule *rule) {
-    d1t_verdict v;
-    v.code = rule->code;
-    v.outcome = rule->outcome;
-    v.retryable = (rule->flags & D1T__RETRY) != 0;
-    v.shrink = (rule->flags & D1T__SHRINK) != 0;
-    v.lands_late = (rule->flags & D1T__LATE) != 0;
-    return v;
+D1T__PRIVATE const d1t__meaning *d1t__meaning_of(d1t_result transport, int32_t http_status, int32_t d1_code,
+                                                 d1t_str message) {
+    const size_t codes = D1T__COUNT(d1t__code_rules) - 1, transports = D1T__COUNT(d1t__transport_rules) - 1;
+    size_t i = 0;
+    if (transport != D1T_OK) {
+        while (i < transports && d1t__transport_rules[i].code != transport) i++;
+        return &d1t__transport_rules[i];
+    }
+    for (i = 0; i < D1T__COUNT(d1t__message_rules); i++)
+        if (d1t__contains(message, d1t__message_rules[i].part)) return &d1t__message_rules[i].means;
+    for (i = 0; i < codes; i++) {
+        const d1t__code_rule *r = &d1t__code_rules[i];
+        if (r->d1_code && r->d1_code != d1_code) continue;
+        if (r->low == 0 || (http_status >= r->low && http_status <= r->high)) break;
+    }
+    return &d1t__code_rules[i].means;
 }
 
 D1TDEF d1t_verdict d1t_classify(d1t_result transport, int32_t http_status, int32_t d1_code, d1t_str message) {
-    const size_t count = D1T__COUNT(d1t__rules), transports = D1T__COUNT(d1t__transport_rules);
-    size_t i;
-    for (i = 0; transport != D1T_OK && i < transports; i++)
-        if (d1t__transport_rules[i].code == transport || i + 1 == transports)
-            return d1t__verdict(&d1t__transport_rules[i]);
-    for (i = 0; i + 1 < count; i++) {
-        const d1t__rule *r = &d1t__rules[i];
-        if (r->message[0] && !d1t__contains(message, r->message)) continue;
-        if (r->d1_code && r->d1_code != d1_code) continue;
-        if (r->low && (http_status < r->low || http_status > r->high)) continue;
-        break;
-    }
-    return d1t__verdict(&d1t__rules[i]);
+    const d1t__meaning *m = d1t__meaning_of(transport, http_status, d1_code, message);
+    d1t_verdict v;
+    v.code = (d1t_result)m->code;
+    v.outcome = (d1t_outcome)m->outcome;
+    v.retryable = (m->flags & D1T__RETRY) != 0;
+    v.shrink = (m->flags & D1T__SHRINK) != 0;
+    v.lands_late = (m->flags & D1T__LATE) != 0;
+    return v;
 }
 
-D1T__PRIVATE uint64_t d1t__random(uint64_t *state) {
+D1T__NOINLINE D1T__PRIVATE uint64_t d1t__random(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);    /* splitmix64: jitter needs no more */
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
@@ -6527,7 +6683,7 @@ D1T__PRIVATE uint64_t d1t__op_backoff(d1t_op *op) {
     uint32_t shift = op->attempt - 1 < 20 ? op->attempt - 1 : 20;
     uint64_t range = (uint64_t)r->base_ms << shift, told = d1t__told_to_wait(op), wait;
     if (range > r->cap_ms) range = r->cap_ms;
-    wait = d1t__random(&op->exchange->random) % (range + 1);
+    wait = (d1t__random(&op->exchange->random) >> 32) * (range + 1) >> 32;
     return told > wait ? told : wait;
 }
 
@@ -6610,6 +6766,18 @@ D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_
 
 /* ---- >>write (implementation) --------------------------------------------------------------------------------- */
 
+D1T__PRIVATE d1t_write_kind d1t__kind_of(const d1t_write_desc *d) {
+    return D1T__UPDATES ? (d1t_write_kind)d->kind : D1T_WRITE_UPSERT;
+}
+
+D1T__PRIVATE bool d1t__is_conditional(const d1t_write_desc *d) {
+    return D1T__UPDATES && d->condition >= 0;
+}
+
+D1T__PRIVATE bool d1t__is_held(const d1t_write_desc *d) {
+    return D1T__HOLDS && d->hold;
+}
+
 D1T__PRIVATE bool d1t__has(d1t_columns set, size_t column) {
     return (set.bits[column / 64 & 1] >> (column % 64) & 1) != 0;
 }
@@ -6640,23 +6808,37 @@ D1TDEF d1t_result d1t_shape_init(d1t_shape *s, const d1t_table *table) {
     return D1T_OK;
 }
 
+/* Does the first pass leave columns out? */
+D1T__PRIVATE bool d1t__has_late(const d1t_write_desc *d) {
+    return D1T__HOLDS && d1t__kind_of(d) == D1T_WRITE_UPSERT && !d1t__is_conditional(d) &&
+           (d->shape->late.bits[0] | d->shape->late.bits[1]) != 0;
+}
+
 /* Does a row of this statement carry the column of element e? */
 D1T__PRIVATE bool d1t__carries(const d1t_write_desc *d, size_t e) {
     if (e < d->shape->keys) return true;
-    if (d->kind == D1T_WRITE_DELETE) return false;
-    return d->kind == D1T_WRITE_UPSERT || d->full || d1t__has(d->columns, d->shape->order[e]);
+    if (d1t__kind_of(d) == D1T_WRITE_DELETE) return false;
+    return d1t__kind_of(d) == D1T_WRITE_UPSERT || d->full || d1t__has(d->columns, d->shape->order[e]);
 }
 
 /* Does the statement set it? */
 D1T__PRIVATE bool d1t__sets(const d1t_write_desc *d, size_t e) {
-    return e >= d->shape->keys && d1t__has(d->columns, d->shape->order[e]) == (d->kind == D1T_WRITE_UPDATE);
+    if (e < d->shape->keys) return false;
+    return !D1T__UPDATES || d1t__has(d->columns, d->shape->order[e]) == (d1t__kind_of(d) == D1T_WRITE_UPDATE);
+}
+
+D1T__PRIVATE bool d1t__sets_any(const d1t_write_desc *d) {
+    size_t e;
+    for (e = d->shape->keys; e < d->shape->elements; e++)
+        if (d1t__sets(d, e)) return true;
+    return false;
 }
 
 /* How many elements a row of this statement has. */
 D1T__PRIVATE size_t d1t__carried(const d1t_write_desc *d) {
     size_t e, n = 0;
     for (e = 0; e < d->shape->elements; e++) n += d1t__carries(d, e);
-    return n + (d->condition >= 0);
+    return n + d1t__is_conditional(d);
 }
 
 /* Where a column stands in a row of this statement; SIZE_MAX: it is not carried. */
@@ -6670,246 +6852,160 @@ D1T__PRIVATE size_t d1t__place_of(const d1t_write_desc *d, size_t column) {
     return SIZE_MAX;
 }
 
-/* The names of the one CTE, its column and the alias of the table: unlikely, so that no table or column is hidden. */
+/* The names of the one CTE, its column and the alias of the table (d1t_t): unlikely, so that no table or column is
+   hidden. */
 #define D1T__ROWS "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)"
-#define D1T__ALIAS "d1t_t."
 
-/* The SQL value of element n of a row. */
-D1T__PRIVATE void d1t__write_element(d1t_writer *w, const d1t_column *c, size_t n) {
-    bool blob = c->type == D1T_BLOB || c->type == D1T_VECTOR;
-    if (c->type == D1T_ANY) {   /* a blob travels as {"x":"hex"} */
-        d1t_write_text(w, "iif(json_type(d1t_v,'$[");
-        d1t_write_uint(w, n);
-        d1t_write_text(w, "]')='object',unhex(d1t_v->>'$[");
-        d1t_write_uint(w, n);
-        d1t_write_text(w, "].x'),d1t_v->>");
-    } else {
-        d1t_write_text(w, blob ? "unhex(d1t_v->>" : "d1t_v->>");
-    }
-    d1t_write_uint(w, n);
-    if (blob || c->type == D1T_ANY) d1t_write_text(w, ")");
+D1T__PRIVATE d1t__blank d1t__blank_of(const d1t_table *table) {
+    d1t__blank of;
+    of.table = table;
+    of.column = NULL;
+    of.element = 0;
+    of.parameter = 0;
+    return of;
 }
 
-/* The SQL value of a column that is a parameter of its own; *next is its number. */
-D1T__PRIVATE void d1t__write_big(d1t_writer *w, const d1t_column *c, uint32_t *next) {
-    bool blob = c->type == D1T_BLOB || c->type == D1T_VECTOR;
-    d1t_write_text(w, blob ? "CAST(unhex(?" : "?");
-    d1t_write_uint(w, (*next)++);
-    if (!blob) return;
-    d1t_write_text(w, ")||unhex(?");
-    d1t_write_uint(w, (*next)++);
-    d1t_write_text(w, ") AS BLOB)");
+/* Lists of columns: the key, what is set, both, and what rows carry. */
+enum { D1T__KEYS, D1T__SET, D1T__WRITTEN, D1T__CARRIED };
+
+D1T__PRIVATE bool d1t__is_listed(const d1t_write_desc *d, size_t e, int which) {
+    if (which == D1T__CARRIED) return d1t__carries(d, e);
+    return e < d->shape->keys ? which != D1T__SET : which != D1T__KEYS && d1t__sets(d, e);
 }
 
-/* A column to be compared. The column's collation would miss a change of case or of trailing blanks. */
-D1T__PRIVATE void d1t__write_exact(d1t_writer *w, const d1t_column *c, const char *prefix) {
-    d1t_write_text(w, prefix);
-    d1t_write_name(w, c->name);
-    if (c->collation && !d1t__same_name(c->collation, "BINARY")) d1t_write_text(w, " COLLATE BINARY");
-}
-
-/* A column of the guard. The comparison is numeric: where a column keeps any kind, a change of kind alone would be
-   missed. */
-D1T__PRIVATE void d1t__write_guarded(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *prefix) {
-    d1t__write_exact(w, c, prefix);
-    if (c->type != D1T_ANY || !(t->flags & D1T_STRICT)) return;
-    d1t_write_text(w, ",typeof(");
-    d1t_write_text(w, prefix);
-    d1t_write_name(w, c->name);
-    d1t_write_text(w, ")");
-}
-
-/* Columns that are set besides those that rows carry. */
-D1T__PRIVATE void d1t__write_on_write(d1t_writer *w, const d1t_table *t, const char *before, bool assign) {
-    size_t i;
-    for (i = 0; i < t->column_count; i++) {
-        if (!t->columns[i].on_write_sql) continue;
-        d1t_write_text(w, before);
-        if (assign) d1t_write_name(w, t->columns[i].name);
-        d1t_write_text(w, assign ? "=(" : "(");
-        d1t_write_text(w, t->columns[i].on_write_sql);
-        d1t_write_text(w, ")");
-    }
-}
-
-/* (k1,k2) or k1, with a prefix. */
-D1T__PRIVATE void d1t__write_keys(d1t_writer *w, const d1t_shape *s, const char *prefix) {
+/* A form for each column of the list, with text between them. Columns in `big` (NULL: none) are parameters of their
+   own, from the second on. */
+D1T__PRIVATE void d1t__write_list(d1t_writer *w, const d1t_write_desc *d, const d1t_columns *big, int which,
+                                  const char *between, const char *form) {
+    const d1t_shape *s = d->shape;
+    d1t__blank of = d1t__blank_of(s->table);
+    uint32_t next = 2;
+    bool first = true;
     size_t e;
-    if (s->keys > 1) d1t_write_text(w, "(");
-    for (e = 0; e < s->keys; e++) {
-        if (e) d1t_write_text(w, ",");
-        d1t_write_text(w, prefix);
-        d1t_write_name(w, s->table->columns[s->order[e]].name);
+    for (e = 0; e < s->elements; e++) {
+        of.column = &s->table->columns[s->order[e]];
+        of.parameter = big && d1t__has(*big, s->order[e]) ? next : 0;
+        if (of.parameter) next += of.column->type == D1T_BLOB || of.column->type == D1T_VECTOR ? 2u : 1u;
+        if (d1t__is_listed(d, e, which)) {
+            if (!first) d1t_write_text(w, between);
+            first = false;
+            d1t__write_form(w, &of, form);
+        }
+        of.element += d1t__carries(d, e);
     }
-    if (s->keys > 1) d1t_write_text(w, ")");
 }
 
-D1T__PRIVATE void d1t__write_key_elements(d1t_writer *w, const d1t_shape *s) {
-    size_t e;
-    for (e = 0; e < s->keys; e++) {
-        if (e) d1t_write_text(w, ",");
-        d1t__write_element(w, &s->table->columns[s->order[e]], e);
-    }
+D1T__NOINLINE D1T__PRIVATE void d1t__write_names_of(d1t_writer *w, const d1t_write_desc *d, int which,
+                                                    const char *form) {
+    d1t__write_list(w, d, NULL, which, ",", form);
+}
+
+/* A form for each column that is set besides those that rows carry. */
+D1T__PRIVATE void d1t__write_on_write(d1t_writer *w, const d1t_table *t, const char *form) {
+    d1t__blank of = d1t__blank_of(t);
+    for (of.column = t->columns; of.column < t->columns + t->column_count; of.column++)
+        if (of.column->on_write_sql) d1t__write_form(w, &of, form);
+}
+
+/* The key: k1, or (k1,k2) */
+D1T__PRIVATE void d1t__write_keys(d1t_writer *w, const d1t_write_desc *d, const char *form) {
+    if (d->shape->keys > 1) d1t_write_text(w, "(");
+    d1t__write_names_of(w, d, D1T__KEYS, form);
+    if (d->shape->keys > 1) d1t_write_text(w, ")");
 }
 
 /* t.k1=v->>0 AND t.k2=v->>1 */
-D1T__PRIVATE void d1t__write_key_match(d1t_writer *w, const d1t_shape *s, const char *prefix) {
-    size_t e;
-    for (e = 0; e < s->keys; e++) {
-        if (e) d1t_write_text(w, " AND ");
-        d1t_write_text(w, prefix);
-        d1t_write_name(w, s->table->columns[s->order[e]].name);
-        d1t_write_text(w, "=");
-        d1t__write_element(w, &s->table->columns[s->order[e]], e);
-    }
+D1T__PRIVATE void d1t__write_key_match(d1t_writer *w, const d1t_write_desc *d) {
+    d1t__write_list(w, d, NULL, D1T__KEYS, " AND ", "d1t_t.~=#");
 }
 
 /* t.hash IS v->>n, or IS NOT. */
 D1T__PRIVATE void d1t__write_condition(d1t_writer *w, const d1t_write_desc *d) {
-    const d1t_column *c = &d->shape->table->columns[d->condition];
-    d1t__write_exact(w, c, D1T__ALIAS);
-    d1t_write_text(w, d->equals ? " IS " : " IS NOT ");
-    d1t__write_element(w, c, d1t__carried(d) - 1);
+    d1t__blank of = d1t__blank_of(d->shape->table);
+    of.column = &of.table->columns[d->condition];
+    of.element = d1t__carried(d) - 1;
+    d1t__write_form(w, &of, d->equals ? "d1t_t.~% IS #" : "d1t_t.~% IS NOT #");
 }
 
-/* The guard: WHERE (t.a,t.b) IS NOT (excluded.a,excluded.b), over the columns that rows carry besides the key. */
-D1T__PRIVATE void d1t__write_guard(d1t_writer *w, const d1t_write_desc *d, const char *prefix) {
-    size_t e, n = 0;
+/* The guard: (t.a,t.b) IS NOT (excluded.a,excluded.b), over the columns that are set. */
+D1T__PRIVATE void d1t__write_guard(d1t_writer *w, const d1t_write_desc *d, const char *values) {
     d1t_write_text(w, "(");
-    for (e = d->shape->keys; e < d->shape->elements; e++) {
-        if (!d1t__sets(d, e)) continue;
-        if (n++) d1t_write_text(w, ",");
-        d1t__write_guarded(w, d->shape->table, &d->shape->table->columns[d->shape->order[e]], prefix);
-    }
+    d1t__write_names_of(w, d, D1T__SET, "d1t_t.~%&,typeof(d1t_t.~)");
+    d1t_write_text(w, ") IS NOT (");
+    d1t__write_names_of(w, d, D1T__SET, values);
     d1t_write_text(w, ")");
 }
 
 /* A condition is put on the rows that are selected: DO UPDATE could not refer to them (no such column). A row that is
    missing in the table passes. */
 D1T__PRIVATE void d1t__write_upsert(d1t_writer *w, const d1t_write_desc *d, d1t_columns big) {
-    const d1t_shape *s = d->shape;
-    const d1t_table *t = s->table;
-    uint32_t next = 2;
-    size_t e, n = 0;
-    d1t_write_text(w, D1T__ROWS ") INSERT INTO ");
-    d1t_write_name(w, t->name);
-    d1t_write_text(w, " AS d1t_t(");
-    for (e = 0; e < s->elements; e++) {
-        if (e >= s->keys && !d1t__sets(d, e)) continue;
-        if (e) d1t_write_text(w, ",");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-    }
-    for (e = 0; e < t->column_count; e++) {
-        if (!t->columns[e].on_write_sql) continue;
-        d1t_write_text(w, ",");
-        d1t_write_name(w, t->columns[e].name);
-    }
+    const d1t_table *t = d->shape->table;
+    d1t__blank of = d1t__blank_of(t);
+    of.column = &t->columns[d->shape->order[0]];
+    d1t__write_form(w, &of, D1T__ROWS ") INSERT INTO @ AS d1t_t(");
+    d1t__write_names_of(w, d, D1T__WRITTEN, "~");
+    d1t__write_on_write(w, t, ",~");
     d1t_write_text(w, ") SELECT ");
-    for (e = 0; e < s->elements; e++) {
-        if (e >= s->keys && !d1t__sets(d, e)) continue;
-        if (e) d1t_write_text(w, ",");
-        if (d1t__has(big, s->order[e])) d1t__write_big(w, &t->columns[s->order[e]], &next);
-        else d1t__write_element(w, &t->columns[s->order[e]], e);
-    }
-    d1t__write_on_write(w, t, ",", false);
+    d1t__write_list(w, d, &big, D1T__WRITTEN, ",", "#");
+    d1t__write_on_write(w, t, ",(!)");
     d1t_write_text(w, " FROM d1t_r");
-    if (d->condition >= 0) {
-        d1t_write_text(w, " LEFT JOIN ");
-        d1t_write_name(w, t->name);
-        d1t_write_text(w, " AS d1t_t ON ");
-        d1t__write_key_match(w, s, D1T__ALIAS);
-        d1t_write_text(w, " WHERE ");
-        d1t_write_text(w, D1T__ALIAS);
-        d1t_write_name(w, t->columns[s->order[0]].name);
-        d1t_write_text(w, " IS NULL OR ");
+    if (d1t__is_conditional(d)) {
+        d1t__write_form(w, &of, " LEFT JOIN @ AS d1t_t ON ");
+        d1t__write_key_match(w, d);
+        d1t__write_form(w, &of, " WHERE d1t_t.~ IS NULL OR ");
         d1t__write_condition(w, d);
     } else {
         d1t_write_text(w, " WHERE true");
     }
     d1t_write_text(w, " ON CONFLICT(");
-    for (e = 0; e < s->keys; e++) {
-        if (e) d1t_write_text(w, ",");
-        d1t_write_name(w, t->columns[s->order[e]].name);
+    d1t__write_names_of(w, d, D1T__KEYS, "~");
+    if (!d1t__sets_any(d)) {
+        d1t_write_text(w, ") DO NOTHING");
+        return;
     }
-    for (e = s->keys; e < s->elements; e++) {
-        if (!d1t__sets(d, e)) continue;
-        d1t_write_text(w, n++ ? "," : ") DO UPDATE SET ");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-        d1t_write_text(w, "=excluded.");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-    }
-    if (n == 0) d1t_write_text(w, ") DO NOTHING");
-    if (n == 0) return;
-    d1t__write_on_write(w, t, ",", true);
+    d1t_write_text(w, ") DO UPDATE SET ");
+    d1t__write_names_of(w, d, D1T__SET, "~=excluded.~");
+    d1t__write_on_write(w, t, ",~=(!)");
     d1t_write_text(w, " WHERE ");
-    d1t__write_guard(w, d, D1T__ALIAS);
-    d1t_write_text(w, " IS NOT ");
-    d1t__write_guard(w, d, "excluded.");
+    d1t__write_guard(w, d, "excluded.~%&,typeof(excluded.~)");
 }
 
 /* An INSERT ... ON CONFLICT of some columns would trip over NOT NULL and CHECK of those left out. The new values are
    named in a second CTE, so that SET and the guard can both refer to them. */
 D1T__PRIVATE void d1t__write_update(d1t_writer *w, const d1t_write_desc *d, d1t_columns big) {
-    const d1t_shape *s = d->shape;
-    const d1t_table *t = s->table;
-    uint32_t next = 2;
-    size_t e, n = 0;
+    d1t__blank of = d1t__blank_of(d->shape->table);
     d1t_write_text(w, D1T__ROWS "),d1t_n AS MATERIALIZED (SELECT ");
-    for (e = 0; e < s->elements; e++) {
-        if (!d1t__carries(d, e)) continue;
-        if (n) d1t_write_text(w, ",");
-        if (d1t__has(big, s->order[e])) d1t__write_big(w, &t->columns[s->order[e]], &next);
-        else d1t__write_element(w, &t->columns[s->order[e]], n);
-        d1t_write_text(w, " AS ");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-        n++;
-    }
-    d1t_write_text(w, " FROM d1t_r) UPDATE ");
-    d1t_write_name(w, t->name);
-    d1t_write_text(w, " AS d1t_t SET ");
-    for (e = s->keys, n = 0; e < s->elements; e++) {
-        if (!d1t__sets(d, e)) continue;
-        if (n++) d1t_write_text(w, ",");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-        d1t_write_text(w, "=d1t_n.");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-    }
-    d1t__write_on_write(w, t, ",", true);
+    d1t__write_list(w, d, &big, D1T__CARRIED, ",", "# AS ~");
+    d1t__write_form(w, &of, " FROM d1t_r) UPDATE @ AS d1t_t SET ");
+    d1t__write_names_of(w, d, D1T__SET, "~=d1t_n.~");
+    d1t__write_on_write(w, of.table, ",~=(!)");
     d1t_write_text(w, " FROM d1t_n WHERE ");
-    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t__write_keys(w, d, "d1t_t.~");
     d1t_write_text(w, "=");
-    d1t__write_keys(w, s, "d1t_n.");
+    d1t__write_keys(w, d, "d1t_n.~");
     d1t_write_text(w, " AND ");
-    d1t__write_guard(w, d, D1T__ALIAS);
-    d1t_write_text(w, " IS NOT ");
-    d1t__write_guard(w, d, "d1t_n.");
+    d1t__write_guard(w, d, "d1t_n.~%&,typeof(d1t_n.~)");
 }
 
 D1T__PRIVATE void d1t__write_delete(d1t_writer *w, const d1t_write_desc *d) {
-    const d1t_shape *s = d->shape;
-    d1t_write_text(w, D1T__ROWS ") DELETE FROM ");
-    d1t_write_name(w, s->table->name);
-    d1t_write_text(w, " WHERE ");
-    d1t__write_keys(w, s, "");
+    d1t__blank of = d1t__blank_of(d->shape->table);
+    d1t__write_form(w, &of, D1T__ROWS ") DELETE FROM @ WHERE ");
+    d1t__write_keys(w, d, "~");
     d1t_write_text(w, " IN (SELECT ");
-    if (d->condition < 0) {
-        d1t__write_key_elements(w, s);
-        d1t_write_text(w, " FROM d1t_r)");
-        return;
+    d1t__write_names_of(w, d, D1T__KEYS, "#");
+    d1t_write_text(w, " FROM d1t_r");
+    if (d1t__is_conditional(d)) {
+        d1t__write_form(w, &of, " JOIN @ AS d1t_t ON ");
+        d1t__write_key_match(w, d);
+        d1t_write_text(w, " WHERE ");
+        d1t__write_condition(w, d);
     }
-    d1t__write_key_elements(w, s);
-    d1t_write_text(w, " FROM d1t_r JOIN ");
-    d1t_write_name(w, s->table->name);
-    d1t_write_text(w, " AS d1t_t ON ");
-    d1t__write_key_match(w, s, D1T__ALIAS);
-    d1t_write_text(w, " WHERE ");
-    d1t__write_condition(w, d);
     d1t_write_text(w, ")");
 }
 
 D1TDEF void d1t_write_sql(d1t_writer *w, const d1t_write_desc *desc, d1t_columns big) {
-    if (desc->kind == D1T_WRITE_UPSERT) d1t__write_upsert(w, desc, big);
-    else if (desc->kind == D1T_WRITE_UPDATE) d1t__write_update(w, desc, big);
+    if (d1t__kind_of(desc) == D1T_WRITE_UPSERT) d1t__write_upsert(w, desc, big);
+    else if (d1t__kind_of(desc) == D1T_WRITE_UPDATE) d1t__write_update(w, desc, big);
     else d1t__write_delete(w, desc);
 }
 
@@ -6939,49 +7035,40 @@ D1T__PRIVATE const char *d1t__park_value(const d1t_table *t, const d1t_column *c
 }
 
 D1TDEF bool d1t_write_park_sql(d1t_writer *w, const d1t_write_desc *d, const d1t_index *index) {
-    const d1t_shape *s = d->shape;
-    const d1t_table *t = s->table;
+    const d1t_table *t = d->shape->table;
     const d1t_column *park = d1t__park_column(t, index);
-    size_t i, e;
-    if (!park || d->condition >= 0 || d->kind == D1T_WRITE_DELETE) return false;
+    d1t__blank of = d1t__blank_of(t);
+    size_t i;
+    if (!park || d1t__is_conditional(d) || d1t__kind_of(d) == D1T_WRITE_DELETE) return false;
     for (i = 0; i < index->column_count; i++) {
         size_t column = d1t_table_column(t, d1t_cstr(index->columns[i]));
-        bool set = d1t__has(d->columns, column) == (d->kind == D1T_WRITE_UPDATE);
+        bool set = d1t__has(d->columns, column) == (d1t__kind_of(d) == D1T_WRITE_UPDATE);
         if (d1t__place_of(d, column) == SIZE_MAX || (!set && !(t->columns[column].flags & D1T_KEY))) return false;
     }
     d1t_write_text(w, D1T__ROWS "),d1t_m AS MATERIALIZED (SELECT ");
-    for (e = 0; e < s->keys; e++) {
-        d1t_write_text(w, e ? ",d1t_t." : "d1t_t.");
-        d1t_write_name(w, t->columns[s->order[e]].name);
-    }
-    d1t_write_text(w, " FROM d1t_r JOIN ");
-    d1t_write_name(w, t->name);
-    d1t_write_text(w, " AS d1t_t ON ");
+    d1t__write_names_of(w, d, D1T__KEYS, "d1t_t.~");
+    d1t__write_form(w, &of, " FROM d1t_r JOIN @ AS d1t_t ON ");
     for (i = 0; i < index->column_count; i++) {
         size_t column = d1t_table_column(t, d1t_cstr(index->columns[i]));
-        d1t_write_text(w, i ? " AND d1t_t." : "d1t_t.");
-        d1t_write_name(w, t->columns[column].name);
-        d1t_write_text(w, "=");
-        d1t__write_element(w, &t->columns[column], d1t__place_of(d, column));
+        of.column = &t->columns[column];
+        of.element = d1t__place_of(d, column);
+        d1t__write_form(w, &of, i ? " AND d1t_t.~=#" : "d1t_t.~=#");
     }
     d1t_write_text(w, " WHERE NOT (");
-    d1t__write_key_match(w, s, D1T__ALIAS);
+    d1t__write_key_match(w, d);
     d1t_write_text(w, ") AND (");
-    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t__write_keys(w, d, "d1t_t.~");
     d1t_write_text(w, " IN (SELECT ");
-    d1t__write_key_elements(w, s);
+    d1t__write_names_of(w, d, D1T__KEYS, "#");
     d1t_write_text(w, " FROM d1t_r) OR ");
-    d1t__write_keys(w, s, D1T__ALIAS);
+    d1t__write_keys(w, d, "d1t_t.~");
     d1t_write_text(w, " IN (SELECT ");
-    d1t__write_key_elements(w, s);
-    d1t_write_text(w, " FROM (SELECT value AS d1t_v FROM json_each(?2))))) UPDATE ");
-    d1t_write_name(w, t->name);
-    d1t_write_text(w, " SET ");
-    d1t_write_name(w, park->name);
-    d1t_write_text(w, "=");
+    d1t__write_names_of(w, d, D1T__KEYS, "#");
+    of.column = park;
+    d1t__write_form(w, &of, " FROM (SELECT value AS d1t_v FROM json_each(?2))))) UPDATE @ SET ~=");
     d1t_write_text(w, d1t__park_value(t, park));
     d1t_write_text(w, " WHERE ");
-    d1t__write_keys(w, s, "");
+    d1t__write_keys(w, d, "~");
     d1t_write_text(w, " IN (SELECT * FROM d1t_m)");
     return true;
 }
@@ -7009,6 +7096,11 @@ typedef struct d1t__row {
 
 #define D1T__DEAD UINT16_MAX
 #define D1T__NUMBER 0x7FFFFFFFu
+
+/* A row too wide for the block is pending, alone. */
+D1T__PRIVATE bool d1t__is_wide(const d1t_batch *b) {
+    return D1T__WIDE && b->wide.n > 0;
+}
 
 /* Rows begin at multiples of four bytes, as their headers must. */
 D1T__PRIVATE d1t__row *d1t__row_place(const d1t_batch *b, size_t offset) {
@@ -7229,9 +7321,9 @@ D1T__PRIVATE void d1t__encode_number(const d1t_batch *b, d1t_writer *w, const d1
 
 /* Blobs, vectors and UUIDs in BLOB columns: hex in a string. */
 D1T__PRIVATE void d1t__encode_blob(d1t_writer *w, const d1t_column *c, const d1t_value *v, d1t__cell *cell) {
-    bool any = c->type == D1T_ANY;
+    bool any = d1t__is_any(c);
     d1t_write_text(w, any ? "{\"x\":\"" : "\"");
-    if (v->kind == D1T_KIND_VECTOR) d1t__write_vector_hex(w, v->u.s);
+    if (D1T__TYPES && v->kind == D1T_KIND_VECTOR) d1t__write_vector_hex(w, v->u.s);
     else d1t_write_hex(w, v->u.s);
     d1t_write_text(w, any ? "\"}" : "\"");
     cell->stored = d1t__stored_bytes(v->u.s.n);
@@ -7276,25 +7368,27 @@ D1T__PRIVATE bool d1t__reads_as_number(d1t_str s) {
 /* Which kinds a column type takes, a bit each. */
 D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
 #define D1T__BIT(kind) (1u << (kind))
-    const uint32_t numbers = D1T__BIT(D1T_KIND_BOOL) | D1T__BIT(D1T_KIND_INT) | D1T__BIT(D1T_KIND_DOUBLE);
-    const uint32_t text = D1T__BIT(D1T_KIND_TEXT), temporal = D1T__BIT(D1T_KIND_DATE) | D1T__BIT(D1T_KIND_TIME) |
-        D1T__BIT(D1T_KIND_TIMESTAMP) | D1T__BIT(D1T_KIND_TIMESTAMPTZ);
-    switch (type) {
-        case D1T_INTEGER: case D1T_REAL: case D1T_BOOL: return numbers;
-        case D1T_TEXT: return text | D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | temporal;
-        case D1T_BLOB: return D1T__BIT(D1T_KIND_BLOB) | D1T__BIT(D1T_KIND_VECTOR) | D1T__BIT(D1T_KIND_UUID);
-        case D1T_ANY: return numbers | text | D1T__BIT(D1T_KIND_BLOB);
-        case D1T_NUMERIC: return numbers | text;
-        case D1T_JSON: return text | D1T__BIT(D1T_KIND_JSON);
-        case D1T_UUID: return text | D1T__BIT(D1T_KIND_UUID);
-        case D1T_DATE: return D1T__BIT(D1T_KIND_DATE);
-        case D1T_TIME: return D1T__BIT(D1T_KIND_TIME);
-        case D1T_TIMESTAMP: return D1T__BIT(D1T_KIND_TIMESTAMP);
-        case D1T_TIMESTAMPTZ: return D1T__BIT(D1T_KIND_TIMESTAMPTZ);
-        case D1T_VECTOR: return D1T__BIT(D1T_KIND_VECTOR);
-    }
-    return 0;
+#define D1T__NUMBERS (D1T__BIT(D1T_KIND_BOOL) | D1T__BIT(D1T_KIND_INT) | D1T__BIT(D1T_KIND_DOUBLE))
+#define D1T__TEMPORAL (D1T__BIT(D1T_KIND_DATE) | D1T__BIT(D1T_KIND_TIME) | D1T__BIT(D1T_KIND_TIMESTAMP) | \
+                       D1T__BIT(D1T_KIND_TIMESTAMPTZ))
+    static const uint16_t kinds[] = {   /* by type, from D1T_INTEGER */
+        D1T__NUMBERS, D1T__NUMBERS,
+        D1T__BIT(D1T_KIND_TEXT) | D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | D1T__TEMPORAL,
+        D1T__BIT(D1T_KIND_BLOB) | D1T__BIT(D1T_KIND_VECTOR) | D1T__BIT(D1T_KIND_UUID),
+        D1T__NUMBERS | D1T__BIT(D1T_KIND_TEXT) | D1T__BIT(D1T_KIND_BLOB),
+        D1T__NUMBERS,
+        D1T__BIT(D1T_KIND_TEXT) | D1T__BIT(D1T_KIND_JSON),
+        D1T__BIT(D1T_KIND_TEXT) | D1T__BIT(D1T_KIND_UUID),
+        D1T__BIT(D1T_KIND_DATE), D1T__BIT(D1T_KIND_TIME), D1T__BIT(D1T_KIND_TIMESTAMP),
+        D1T__BIT(D1T_KIND_TIMESTAMPTZ), D1T__BIT(D1T_KIND_VECTOR),
+        D1T__NUMBERS | D1T__BIT(D1T_KIND_TEXT)};
+    const uint32_t others = D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | D1T__BIT(D1T_KIND_VECTOR);
+    if (type < D1T_INTEGER || type > D1T_NUMERIC) return 0;
+    if (D1T__TYPES) return kinds[type - D1T_INTEGER];
+    return type == D1T_ANY || type == D1T_NUMERIC || type == D1T_JSON || type == D1T_UUID ? 0 : kinds[type - D1T_INTEGER] & ~others;
 #undef D1T__BIT
+#undef D1T__NUMBERS
+#undef D1T__TEMPORAL
 }
 
 /* Writes a value as an element of a row, or says why it cannot be. */
@@ -7319,14 +7413,14 @@ D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_colum
         d1t__cell_fault(cell, D1T_ERR_VALUE, "the column does not take a value of this kind: ");
         return;
     }
-    if (c->type == D1T_UUID) {
+    if (D1T__TYPES && c->type == D1T_UUID) {
         d1t__encode_uuid(w, v, cell);
         return;
     }
     switch (v->kind) {
         case D1T_KIND_BOOL: case D1T_KIND_INT: case D1T_KIND_DOUBLE: d1t__encode_number(b, w, c, v, cell); break;
         case D1T_KIND_JSON: case D1T_KIND_TEXT:
-            if ((c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
+            if (D1T__TYPES && (c->type == D1T_JSON || v->kind == D1T_KIND_JSON) && !d1t__is_json(v->u.s))
                 d1t__cell_fault(cell, D1T_ERR_JSON, "the value is not one valid JSON text (RFC 8259)");
             else if (c->type == D1T_NUMERIC && (d1t__reads_as_number(v->u.s) || d1t__strips(b, v->u.s)))
                 d1t__cell_fault(cell, D1T_ERR_VALUE,
@@ -7334,7 +7428,7 @@ D1T__PRIVATE void d1t__encode(const d1t_batch *b, d1t_writer *w, const d1t_colum
             else d1t__encode_text(b, w, v->u.s, cell);
             break;
         case D1T_KIND_UUID:
-            if (c->type == D1T_BLOB && v->u.s.n == 16) d1t__encode_blob(w, c, v, cell);
+            if (!D1T__TYPES || (c->type == D1T_BLOB && v->u.s.n == 16)) d1t__encode_blob(w, c, v, cell);
             else d1t__encode_uuid(w, v, cell);
             break;
         case D1T_KIND_BLOB: case D1T_KIND_VECTOR: d1t__encode_blob(w, c, v, cell); break;
@@ -7446,13 +7540,13 @@ D1T__PRIVATE int d1t__compare_int(const char **a, const char **b) {
     return negative ? -c : c;
 }
 
-/* Orders two keys that have no escapes but those of the quotes: the first byte that differs decides. It is in a string
-   if the quotes before it are odd; `quotes` keeps that for each of eight places. */
-D1T__PRIVATE int d1t__compare_plain(const char *p, const char *q, size_t room) {
+#ifndef D1T_NO_FAST_TEXT
+/* Eight equal bytes at a time. *text: are the quotes before the place that is returned odd? `quotes` keeps that for
+   each of eight places. */
+D1T__PRIVATE size_t d1t__skip_equal(const char *p, const char *q, size_t room, bool *text) {
     const uint64_t ones = UINT64_C(0x0101010101010101), lows = ones * 0x7F;
     uint64_t v, u, quotes = 0;
     size_t n = 0;
-    bool text;
     for (; room - n >= 8; n += 8) {
         D1T_MEMCPY(&v, p + n, 8);
         D1T_MEMCPY(&u, q + n, 8);
@@ -7462,7 +7556,19 @@ D1T__PRIVATE int d1t__compare_plain(const char *p, const char *q, size_t room) {
     }
     quotes ^= quotes >> 32;
     quotes ^= quotes >> 16;
-    text = ((quotes ^ quotes >> 8) & 0x80) != 0;
+    *text = ((quotes ^ quotes >> 8) & 0x80) != 0;
+    return n;
+}
+#endif
+
+/* Orders two keys that have no escapes but those of the quotes: the first byte that differs decides. It is in a string
+   if the quotes before it are odd. */
+D1T__PRIVATE int d1t__compare_plain(const char *p, const char *q, size_t room) {
+    size_t n = 0;
+    bool text = false;
+#ifndef D1T_NO_FAST_TEXT
+    n = d1t__skip_equal(p, q, room, &text);
+#endif
     for (; n < room && p[n] == q[n]; n++) text = text != (p[n] == '"');
     if (text && (p[n] == '\\' || q[n] == '\\')) return p[n] == '\\' ? -1 : 1;
     if (text) return (unsigned char)p[n] < (unsigned char)q[n] ? -1 : 1;
@@ -7519,7 +7625,7 @@ D1T__PRIVATE void d1t__sort(const d1t_batch *b, uint32_t *order, uint32_t *scrat
 
 /* An order of statements of one kind and rank that does not depend on the order in which rows came. */
 D1T__PRIVATE bool d1t__group_before(const d1t_write_desc *a, const d1t_write_desc *b) {
-    if (a->shape != b->shape) return a->shape < b->shape;
+    if (a->shape != b->shape || !D1T__UPDATES) return a->shape < b->shape;
     if (a->columns.bits[0] != b->columns.bits[0]) return a->columns.bits[0] < b->columns.bits[0];
     if (a->columns.bits[1] != b->columns.bits[1]) return a->columns.bits[1] < b->columns.bits[1];
     if (a->condition != b->condition) return a->condition < b->condition;
@@ -7532,7 +7638,7 @@ D1T__PRIVATE bool d1t__group_before(const d1t_write_desc *a, const d1t_write_des
 D1T__PRIVATE void d1t__rank_groups(d1t_batch *b) {
     uint32_t g, k, kind, rank, place;
     for (g = 0; g < b->groups; g++) {
-        kind = b->group[g].kind;
+        kind = d1t__kind_of(&b->group[g]);
         rank = b->group[g].shape->rank;
         if (kind == D1T_WRITE_DELETE) rank = 255 - rank;
         for (place = k = 0; k < b->groups; k++) place += d1t__group_before(&b->group[k], &b->group[g]);
@@ -7651,7 +7757,7 @@ enum { D1T__ALL, D1T__FRESH, D1T__HELD };
 
 D1T__PRIVATE bool d1t__is_due(const d1t_batch *b, size_t at, int which) {
     uint16_t group = d1t__row_at(b, at).group;
-    return group != D1T__DEAD && (which == D1T__ALL || b->group[group].hold == (which == D1T__HELD));
+    return group != D1T__DEAD && (which == D1T__ALL || d1t__is_held(&b->group[group]) == (which == D1T__HELD));
 }
 
 /* Sorts the rows that begin before byte `limit` of the block: all of them, or only those that wait for the end of the
@@ -7675,17 +7781,18 @@ D1T__PRIVATE void d1t__batch_sort(d1t_batch *b, size_t limit, int which) {
 #define D1T__ROWS_OPEN "\",\"params\":[\"["
 #define D1T__ROWS_CLOSE "]\"]},{\"sql\":\"SELECT changes()\"}"
 
+D1T__PRIVATE bool d1t__same_group(const d1t_write_desc *a, const d1t_write_desc *b) {
+    if (a->shape != b->shape || !D1T__UPDATES) return a->shape == b->shape;
+    return a->kind == b->kind && a->condition == b->condition && a->equals == b->equals && a->full == b->full &&
+           a->hold == b->hold && a->columns.bits[0] == b->columns.bits[0] && a->columns.bits[1] == b->columns.bits[1];
+}
+
 /* The group of a statement; max_groups: no room for another one. */
 D1T__NOINLINE D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_desc *d) {
     d1t_writer w;
     uint32_t g;
-    for (g = 0; g < b->groups; g++) {
-        const d1t_write_desc *have = &b->group[g];
-        if (have->shape == d->shape && have->kind == d->kind && have->condition == d->condition &&
-            have->equals == d->equals && have->full == d->full && have->hold == d->hold &&
-            have->columns.bits[0] == d->columns.bits[0] && have->columns.bits[1] == d->columns.bits[1])
-            return g;
-    }
+    for (g = 0; g < b->groups; g++)
+        if (d1t__same_group(&b->group[g], d)) return g;
     if (b->groups == b->max_groups) return b->max_groups;
     d1t_writer_counting(&w);
     w.level = 1;
@@ -7707,10 +7814,10 @@ typedef struct d1t__add {
    not start over. */
 D1T__PRIVATE const d1t_value *d1t__next_value(const d1t__add *a, size_t target, size_t *column, size_t *value) {
     const d1t_table *t = a->desc.shape->table;
+    bool keys = d1t__kind_of(&a->desc) == D1T_WRITE_DELETE;
     if (*column > target) *column = *value = 0;
     for (; *column < target; (*column)++)
-        *value += a->desc.kind == D1T_WRITE_DELETE ? (t->columns[*column].flags & D1T_KEY) != 0
-                                                   : d1t__takes_value(&t->columns[*column]);
+        *value += keys ? (t->columns[*column].flags & D1T_KEY) != 0 : d1t__takes_value(&t->columns[*column]);
     return &a->values[*value];
 }
 
@@ -7772,8 +7879,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
                                                       d1t_columns big, uint32_t *key, bool *escaped) {
     const d1t_shape *s = a->desc.shape;
     const uint64_t start = w->total;
-    bool all = a->desc.kind == D1T_WRITE_UPSERT, apart = (big.bits[0] | big.bits[1]) != 0;
-    bool direct = a->desc.kind != D1T_WRITE_DELETE && s->elements == s->table->column_count;    /* values[column] */
+    bool all = d1t__kind_of(&a->desc) == D1T_WRITE_UPSERT, apart = (big.bits[0] | big.bits[1]) != 0;
+    bool direct = d1t__kind_of(&a->desc) != D1T_WRITE_DELETE && s->elements == s->table->column_count;    /* values[column] */
     size_t e, n = 0, column, at = 0, number = 0;
     const d1t_column *c;
     const d1t_value *v;
@@ -7798,7 +7905,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
         }
         if (e + 1u == s->keys) *key = (uint32_t)w->total;
     }
-    if (a->desc.condition >= 0) {
+    if (d1t__is_conditional(&a->desc)) {
         d1t_column nullable = s->table->columns[a->desc.condition];
         d1t_value null = d1t_null();
         nullable.flags = 0;
@@ -7849,7 +7956,7 @@ D1T__PRIVATE void d1t__merge_rows(d1t_writer *w, const d1t_write_desc *old, cons
 D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
     d1t__row *row = d1t__row_place(b, at);
     if (row->group == D1T__DEAD) return;
-    if (!b->group[row->group].hold) b->text -= row->size + 1u;
+    if (!d1t__is_held(&b->group[row->group])) b->text -= row->size + 1u;
     row->group = D1T__DEAD;
     b->live--;
 }
@@ -7857,8 +7964,8 @@ D1T__PRIVATE void d1t__row_kill(d1t_batch *b, size_t at) {
 /* Moves a row to another statement. */
 D1T__PRIVATE void d1t__row_regroup(d1t_batch *b, size_t at, uint32_t group) {
     d1t__row *row = d1t__row_place(b, at);
-    if (!b->group[row->group].hold) b->text -= row->size + 1u;
-    if (!b->group[group].hold) b->text += row->size + 1u;
+    if (!d1t__is_held(&b->group[row->group])) b->text -= row->size + 1u;
+    if (!d1t__is_held(&b->group[group])) b->text += row->size + 1u;
     row->group = (uint16_t)group;
 }
 
@@ -7882,7 +7989,7 @@ D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot
     b->reserve = d1t__slots_for(b, b->live + 1);
     b->last = b->n;
     b->n += d1t__row_space(row->size);
-    if (!b->group[row->group].hold) b->text += row->size + 1u;
+    if (!d1t__is_held(&b->group[row->group])) b->text += row->size + 1u;
     b->rows++;
     b->live++;
 }
@@ -7891,9 +7998,9 @@ D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot
 enum { D1T__ADD_NEW, D1T__ADD_REPLACE, D1T__ADD_MERGE, D1T__ADD_DROP, D1T__ADD_FLUSH };
 
 D1T__PRIVATE int d1t__meets(const d1t_write_desc *pending, const d1t_write_desc *newer) {
-    if (pending->condition >= 0 || newer->condition >= 0) return D1T__ADD_FLUSH;
-    if (newer->kind != D1T_WRITE_UPDATE) return D1T__ADD_REPLACE;
-    if (pending->kind == D1T_WRITE_DELETE) return D1T__ADD_DROP;   /* it updates a row that will not be there */
+    if (d1t__is_conditional(pending) || d1t__is_conditional(newer)) return D1T__ADD_FLUSH;
+    if (d1t__kind_of(newer) != D1T_WRITE_UPDATE) return D1T__ADD_REPLACE;
+    if (d1t__kind_of(pending) == D1T_WRITE_DELETE) return D1T__ADD_DROP; /* it updates a row that will not be there */
     return D1T__ADD_MERGE;
 }
 
@@ -8078,7 +8185,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
 D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t *merged) {
     uint64_t need = 0;
     d1t_result result;
-    if (b->wide.n) return D1T_FULL;
+    if (d1t__is_wide(b)) return D1T_FULL;
     result = d1t__batch_put(b, a, &need, merged);
     if (result != D1T_FULL || b->live) return result;
     d1t__batch_reset(b);        /* dead rows only */
@@ -8086,7 +8193,7 @@ D1T__PRIVATE d1t_result d1t__batch_add(d1t_batch *b, const d1t__add *a, uint64_t
     if (result != D1T_FULL) return result;
     if (b->mark != SIZE_MAX) return D1T_FULL;   /* a wide row travels alone, which would split the group */
 #ifndef D1T_NO_WIDE
-    if (a->desc.kind != D1T_WRITE_DELETE) return d1t__batch_put_wide(b, a);
+    if (d1t__kind_of(&a->desc) != D1T_WRITE_DELETE) return d1t__batch_put_wide(b, a);
 #endif
     d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the row is larger than a request may be (limit body)", NULL);
     a->error->need = need;
@@ -8123,7 +8230,7 @@ D1T__PRIVATE uint32_t d1t__send_deletes(const struct d1t__send *s, const d1t_sha
     *end = s->to;
     for (i = s->from; i < s->to; i++) {
         const d1t_write_desc *d = d1t__send_group(s, i);
-        bool wanted = d->shape == shape && d->kind == D1T_WRITE_DELETE && d->condition < 0;
+        bool wanted = d->shape == shape && d1t__kind_of(d) == D1T_WRITE_DELETE && !d1t__is_conditional(d);
         if (wanted && first == s->to) first = i;
         if (!wanted && first < s->to) {
             *end = i;
@@ -8144,7 +8251,7 @@ D1T__PRIVATE bool d1t__parks(const struct d1t__send *s) {
 
 /* The next park statement at or behind run and index; false: none. */
 D1T__PRIVATE bool d1t__send_park(struct d1t__send *s) {
-    if (!s->park || s->batch->wide.n) return false;
+    if (!D1T__PARKS || !s->park || d1t__is_wide(s->batch)) return false;
     while (s->run < s->to) {
         for (; s->index < d1t__send_group(s, s->run)->shape->table->index_count; s->index++)
             if (d1t__parks(s)) {
@@ -8160,7 +8267,7 @@ D1T__PRIVATE bool d1t__send_park(struct d1t__send *s) {
 D1T__PRIVATE void d1t__send_rows(struct d1t__send *s, uint32_t from) {
     s->run = from;
     s->end = from < s->to ? d1t__send_end(s, from) : from;
-    s->stage = s->batch->wide.n ? D1T__PART_WIDE : from < s->to ? D1T__PART_HEAD : D1T__PART_EPILOGUE;
+    s->stage = d1t__is_wide(s->batch) ? D1T__PART_WIDE : from < s->to ? D1T__PART_HEAD : D1T__PART_EPILOGUE;
     s->index = 0;
 }
 
@@ -8172,9 +8279,9 @@ D1T__PRIVATE void d1t__send_body(struct d1t__send *s) {
 
 /* Skips stages that have nothing to write. */
 D1T__PRIVATE void d1t__send_settle(struct d1t__send *s) {
-    if (s->stage == D1T__PART_PROLOGUE && s->index == s->prologue_count) d1t__send_body(s);
-    if (s->stage == D1T__PART_EPILOGUE && s->index == s->epilogue_count)
-        s->stage = s->probe ? D1T__PART_PROBE : D1T__PART_CLOSE;
+    if (s->stage == D1T__PART_PROLOGUE && (!D1T__AROUND || s->index == s->prologue_count)) d1t__send_body(s);
+    if (s->stage == D1T__PART_EPILOGUE && (!D1T__AROUND || s->index == s->epilogue_count))
+        s->stage = D1T__PROBES && s->probe ? D1T__PART_PROBE : D1T__PART_CLOSE;
 }
 
 D1T__PRIVATE void d1t__send_rewind(void *ctx) {
@@ -8201,19 +8308,20 @@ D1T__PRIVATE void d1t__send_list(struct d1t__send *s, uint32_t first, uint32_t e
 
 D1T__PRIVATE bool d1t__send_advance(void *ctx) {
     struct d1t__send *s = (struct d1t__send *)ctx;
+#ifndef D1T_NO_PARK
     uint32_t first, end = 0;
+#endif
     switch (s->stage) {
         case D1T__PART_OPEN: s->stage = D1T__PART_PROLOGUE; break;
+#ifndef D1T_NO_AROUND
         case D1T__PART_PROLOGUE: case D1T__PART_EPILOGUE:
             s->index++;
             s->statements++;
             break;
+#endif
+#ifndef D1T_NO_PARK
         case D1T__PART_PARK:
             d1t__send_list(s, s->run, d1t__send_end(s, s->run), D1T__PART_PARK_ROW, D1T__PART_PARK_KEYS);
-            break;
-        case D1T__PART_PARK_ROW: case D1T__PART_PARK_KEY: case D1T__PART_ROW:
-            s->i = d1t__send_until(s);
-            if (s->i == s->end) s->stage++;
             break;
         case D1T__PART_PARK_KEYS:
             first = d1t__send_deletes(s, d1t__send_group(s, s->run)->shape, &end);
@@ -8224,20 +8332,29 @@ D1T__PRIVATE bool d1t__send_advance(void *ctx) {
             s->statements++;
             if (!d1t__send_park(s)) d1t__send_rows(s, s->from);
             break;
+#endif
+        case D1T__PART_PARK_ROW: case D1T__PART_PARK_KEY: case D1T__PART_ROW:
+            s->i = d1t__send_until(s);
+            if (s->i == s->end) s->stage++;
+            break;
         case D1T__PART_HEAD: d1t__send_list(s, s->run, s->end, D1T__PART_ROW, D1T__PART_TAIL); break;
         case D1T__PART_TAIL:
             s->statements += 2;
             d1t__send_rows(s, s->end);
             break;
+#ifndef D1T_NO_WIDE
         case D1T__PART_WIDE:
             s->statements += 2;
             s->index = 0;
             s->stage = D1T__PART_EPILOGUE;
             break;
+#endif
+#ifndef D1T_NO_PROBE
         case D1T__PART_PROBE:
             s->statements++;
             s->stage = D1T__PART_CLOSE;
             break;
+#endif
         default: return false;
     }
     d1t__send_settle(s);
@@ -8248,7 +8365,7 @@ D1T__PRIVATE bool d1t__send_advance(void *ctx) {
 /* The statement of the list being written, for this pass. */
 D1T__PRIVATE void d1t__send_statement_sql(const struct d1t__send *s, d1t_writer *w) {
     d1t_write_desc desc = *d1t__send_group(s, s->run);
-    if (s->first_pass && desc.kind == D1T_WRITE_UPSERT && desc.condition < 0) desc.columns = desc.shape->late;
+    if (s->first_pass && d1t__has_late(&desc)) desc.columns = desc.shape->late;
     d1t_write_sql(w, &desc, d1t__no_columns());
 }
 
@@ -8268,22 +8385,22 @@ D1T__PRIVATE void d1t__send_some(const struct d1t__send *s, d1t_writer *w) {
     }
 }
 
-D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, const d1t_statement *statement) {
 #ifndef D1T_NO_AROUND
+D1T__PRIVATE void d1t__send_statement(const struct d1t__send *s, d1t_writer *w, const d1t_statement *statement) {
     if (s->statements) d1t_write_text(w, ",");
     (void)d1t_write_statement(w, statement, NULL);  /* checked by d1t_around */
-#else
-    (void)s, (void)w, (void)statement;
-#endif
 }
+#endif
 
 D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
     const struct d1t__send *s = (const struct d1t__send *)ctx;
-    const d1t_batch *b = s->batch;
     switch (s->stage) {
         case D1T__PART_OPEN: d1t_write_text(w, "{\"batch\":["); break;
+#ifndef D1T_NO_AROUND
         case D1T__PART_PROLOGUE: d1t__send_statement(s, w, &s->prologue[s->index]); break;
         case D1T__PART_EPILOGUE: d1t__send_statement(s, w, &s->epilogue[s->index]); break;
+#endif
+#ifndef D1T_NO_PARK
         case D1T__PART_PARK:
             d1t__send_head(s, w);
             (void)d1t_write_park_sql(w, d1t__send_group(s, s->run),
@@ -8293,6 +8410,7 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
             break;
         case D1T__PART_PARK_KEYS: d1t_write_text(w, "]\",\"["); break;
         case D1T__PART_PARK_END: d1t_write_text(w, "]\"]}"); break;
+#endif
         case D1T__PART_HEAD:
             d1t__send_head(s, w);
             d1t__send_statement_sql(s, w);
@@ -8301,17 +8419,21 @@ D1T__PRIVATE void d1t__send_write(void *ctx, d1t_writer *w) {
             break;
         case D1T__PART_PARK_ROW: case D1T__PART_PARK_KEY: case D1T__PART_ROW: d1t__send_some(s, w); break;
         case D1T__PART_TAIL: d1t_write_text(w, D1T__ROWS_CLOSE); break;
+#ifndef D1T_NO_WIDE
         case D1T__PART_WIDE:
             d1t__send_head(s, w);
-            d1t_write_sql(w, &b->group[b->wide_group], b->big);
+            d1t_write_sql(w, &s->batch->group[s->batch->wide_group], s->batch->big);
             w->level = 0;
             d1t_write_text(w, "\",\"params\":[");
-            d1t__write_raw(w, b->wide.p, b->wide.n);
+            d1t__write_raw(w, s->batch->wide.p, s->batch->wide.n);
             d1t_write_text(w, "]},{\"sql\":\"SELECT changes()\"}");
             break;
+#endif
+#ifndef D1T_NO_PROBE
         case D1T__PART_PROBE:
             d1t_write_text(w, ",{\"sql\":\"SELECT json_extract('{}','d1t probe')\"}");
             break;
+#endif
         default: d1t_write_text(w, "]}"); break;
     }
 }
@@ -9082,7 +9204,7 @@ D1T__PRIVATE void d1t__compare_flag(d1t__planner *p, d1t__item *item, uint32_t f
     (void)d1t__step_end(p, D1T_CHANGE_TABLE, item, NULL);
 }
 
-D1T__PRIVATE void d1t__write_list(d1t_writer *w, const char *const *names, size_t count) {
+D1T__PRIVATE void d1t__write_joined(d1t_writer *w, const char *const *names, size_t count) {
     size_t i;
     d1t_write_text(w, " (");
     for (i = 0; i < count; i++) {
@@ -9098,10 +9220,10 @@ D1T__PRIVATE void d1t__constraint_step(d1t__planner *p, d1t__item *item, const c
     d1t_writer *w = d1t__step_begin(p, sign, item->name, NULL);
     if (unique) {
         d1t_write_text(w, " UNIQUE");
-        d1t__write_list(w, unique->columns, unique->column_count);
+        d1t__write_joined(w, unique->columns, unique->column_count);
     } else if (f) {
         d1t_write_text(w, " foreign key");
-        d1t__write_list(w, f->columns, f->column_count);
+        d1t__write_joined(w, f->columns, f->column_count);
         d1t_write_text(w, " to ");
         d1t_write_text(w, f->parent);
     } else {
@@ -9157,7 +9279,6 @@ D1T__PRIVATE void d1t__write_index_part(d1t_writer *w, const d1t_table *t, const
 /* Is the FTS5 index, with its triggers, in D1 as it would be made now? */
 D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t_index *x) {
     const d1t_schema_object *o = d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name);
-    const char *name;
     unsigned part;
     bool same = o != NULL;
     for (part = 0; part < 4 && same; part++) {
@@ -11072,7 +11193,7 @@ D1T__PRIVATE d1t_result d1t__enter(d1t_client *db) {
 
 D1T__PRIVATE void d1t__emit(d1t_client *db, const d1t_event *event) {
     bool busy = db->busy;
-    if (!db->on_event) return;
+    if (!D1T__EVENTS || !db->on_event) return;
     db->busy = true;
     db->on_event(db->ctx, event);
     db->busy = busy;
@@ -11137,10 +11258,14 @@ D1T__PRIVATE bool d1t__id_good(const char *id) {
     return s.n > 0 && s.n <= 64;
 }
 
+D1T__PRIVATE d1t_str d1t__base_url(const d1t_config *c) {
+    return d1t_cstr(c->database_url ? c->database_url
+                    : c->base_url   ? c->base_url
+                                    : "https://api.cloudflare.com/client/v4");
+}
+
 D1T__PRIVATE void d1t__write_url(d1t_writer *w, const d1t_config *c) {
-    d1t_str base = d1t_cstr(c->database_url ? c->database_url
-                            : c->base_url   ? c->base_url
-                                            : "https://api.cloudflare.com/client/v4");
+    d1t_str base = d1t__base_url(c);
     while (base.n && base.p[base.n - 1] == '/') base.n--;
     d1t_write(w, base);
     if (!c->database_url) {
@@ -11165,9 +11290,7 @@ D1T__PRIVATE d1t_result d1t__check_config(d1t_client *db, const d1t_config *c) {
         return d1t__error(db, D1T_ERR_CONFIG,
                           "configuration: account or database has a character that does not belong into an id", NULL,
                           NULL);
-    fault = d1t__url_fault(d1t_cstr(c->database_url ? c->database_url
-                                    : c->base_url   ? c->base_url
-                                                    : "https://api.cloudflare.com"));
+    fault = d1t__url_fault(d1t__base_url(c));
     if (fault) return d1t__error(db, D1T_ERR_CONFIG, "configuration: the base URL is malformed: ", fault, NULL);
     if (token.n == 0)
         return d1t__error(db, D1T_ERR_CONFIG,
@@ -11180,35 +11303,28 @@ D1T__PRIVATE d1t_result d1t__check_config(d1t_client *db, const d1t_config *c) {
     return D1T_OK;
 }
 
-D1T__PRIVATE void d1t__default(uint32_t *member, uint32_t value) {
-    if (*member == 0) *member = value;
+/* Members that are 0 take their default; both structs have nothing but uint32_t in them. */
+D1T__PRIVATE void d1t__defaults(void *members, const void *values, size_t size) {
+    uint32_t *m = (uint32_t *)members;
+    const uint32_t *v = (const uint32_t *)values;
+    for (; size; size -= sizeof *m, m++, v++)
+        if (*m == 0) *m = *v;
 }
 
 D1T__PRIVATE void d1t__take_limits(d1t_client *db, const d1t_config *c) {
     d1t_limits d = d1t_limits_default();
     db->limits = c->limits;
-    d1t__default(&db->limits.columns, d.columns);
-    d1t__default(&db->limits.parameters, d.parameters);
-    d1t__default(&db->limits.sql, d.sql);
-    d1t__default(&db->limits.parameter, d.parameter);
-    d1t__default(&db->limits.row, d.row);
-    d1t__default(&db->limits.body, d.body);
-    d1t__default(&db->limits.like_pattern, d.like_pattern);
-    d1t__default(&db->limits.rebuild, d.rebuild);
+    d1t__defaults(&db->limits, &d, sizeof d);
     if (c->max_body) db->limits.body = c->max_body > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)c->max_body;
 }
 
 D1T__PRIVATE void d1t__take_exchange(d1t_client *db, const d1t_config *c) {
+    static const d1t_retry defaults = {5, 250, 20000, 300000, 35000, 500};
     d1t_exchange *x = &db->exchange;
     union { d1t_client *p; uintptr_t n; } address;
     address.p = db;
     x->retry = c->retry;
-    d1t__default(&x->retry.attempts, 5);
-    d1t__default(&x->retry.base_ms, 250);
-    d1t__default(&x->retry.cap_ms, 20000);
-    d1t__default(&x->retry.retry_after_ms, 300000);
-    d1t__default(&x->retry.deadline_ms, 35000);
-    d1t__default(&x->retry.budget, 500);
+    d1t__defaults(&x->retry, &defaults, sizeof defaults);
     x->budget = x->retry.budget;
     x->limiter = c->limiter ? c->limiter : &db->limiter;
     x->random = c->seed ? c->seed : (uint64_t)address.n;
@@ -11264,9 +11380,14 @@ D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t v
     if (version != D1T_VERSION_NUM || size != sizeof *db) return D1T_ERR_VERSION;
     result = d1t__check_config(db, config);
     if (result != D1T_OK) return result;
-    db->transport = config->transport;
+    if (D1T__RUNS) db->transport = config->transport;
     if (db->transport.perform && db->transport.version != D1T_TRANSPORT_VERSION)
         return d1t__error(db, D1T_ERR_UNSUPPORTED, "config.transport.version is not D1T_TRANSPORT_VERSION", NULL, NULL);
+    if (!D1T__RUNS && !config->driven)
+        return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build does not wait (D1T_NO_RUN): set config.driven", NULL,
+                          NULL);
+    if (!D1T__EVENTS && config->on_event)
+        return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no events (D1T_NO_EVENT)", NULL, NULL);
     db->setup = config->setup;
     db->allow = config->allow;
     db->isolate = config->isolate;
@@ -11363,7 +11484,7 @@ D1T__PRIVATE struct d1t__cause d1t__cause_of(const d1t_client *db) {
     cause.d1_code = op->reply.d1_code;
     cause.transport_code = op->transport_code;
     cause.retryable = op->retryable;
-    cause.unique = d1t__contains(d1t_server_text(db), "UNIQUE constraint failed");
+    cause.unique = D1T__HOLDS && D1T__PROBES && d1t__contains(d1t_server_text(db), "UNIQUE constraint failed");
 #ifndef D1T_NO_ERRSTR
     d1t__recognise(db, &cause);
 #endif
@@ -11483,6 +11604,9 @@ D1T__PRIVATE d1t_result d1t__add_row(d1t_client *db, const d1t_table *table, d1t
     D1T_MEMSET(&a, 0, sizeof a);
     a.desc.shape = d1t__shape_of(db, table);
     if (!a.desc.shape) return db->error.code;
+    if (!D1T__UPDATES && (kind != D1T_WRITE_UPSERT || condition))
+        return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build only upserts rows, without conditions (D1T_NO_UPDATE)",
+                          NULL, NULL);
     result = d1t__need_batch(db);
     if (result != D1T_OK) return result;
     if (!values || count != d1t__value_count(a.desc.shape, kind))
@@ -11506,7 +11630,7 @@ D1T__PRIVATE d1t_result d1t__group_begin(d1t_client *db) {
     d1t_result result = d1t__enter(db);
     if (result != D1T_OK) return result;
     if (db->batch.mark != SIZE_MAX) return d1t__error(db, D1T_ERR_STATE, "a group is open already", NULL, NULL);
-    if (db->batch.wide.n) return D1T_FULL;      /* a wide row travels alone */
+    if (d1t__is_wide(&db->batch)) return D1T_FULL;      /* a wide row travels alone */
     db->batch.mark = db->batch.n;
     return D1T_OK;
 }
@@ -11564,8 +11688,9 @@ D1T__PRIVATE d1t_result d1t__flush_reply(void *ctx, const d1t_reply_event *e) {
     d1t_client *db = (d1t_client *)ctx;
     struct d1t__task *task = &db->task;
     size_t i;
-    if (e->kind != D1T_REPLY_CELL || e->statement < db->send.prologue_count ||
-        e->statement >= db->op.expect - db->send.epilogue_count) return D1T_OK;
+    if (e->kind != D1T_REPLY_CELL) return D1T_OK;
+    if (D1T__AROUND && (e->statement < db->send.prologue_count ||
+                        e->statement >= db->op.expect - db->send.epilogue_count)) return D1T_OK;
     if (e->first) task->count = 0;
     for (i = 0; i < e->text.n && d1t__is_digit(e->text.p[i]) && task->count < UINT64_MAX / 100; i++)
         task->count = task->count * 10 + (uint64_t)(e->text.p[i] - '0');
@@ -11634,10 +11759,6 @@ D1T__PRIVATE uint32_t d1t__second_group(d1t_batch *b, const d1t_write_desc *d) {
     return d1t__group_of(b, &late);
 }
 
-D1T__PRIVATE bool d1t__has_late(const d1t_write_desc *d) {
-    return d->kind == D1T_WRITE_UPSERT && d->condition < 0 && (d->shape->late.bits[0] | d->shape->late.bits[1]) != 0;
-}
-
 /* Must these rows go in two passes? A table that references itself: only if more rows follow, because one statement
    takes parents and children in any order. Tables that reference each other: always. */
 D1T__PRIVATE bool d1t__needs_two(d1t_batch *b, bool automatic) {
@@ -11651,19 +11772,6 @@ D1T__PRIVATE bool d1t__needs_two(d1t_batch *b, bool automatic) {
     return needed;
 }
 
-/* Which rows a flush that only makes room sends: the fresh ones, unless the held ones have become too many. */
-D1T__PRIVATE int d1t__due(const d1t_batch *b) {
-    size_t at, held = 0, fresh = 0;
-    uint32_t g;
-    for (g = 0; g < b->groups && !b->group[g].hold; g++) {}
-    if (g == b->groups) return D1T__FRESH;      /* no need to look at every row */
-    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
-        if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_end(b, at) - at + 2 * sizeof(uint32_t);
-        if (d1t__is_due(b, at, D1T__FRESH)) fresh++;
-    }
-    return held > b->size / 2 || fresh == 0 || (held && b->groups == b->max_groups) ? D1T__HELD : D1T__FRESH;
-}
-
 /* How many rows of the order fit one request. Only with rows that were held back are there ever more. */
 D1T__PRIVATE uint32_t d1t__flush_chunk(const d1t_client *db) {
     const d1t_batch *b = &db->batch;
@@ -11674,6 +11782,21 @@ D1T__PRIVATE uint32_t d1t__flush_chunk(const d1t_client *db) {
         if (bytes > b->limits->body && i) return i;
     }
     return b->ordered;
+}
+
+#if !defined(D1T_NO_HOLD) && !defined(D1T_NO_UPDATE)
+
+/* Which rows a flush that only makes room sends: the fresh ones, unless the held ones have become too many. */
+D1T__PRIVATE int d1t__due(const d1t_batch *b) {
+    size_t at, held = 0, fresh = 0;
+    uint32_t g;
+    for (g = 0; g < b->groups && !d1t__is_held(&b->group[g]); g++) {}
+    if (g == b->groups) return D1T__FRESH;      /* no need to look at every row */
+    for (at = 0; at < b->n; at = d1t__row_end(b, at)) {
+        if (d1t__is_due(b, at, D1T__HELD)) held += d1t__row_end(b, at) - at + 2 * sizeof(uint32_t);
+        if (d1t__is_due(b, at, D1T__FRESH)) fresh++;
+    }
+    return held > b->size / 2 || fresh == 0 || (held && b->groups == b->max_groups) ? D1T__HELD : D1T__FRESH;
 }
 
 /* At the end of the flush rows that were put aside are as good as fresh ones: in one statement they can swap values. */
@@ -11707,20 +11830,37 @@ D1T__PRIVATE bool d1t__grow_block(d1t_client *db) {
     return true;
 }
 
+/* Which rows a request may carry now. False: no memory for those that wait. */
+D1T__PRIVATE bool d1t__choose_rows(d1t_client *db, int *which) {
+    d1t_batch *b = &db->batch;
+    if (db->task.automatic) *which = d1t__due(b);
+    if (*which == D1T__HELD && d1t__may_grow(db)) {
+        if (!d1t__grow_block(db)) return false;
+        *which = D1T__FRESH;
+    }
+    if (*which != D1T__FRESH) d1t__release_held(b);
+    db->send.first_pass = *which != D1T__HELD && d1t__needs_two(b, db->task.automatic);
+    return true;
+}
+
+#else
+
+D1T__PRIVATE bool d1t__choose_rows(d1t_client *db, int *which) {
+    (void)db, (void)which;
+    return true;
+}
+
+#endif
+
 /* Begins to send the pending rows; false: there are none to send. */
 D1T__PRIVATE bool d1t__flush_begin(d1t_client *db) {
     d1t_batch *b = &db->batch;
     size_t limit = b->mark < b->n ? b->mark : b->n;
-    bool automatic = db->task.automatic, wide = b->wide.n > 0;
+    bool automatic = db->task.automatic, wide = d1t__is_wide(b);
     int which = D1T__ALL;
     if (b->live == 0 || (b->mark == 0 && !wide) || (automatic && db->task.rounds++)) return false;
-    if (automatic && !wide) which = d1t__due(b);
-    if (which == D1T__HELD && d1t__may_grow(db)) {
-        if (!d1t__grow_block(db)) return false;
-        which = D1T__FRESH;
-    }
-    if (which != D1T__FRESH) d1t__release_held(b);
-    db->send.first_pass = !wide && which != D1T__HELD && d1t__needs_two(b, automatic);
+    db->send.first_pass = false;
+    if (!wide && !d1t__choose_rows(db, &which)) return false;
     if (!wide) d1t__batch_sort(b, limit, which);
     if (!wide && b->ordered == 0) d1t__batch_compact(b);
     if (!wide && b->ordered == 0) return false;
@@ -11739,7 +11879,7 @@ D1T__PRIVATE void d1t__count_kind(d1t_stats *s, uint8_t kind, uint64_t rows) {
 D1T__PRIVATE void d1t__count_sent(d1t_client *db, uint32_t to) {
     d1t_stats *s = &db->stats;
     uint32_t i, end;
-    if (db->batch.wide.n) d1t__count_kind(s, db->batch.group[db->batch.wide_group].kind, 1);
+    if (d1t__is_wide(&db->batch)) d1t__count_kind(s, db->batch.group[db->batch.wide_group].kind, 1);
     for (i = 0; i < to; i = end) {
         end = d1t__send_end(&db->send, i);
         if (!d1t__send_group(&db->send, i)->full) d1t__count_kind(s, d1t__send_group(&db->send, i)->kind, end - i);
@@ -11756,19 +11896,24 @@ D1T__PRIVATE void d1t__row_sent(d1t_client *db, size_t at) {
     else d1t__row_kill(b, at);
 }
 
+D1T__PRIVATE void d1t__announce_flush(d1t_client *db, uint32_t rows) {
+    d1t_event event;
+    if (!D1T__EVENTS) return;
+    D1T_MEMSET(&event, 0, sizeof event);
+    event.what = D1T_EVENT_FLUSH;
+    event.rows = rows;
+    event.bytes = db->op.request.body_size;
+    event.ms = db->now_ms - db->task.started_ms;
+    d1t__emit(db, &event);
+}
+
 /* The request is in D1. */
 D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
     d1t_batch *b = &db->batch;
     uint32_t to = db->send.to, i;
-    d1t_event event;
     d1t__count_sent(db, to);
-    D1T_MEMSET(&event, 0, sizeof event);
-    event.what = D1T_EVENT_FLUSH;
-    event.rows = b->wide.n ? 1 : to;
-    event.bytes = db->op.request.body_size;
-    event.ms = db->now_ms - db->task.started_ms;
-    d1t__emit(db, &event);
-    if (b->wide.n || (to == b->live && !db->send.first_pass)) {
+    d1t__announce_flush(db, d1t__is_wide(b) ? 1 : to);
+    if (d1t__is_wide(b) || (to == b->live && !(D1T__HOLDS && db->send.first_pass))) {
         d1t__batch_reset(b);
         return;
     }
@@ -11781,7 +11926,7 @@ D1T__PRIVATE void d1t__flush_done(d1t_client *db) {
 
 D1T__PRIVATE bool d1t__may_park(const d1t_client *db) {
     uint32_t g;
-    for (g = 0; g < db->batch.groups; g++)
+    for (g = 0; D1T__PARKS && g < db->batch.groups; g++)
         if (db->batch.group[g].shape->has_unique) return true;
     return false;
 }
@@ -11792,7 +11937,7 @@ D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
     struct d1t__task *task = &db->task;
     uint32_t to = db->send.to;
     if (op->code == D1T_ERR_CONSTRAINT) db->stats.maybe_billed++;
-    if (op->code == D1T_ERR_CONSTRAINT && !db->send.park && d1t__may_park(db) && !db->batch.wide.n &&
+    if (op->code == D1T_ERR_CONSTRAINT && !db->send.park && d1t__may_park(db) && !d1t__is_wide(&db->batch) &&
         d1t__contains(d1t_server_text(db), "UNIQUE constraint failed")) {
         db->park = true;
         d1t__flush_send(db, to, false);
@@ -11807,7 +11952,7 @@ D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
     if (op->code == D1T_ERR_CONSTRAINT) {
         task->cause = d1t__cause_of(db);
         task->high = to;
-        if (db->batch.wide.n) d1t__poison(db, 0);
+        if (d1t__is_wide(&db->batch)) d1t__poison(db, 0);
         else d1t__probe(db);
         return;
     }
@@ -11863,16 +12008,22 @@ D1T__PRIVATE void d1t__continue(d1t_client *db) {
     }
 }
 
-D1T__NOINLINE D1T__PRIVATE void d1t__settled(d1t_client *db) {
+/* Tells of the request. */
+D1T__NOINLINE D1T__PRIVATE void d1t__announce(d1t_client *db, d1t_event_kind what, uint64_t ms) {
     d1t_event event;
-    d1t_stats *s = &db->stats;
+    if (!D1T__EVENTS) return;
     D1T_MEMSET(&event, 0, sizeof event);
-    event.what = D1T_EVENT_REPLY;
-    event.result = db->op.code;
-    event.http_status = db->op.http_status;
+    event.what = what;
     event.attempt = db->op.attempt;
-    event.bytes = db->op.received;
-    event.ms = db->now_ms - db->task.started_ms;
+    event.http_status = db->op.http_status;
+    event.bytes = what == D1T_EVENT_REPLY ? db->op.received : db->op.request.body_size;
+    if (what == D1T_EVENT_REPLY) event.result = db->op.code;
+    event.ms = ms;
+    d1t__emit(db, &event);
+}
+
+D1T__NOINLINE D1T__PRIVATE void d1t__settled(d1t_client *db) {
+    d1t_stats *s = &db->stats;
     s->bytes_received += db->op.received;
     if (db->op.code == D1T_OK) {
         s->rows_read += db->op.reply.total.rows_read;
@@ -11880,20 +12031,9 @@ D1T__NOINLINE D1T__PRIVATE void d1t__settled(d1t_client *db) {
         s->sql_us += db->op.reply.total.sql_us;
     }
     s->unknown += db->op.unknown;
-    d1t__emit(db, &event);
+    d1t__announce(db, D1T_EVENT_REPLY, db->now_ms - db->task.started_ms);
     if (db->task.phase == D1T__PHASE_FLUSH) d1t__flush_settled(db);
     else d1t__job_settled(db);
-}
-
-D1T__NOINLINE D1T__PRIVATE void d1t__announce(d1t_client *db, d1t_event_kind what, uint64_t ms) {
-    d1t_event event;
-    D1T_MEMSET(&event, 0, sizeof event);
-    event.what = what;
-    event.attempt = db->op.attempt;
-    event.bytes = db->op.request.body_size;
-    event.http_status = db->op.http_status;
-    event.ms = ms;
-    d1t__emit(db, &event);
 }
 
 /* The op's step as the client's: counts and tells. */
@@ -12197,7 +12337,7 @@ D1T__PRIVATE d1t_result d1t__declare(d1t_client *db, const d1t_table *const *tab
     d1t__batch_reset(&db->batch);   /* its statements point to the shapes */
     for (i = 0; i < count && result == D1T_OK; i++) result = d1t__declare_table(db, tables[i]);
     d1t__rank_tables(db);
-    d1t__find_late(db);
+    if (D1T__HOLDS) d1t__find_late(db);
     return result;
 }
 
@@ -12965,39 +13105,23 @@ D1TDEF d1t_result d1t_query_start(d1t_client *db, const char *sql, const d1t_val
 }
 
 /* A column so that its JSON is exact: integers as text, infinities by name, ANY and NUMERIC with their kind. */
-D1T__PRIVATE void d1t__write_read_column(d1t_writer *w, const d1t_column *c) {
-    static const char *const real[] = {"CASE WHEN ", " IN (9e999,-9e999) THEN iif(", ">0,'Inf','-Inf') ELSE ", " END"};
-    static const char *const any[] = {"CASE typeof(",
-                                      ") WHEN 'integer' THEN 'i'||",
-                                      " WHEN 'text' THEN 't'||",
-                                      " WHEN 'real' THEN CASE WHEN ",
-                                      " IN (9e999,-9e999) THEN iif(",
-                                      ">0,'r+','r-') ELSE ",
-                                      " END ELSE ",
-                                      " END"};
-    const char *const *parts = c->type == D1T_REAL ? real : any;
-    size_t count = c->type == D1T_REAL ? D1T__COUNT(real) : D1T__COUNT(any), i;
-    bool integer = c->type == D1T_INTEGER || c->type == D1T_BOOL;
-    if (integer) d1t_write_text(w, "CAST(");
-    if (c->type != D1T_REAL && !d1t__tells_kind(c)) d1t_write_name(w, c->name);
-    if (integer) d1t_write_text(w, " AS TEXT)");
-    for (i = 0; i < count && (c->type == D1T_REAL || d1t__tells_kind(c)); i++) {
-        d1t_write_text(w, parts[i]);
-        if (i + 1 < count) d1t_write_name(w, c->name);
-    }
-    d1t_write_text(w, " AS ");
-    d1t_write_name(w, c->name);
+D1T__PRIVATE const char *d1t__read_form(d1t_type type) {
+    if (type == D1T_INTEGER || type == D1T_BOOL) return "CAST(~ AS TEXT) AS ~";
+    if (type == D1T_REAL) return "CASE WHEN ~ IN (9e999,-9e999) THEN iif(~>0,'Inf','-Inf') ELSE ~ END AS ~";
+    if (type != D1T_ANY && type != D1T_NUMERIC) return "~ AS ~";
+    return "CASE typeof(~) WHEN 'integer' THEN 'i'||~ WHEN 'text' THEN 't'||~ WHEN 'real' THEN "
+           "CASE WHEN ~ IN (9e999,-9e999) THEN iif(~>0,'r+','r-') ELSE ~ END ELSE ~ END AS ~";
 }
 
 D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char *where_sql) {
+    d1t__blank of = d1t__blank_of(t);
     size_t i, keys = 0;
     for (i = 0; i < t->column_count; i++) {
+        of.column = &t->columns[i];
         d1t_write_text(w, i ? "," : "SELECT ");
-        d1t__write_read_column(w, &t->columns[i]);
+        d1t__write_form(w, &of, d1t__read_form(of.column->type));
     }
-    d1t_write_text(w, " FROM ");
-    d1t_write_name(w, t->name);
-    d1t_write_text(w, " AS d1t_t");
+    d1t__write_form(w, &of, " FROM @ AS d1t_t");
     if (where_sql) d1t_write_text(w, " WHERE (");
     if (where_sql) d1t_write_text(w, where_sql);
     if (where_sql) d1t_write_text(w, ")");
@@ -13058,8 +13182,8 @@ D1T__PRIVATE bool d1t__put_aside(d1t_client *db, uint32_t i) {
     size_t at = d1t__order_at(b, i);
     d1t__row row = d1t__row_at(b, at);
     d1t_write_desc held = b->group[row.group];
-    if (!db->task.automatic || held.hold || held.condition >= 0 || !held.shape->has_unique || b->grouped ||
-        !db->task.cause.unique) return false;
+    if (!D1T__HOLDS || !db->task.automatic || !db->task.cause.unique || b->grouped) return false;
+    if (held.hold || held.condition >= 0 || !held.shape->has_unique) return false;
     held.hold = true;
     if (d1t__group_of(b, &held) == b->max_groups) return false;
     d1t__row_regroup(b, at, d1t__group_of(b, &held));
@@ -13074,12 +13198,12 @@ D1T__PRIVATE bool d1t__put_aside(d1t_client *db, uint32_t i) {
    of the batch is in D1. Isolate: the callback is told and the others are sent. */
 D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     d1t_batch *b = &db->batch;
-    size_t at = b->wide.n ? 0 : d1t__order_at(b, i);
+    size_t at = d1t__is_wide(b) ? 0 : d1t__order_at(b, i);
     d1t__row row = {0, 0, 0, 0, 0};
     const d1t_table *t;
     d1t_event event;
     uint64_t number = b->next_row;
-    bool wide = b->wide.n > 0;
+    bool wide = d1t__is_wide(b);
     if (!wide && d1t__put_aside(db, i)) return;
     if (!wide) row = d1t__row_at(b, at);
     if (!wide) number = d1t__row_number(b, &row);
@@ -14598,6 +14722,8 @@ D1TDEF d1t_config d1t_config_from_env(void) {
     return c;
 }
 
+#ifndef D1T_NO_RUN
+
 /* The transport to run over: the one given, the client's, or libcurl's made now. */
 D1T__PRIVATE d1t_result d1t__transport_of(d1t_client *db, const d1t_transport *given, d1t_transport *out) {
     *out = given ? *given : db->transport;
@@ -14691,13 +14817,25 @@ D1TDEF d1t_result d1t_exec(d1t_client *db, const d1t_statement *statements, size
 }
 #endif
 
-/* Offers the row until it is taken; a full batch is flushed in between, unless the program drives the client itself. */
+#endif /* D1T_NO_RUN */
+
+/* A full batch is flushed, unless the program drives the client itself. */
+D1T__PRIVATE d1t_result d1t__make_room(d1t_client *db) {
+#ifndef D1T_NO_RUN
+    if (!db->driven) return d1t_flush(db);
+#endif
+    (void)db;
+    return D1T_FULL;
+}
+
+/* Offers the row until it is taken, with flushes in between. */
 D1T__PRIVATE d1t_result d1t__offer(d1t_client *db, const d1t_table *table, d1t_write_kind kind, const d1t_value *values,
                                    size_t count, const d1t_condition *condition) {
     d1t_result result = d1t__add_row(db, table, kind, values, count, condition);
-    while (result == D1T_FULL && !db->driven) {
-        result = d1t_flush(db);
-        if (result == D1T_OK) result = d1t__add_row(db, table, kind, values, count, condition);
+    while (result == D1T_FULL) {
+        result = d1t__make_room(db);
+        if (result != D1T_OK) return result;
+        result = d1t__add_row(db, table, kind, values, count, condition);
     }
     return result;
 }
@@ -14735,8 +14873,8 @@ D1TDEF d1t_result d1t_delete_where(d1t_client *db, const d1t_table *table, const
 
 D1TDEF d1t_result d1t_group_begin(d1t_client *db) {
     d1t_result result = d1t__group_begin(db);
-    if (result != D1T_FULL || db->driven) return result;
-    result = d1t_flush(db);
+    if (result != D1T_FULL) return result;
+    result = d1t__make_room(db);
     return result == D1T_OK ? d1t__group_begin(db) : result;
 }
 
@@ -14787,9 +14925,11 @@ D1TDEF d1t_result d1t_close(d1t_client *db) {
         else if (b->live && db->driven)
             (void)d1t__error(db, D1T_ERR_STATE, "closed with pending rows: run d1t_flush_start to its end first", NULL,
                              NULL);
+#ifndef D1T_NO_RUN
         else if (b->live) (void)d1t_flush(db);
+#endif
     }
-    if (db->open && db->transport.close) db->transport.close(db->transport.ctx);
+    if (D1T__RUNS && db->open && db->transport.close) db->transport.close(db->transport.ctx);
     d1t__release_client(db);
     return db->error.code;
 }

@@ -4,7 +4,10 @@
 #include "../../d1target.h"
 
 /* What the machine would bring along; its own code is not measured. */
-d1t_step board_send(d1t_todo *todo);
+void board_send(const void *bytes, size_t n);
+int32_t board_status(void);
+bool board_header(const char **name, const char **value);
+size_t board_receive(void *bytes, size_t cap);
 uint64_t board_now(void);
 int board_main(void);
 
@@ -15,12 +18,33 @@ static const d1t_column columns[] = {
 static const d1t_table readings = D1T_TABLE("readings", columns);
 static const d1t_table *const tables[] = {&readings};
 
+/* One request over the board's own HTTP. */
+static void perform(d1t_todo *todo)
+{
+    char piece[64];
+    const char *name, *value;
+    size_t n;
+
+    while ((n = d1t_request_read(todo->request, piece, sizeof piece)) > 0)
+        board_send(piece, n);
+    d1t_op_on_status(todo->op, board_status());
+    while (board_header(&name, &value))
+        d1t_op_on_header(todo->op, name, value);
+    while ((n = board_receive(piece, sizeof piece)) > 0)
+        (void)d1t_op_on_body(todo->op, piece, n);
+    d1t_op_on_end(todo->op, board_now(), D1T_OK, 0);
+}
+
 static void drive(d1t_client *db, d1t_result started)
 {
     d1t_todo todo;
+    d1t_step step = D1T_WAIT;
 
-    while (started == D1T_OK && d1t_next(db, board_now(), &todo) < D1T_DONE)
-        board_send(&todo);
+    while (started == D1T_OK && step < D1T_DONE) {
+        step = d1t_next(db, board_now(), &todo);
+        if (step == D1T_SEND)
+            perform(&todo);
+    }
 }
 
 #if LEVEL >= 2

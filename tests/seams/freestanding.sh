@@ -13,7 +13,7 @@ failed=0
 no_libc="-DD1T_NO_CURL -DD1T_NO_STDIO -DD1T_NO_ENV -DD1T_NO_MALLOC"
 no_fpu=-DD1T_NO_FAST_FLOAT # the machine has no doubles in hardware
 write_only=$no_libc
-for part in PLAN QUERY TABLE_JSON PROBE ERRSTR FLOAT CHECK TIME WIDE PARK AROUND META; do
+for part in PLAN QUERY TABLE_JSON PROBE ERRSTR FLOAT CHECK TIME WIDE PARK AROUND META UPDATE TYPES FAST_TEXT EVENT RUN; do
     write_only="$write_only -DD1T_NO_$part"
 done
 
@@ -32,7 +32,7 @@ verdict() { # VALUE LIMIT NAME: prints it, and remembers a failure
 builtins="-DD1T_MEMCPY=__builtin_memcpy -DD1T_MEMMOVE=__builtin_memmove -DD1T_MEMSET=__builtin_memset"
 clang --target=wasm32 -std=c99 -Oz -nostdlib -ffreestanding -DLEVEL=3 $no_libc $builtins \
     -DD1T_MEMCMP=__builtin_memcmp -c "$source" -o "$out/wasm.o"
-printf '%s\n' memcpy memmove memset memcmp board_send board_now >"$out/allowed"
+printf '%s\n' memcpy memmove memset memcmp board_{send,status,header,receive,now} >"$out/allowed"
 if wasm-ld --no-entry --no-gc-sections --allow-undefined-file="$out/allowed" "$out/wasm.o" -o "$out/d1target.wasm"; then
     echo "ok     wasm32: linked, undefined only memcpy memmove memset memcmp"
 else
@@ -45,7 +45,7 @@ if wasm-ld --no-entry --no-gc-sections "$out/wasm.o" -o "$out/none.wasm" 2>/dev/
 fi
 echo "figure: wasm32_bytes $(wc -c <"$out/d1target.wasm")"
 
-# Cortex-M4: what the linker keeps of header and compiler library; the board's own two functions and the four of libc
+# Cortex-M4: what the linker keeps of header and compiler library; the board's own functions and the four of libc
 # are stubs of a few bytes.
 cat >"$out/board.c" <<'END'
 #include <stddef.h>
@@ -53,7 +53,10 @@ void *memcpy(void *to, const void *from, size_t n) { (void)from; (void)n; return
 void *memmove(void *to, const void *from, size_t n) { (void)from; (void)n; return to; }
 void *memset(void *to, int c, size_t n) { (void)c; (void)n; return to; }
 int memcmp(const void *a, const void *b, size_t n) { return a == b && n; }
-int board_send(void *todo) { return todo != NULL; }
+void board_send(const void *bytes, size_t n) { (void)bytes; (void)n; }
+int board_status(void) { return 0; }
+int board_header(const char **name, const char **value) { return name == value; }
+size_t board_receive(void *bytes, size_t cap) { return bytes == NULL ? cap : 0; }
 unsigned long long board_now(void) { return 0; }
 END
 cortex="-std=c99 -mcpu=cortex-m4 -mthumb -Os -ffunction-sections -fdata-sections -ffreestanding"
