@@ -62,7 +62,7 @@ static void *counted(void *ctx, void *p, size_t old, size_t size)
     for (i = 0; ctx && p && i + 11 <= old; i++) /* what is given back must not hold the token */
         token_seen += memcmp(bytes + i, "secrettoken", 11) == 0;
     if (size)
-        q = malloc(size);
+        q = calloc(1, size); /* what nobody wrote is looked at too */
     if (q && p)
         memcpy(q, p, old < size ? old : size);
     if (size && !q)

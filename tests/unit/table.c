@@ -1171,7 +1171,7 @@ static void test_table_json_that_is_refused_says_how_far_it_was_read(void)
 
     d1t_arena_init(&arena, standard, 0);
     CHECK_INT(from_json(json, strlen(json), &arena, &t, &e), D1T_ERR_TABLE);
-    CHECK(strncmp(json + e.need - 5, "strng\"", 6) == 0);
+    CHECK(e.need >= (uint64_t)(strstr(json, "strng") - json) && e.need <= (uint64_t)(strstr(json, "}]") - json));
     d1t_arena_free(&arena);
 }
 
