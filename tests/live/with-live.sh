@@ -4,6 +4,8 @@
 #   D1_EXPLORER_URL  …/explorer/api: Cloudflare's local explorer, POST /d1/database/{id}/raw, string parameters only
 #   D1_DATABASE_IDS  64 ids, each an empty database, the same ones behind both;
 #                    POST $D1_WORKER_URL/accounts/{a}/d1/database/{id}/reset empties one again
+#                    POST $D1_WORKER_URL/accounts/{a}/d1/database/{id}/barrier makes its next two requests that write wait
+#                    for each other; GET says how many came (Worker only, and no part of D1's shape, like reset)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || { echo "usage: with-live.sh COMMAND..." >&2; exit 2; }

@@ -57,6 +57,19 @@ async function reset(db) {
   if (left.length) throw error;
 }
 
+// Not part of D1. POST …/barrier: the next two requests of this database that write wait for each other, so that both of
+// their clients have read before either writes. GET …/barrier: how many have come; none waits longer than 10 s.
+const barriers = new Map();
+const writes = ({ sql }) => !/^\s*(SELECT|WITH|PRAGMA)\b/i.test(sql);
+
+async function meet(id, queries) {
+  const barrier = barriers.get(id);
+  if (!barrier || barrier.come >= 2 || !queries.some(writes)) return;
+  barrier.come++;
+  // Another request cannot wake this one: workerd keeps their I/O apart.
+  for (let i = 0; i < 5000 && barrier.come < 2; i++) await scheduler.wait(2);
+}
+
 export default {
   async fetch(request, env) {
     const token = /^Bearer (\S+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
@@ -64,16 +77,21 @@ export default {
     if (env.TOKEN && token !== env.TOKEN) return refuse(403, 10000, "Authentication error");
 
     const path = new URL(request.url).pathname;
-    const [, id, call] = /^\/client\/v4\/accounts\/[^/]+\/d1\/database\/([^/]+)\/(query|raw|reset)$/.exec(path) ?? [];
-    if (!id || request.method !== "POST")
+    const [, id, call] = /^\/client\/v4\/accounts\/[^/]+\/d1\/database\/([^/]+)\/(query|raw|reset|barrier)$/.exec(path) ?? [];
+    if (!id || (request.method !== "POST" && call !== "barrier"))
       return refuse(404, 7003, `Could not route to ${path}, perhaps your object identifier is invalid?`);
     const db = env.DATABASES.includes(id) && env[id];
     if (!db) return refuse(404, 7404, `The database ${id} could not be found`);
 
     try {
       if (call === "reset") return await reset(db), succeed([]); // not part of D1
+      if (call === "barrier") {
+        if (request.method === "POST") barriers.set(id, { come: 0 });
+        return succeed([{ come: barriers.get(id)?.come ?? 0 }]);
+      }
       const queries = readQueries(await request.text());
       if (!queries) return refuse(400, 7400, "Invalid request body");
+      await meet(id, queries);
       const { results } = await db.query({ queries });
       return succeed(results.map(({ data, meta }) => ({ success: true, results: shape[call](data), meta })));
     } catch (error) {

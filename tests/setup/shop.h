@@ -158,27 +158,30 @@ static inline void shop_ready(shop *s)
 }
 
 /* Rows, and what somebody made by hand: views on views, triggers, a log. */
-static const char shop_rows[] =
+static const char *const shop_rows[] = {
     "INSERT INTO customers SELECT value, 'Name '||value, CASE WHEN value%4 THEN 'm'||value||'@example.org' END,"
-    " CASE WHEN value%3 THEN 'City '||(value%2) END, value*10 FROM json_each('[1,2,3,4,5,6,7,9]');"
+    " CASE WHEN value%3 THEN 'City '||(value%2) END, value*10 FROM json_each('[1,2,3,4,5,6,7,9]')",
     "INSERT INTO products SELECT 'p'||value, 'Title '||value, 'word'||value||' common', CASE WHEN value>1 THEN"
-    " 'p'||(value-1) END, value+0.5 FROM json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13]');"
-    "DELETE FROM products WHERE code='p0';"
+    " 'p'||(value-1) END, value+0.5 FROM json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13]')",
+    "DELETE FROM products WHERE code='p0'",     /* rowids that do not begin at 1 */
     "INSERT INTO orders SELECT value, 1+value%7, '2024-01-'||(10+value), value*2.5, CASE WHEN value%2 THEN 'late' ELSE"
-    " 'open' END FROM json_each('[1,2,3,4,5,6,7,8,9,10,11,12]');"
+    " 'open' END FROM json_each('[1,2,3,4,5,6,7,8,9,10,11,12]')",
     "INSERT INTO lines SELECT 1+value%12, 1+value/12, CASE WHEN value%5 THEN 'p'||(1+value%13) END, value%7 FROM"
-    " json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]');"
-    "INSERT INTO notes VALUES(1,'a','x'),(2,'a','y'),(5,'b',NULL);"
-    "DELETE FROM customers WHERE id=9";
-static const char shop_by_hand[] =
-    "CREATE TABLE log(text);"
-    "CREATE VIEW sales AS SELECT o.id, c.city, o.total FROM orders o JOIN customers c ON c.id = o.customer;"
-    "CREATE VIEW cities AS SELECT city, count(*) AS n FROM sales GROUP BY city;"
-    "CREATE TRIGGER sale_cancelled INSTEAD OF DELETE ON sales BEGIN DELETE FROM orders WHERE id = old.id; END;"
+    " json_each('[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]')",
+    "INSERT INTO notes VALUES(1,'a','x'),(2,'a','y'),(5,'b',NULL)",
+    "DELETE FROM customers WHERE id=9"};        /* an id that must not be given again */
+static const char *const shop_by_hand[] = {
+    "CREATE TABLE log(text)",
+    "CREATE VIEW sales AS SELECT o.id, c.city, o.total FROM orders o JOIN customers c ON c.id = o.customer",
+    "CREATE VIEW cities AS SELECT city, count(*) AS n FROM sales GROUP BY city",
+    "CREATE TRIGGER sale_cancelled INSTEAD OF DELETE ON sales BEGIN DELETE FROM orders WHERE id = old.id; END",
     "CREATE TRIGGER customer_moved AFTER UPDATE OF city ON customers BEGIN"
-    " INSERT INTO log VALUES(old.city || '>' || new.city); END;"
-    "CREATE TRIGGER logged AFTER INSERT ON log BEGIN UPDATE orders SET total = total WHERE id = -1; END";
-/* All of it is there and works: 1. It writes, so only on a database that is not needed any more. */
+    " INSERT INTO log VALUES(old.city || '>' || new.city); END",
+    "CREATE TRIGGER logged AFTER INSERT ON log BEGIN UPDATE orders SET total = total WHERE id = -1; END"};
+#define SHOP_ROWS (sizeof shop_rows / sizeof *shop_rows)
+#define SHOP_BY_HAND (sizeof shop_by_hand / sizeof *shop_by_hand)
+
+/* All of it works: 1. The moves write, so only on a database that is not needed any more. */
 static const char shop_moves[] =
     "UPDATE customers SET city='Elsewhere' WHERE id=2; DELETE FROM sales WHERE id=1; INSERT INTO products(code,title,"
     "body) VALUES('p99','T','zebra')";
