@@ -9295,17 +9295,23 @@ D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t
     return same;
 }
 
-/* A trigger of a declared FTS5 index: it is made and dropped with the index. */
+/* Is it one of the triggers of this FTS5 index? */
+D1T__PRIVATE bool d1t__is_trigger_of(const d1t_index *x, const d1t_schema_object *o) {
+    size_t n = x->name ? d1t__strlen(x->name) : 0;
+    return d1t__is_fts(x) && o->kind == D1T_OBJECT_TRIGGER && d1t__begins(d1t_cstr(o->name), x->name) &&
+           d1t__strlen(o->name) == n + 3 && o->name[n] == '_' && o->name[n + 1] == 'a';
+}
+
+/* A trigger of a declared or recorded FTS5 index: it is made and dropped with the index. */
 D1T__PRIVATE bool d1t__is_declared_trigger(d1t__planner *p, const d1t_schema_object *o) {
+    const d1t__item *item = d1t__item_of(p, o->owner);
+    const d1t_schema_record *record = item ? d1t__record_of(p, item) : NULL;
     const d1t_table *t = d1t__will_be(p, o->owner);
-    size_t i, n;
-    for (i = 0; o->kind == D1T_OBJECT_TRIGGER && t && i < t->index_count; i++) {
-        const d1t_index *x = &t->indexes[i];
-        n = x->name ? d1t__strlen(x->name) : 0;
-        if (d1t__is_fts(x) && d1t__begins(d1t_cstr(o->name), x->name) && d1t__strlen(o->name) == n + 3 &&
-            o->name[n] == '_' && o->name[n + 1] == 'a')
-            return true;
-    }
+    size_t i;
+    for (i = 0; t && i < t->index_count; i++)
+        if (d1t__is_trigger_of(&t->indexes[i], o)) return true;
+    for (i = 0; record && i < record->state->index_count; i++)
+        if (d1t__is_trigger_of(&record->state->indexes[i], o)) return true;
     return false;
 }
 
@@ -10688,17 +10694,18 @@ D1T__PRIVATE void d1t__make_indexes(d1t__planner *p, const d1t__item *item) {
     }
 }
 
-/* A trigger of an FTS5 index that is made anew in this plan. */
+/* A trigger of an FTS5 index that is made anew, or dropped, in this plan. */
 D1T__PRIVATE bool d1t__is_remade_trigger(d1t__planner *p, const d1t_schema_object *o) {
-    d1t__item *item = d1t__item_of(p, o->owner);
-    size_t i, n;
-    if (o->kind != D1T_OBJECT_TRIGGER || !item || !item->to || !d1t__is_declared_trigger(p, o)) return false;
-    for (i = 0; i < item->to->index_count; i++) {
+    const d1t__item *item = d1t__item_of(p, o->owner);
+    const d1t_schema_record *record = item ? d1t__record_of(p, item) : NULL;
+    size_t i;
+    for (i = 0; item && item->to && i < item->to->index_count; i++) {
         const d1t_index *x = &item->to->indexes[i];
-        n = x->name ? d1t__strlen(x->name) : 0;
-        if (d1t__is_fts(x) && d1t__begins(d1t_cstr(o->name), x->name) && d1t__strlen(o->name) == n + 3 &&
-            d1t__step_of(p, item, D1T_CREATE_INDEX, x->name))
-            return true;
+        if (d1t__is_trigger_of(x, o) && d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)) return true;
+    }
+    for (i = 0; record && i < record->state->index_count; i++) {
+        const d1t_index *x = &record->state->indexes[i];
+        if (d1t__is_trigger_of(x, o) && d1t__step_of(p, item, D1T_DROP_INDEX, x->name)) return true;
     }
     return false;
 }
