@@ -9361,6 +9361,23 @@ D1T__PRIVATE bool d1t__index_stands(d1t__planner *p, const d1t__item *item, cons
     return have && d1t__same_index(have, x);
 }
 
+D1T__PRIVATE bool d1t__makes(d1t__planner *p, const d1t_table *t, const char *name) {
+    const char *owner;
+    d1t_index x;
+    size_t i;
+    for (i = 0; t && i < t->command_count; i++)
+        if (d1t_index_from_sql(d1t_cstr(t->commands[i].setup_sql), &p->plan->arena, &x, &owner, NULL) == D1T_OK &&
+            d1t__same_name(x.name, name))
+            return true;
+    return false;
+}
+
+/* Was the index made by a command of the table? Then it comes and goes with that. */
+D1T__PRIVATE bool d1t__is_of_command(d1t__planner *p, const d1t__item *item, const char *name) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    return d1t__makes(p, item->to, name) || d1t__makes(p, record ? record->state : NULL, name);
+}
+
 D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
     const d1t_table *a = item->from, *b = item->to;
     const d1t_schema_record *record = d1t__record_of(p, item);
@@ -9375,7 +9392,7 @@ D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
         d1t__plan_index(p, item, d1t__index_of(a, x) ? "~ index " : "+ index ", D1T_CREATE_INDEX, x);
     }
     for (i = 0; a && i < a->index_count && !p->plan->desc.keep; i++)
-        if (a->indexes[i].name && !d1t__index_of(b, &a->indexes[i]))
+        if (a->indexes[i].name && !d1t__index_of(b, &a->indexes[i]) && !d1t__is_of_command(p, item, a->indexes[i].name))
             d1t__plan_index(p, item, "- index ", D1T_DROP_INDEX, &a->indexes[i]);
     for (i = 0; record && i < record->state->index_count && !p->plan->desc.keep; i++) {
         const d1t_index *x = &record->state->indexes[i];
@@ -10396,7 +10413,9 @@ D1T__PRIVATE const d1t_table *d1t__target_of(d1t__planner *p, const d1t__item *i
     }
     for (i = 0; i < to->index_count; i++) indexes[t->index_count++] = to->indexes[i];
     for (i = 0; i < from->index_count; i++)
-        if (!d1t__index_of(to, &from->indexes[i])) indexes[t->index_count++] = from->indexes[i];
+        if (!d1t__index_of(to, &from->indexes[i]) &&
+            !(from->indexes[i].name && d1t__is_of_command(p, item, from->indexes[i].name)))
+            indexes[t->index_count++] = from->indexes[i];
     return t;
 }
 
@@ -10675,18 +10694,20 @@ D1T__PRIVATE void d1t__make_index(d1t__planner *p, const d1t__item *item, const 
     d1t__statement_end(p);
 }
 
-/* The text in the schema of an index of a table that is made anew for another one's sake. */
+/* The texts in the schema of the indexes of a table that is made anew for another one's sake, and of those that belong to
+   commands. */
 D1T__PRIVATE void d1t__make_same_indexes(d1t__planner *p, const d1t__item *item) {
     const d1t_schema_object *o;
     for (o = p->schema->objects; o; o = o->next)
-        if (o->kind == D1T_OBJECT_INDEX && d1t__same_name(o->owner, item->have->name))
+        if (o->kind == D1T_OBJECT_INDEX && d1t__same_name(o->owner, item->have->name) &&
+            (!item->target || (d1t__is_of_command(p, item, o->name) && !d1t__is_torn_down(p, o))))
             d1t__statement(p, d1t__keep_text(p, o->sql));
 }
 
 D1T__PRIVATE void d1t__make_indexes(d1t__planner *p, const d1t__item *item) {
     const d1t_table *t = item->target;
     size_t i;
-    if (item->member && !t) d1t__make_same_indexes(p, item);
+    if (item->member) d1t__make_same_indexes(p, item);
     for (i = 0; t && i < t->index_count; i++) {
         const d1t_index *x = &t->indexes[i];
         if (x->name && ((item->member && !d1t__is_fts(x)) || d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)))

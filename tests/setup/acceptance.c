@@ -54,6 +54,7 @@ static const d1t_command seniors[] = {
     {"seniors", "CREATE VIEW seniors AS SELECT id FROM people WHERE age > 65", "DROP VIEW seniors"}};
 static const d1t_command older_seniors[] = {
     {"seniors", "CREATE VIEW seniors AS SELECT id FROM people WHERE age > 70", "DROP VIEW seniors"}};
+static const d1t_command own_index[] = {{"own_index", "CREATE INDEX people_lower ON people(lower(name))", "DROP INDEX people_lower"}};
 static const d1t_command stays[] = {{"stays", "CREATE VIEW stays AS SELECT id FROM people", NULL}};
 
 static const d1t_table people = D1T_TABLE("people", person_columns), wider = D1T_TABLE("people", wider_columns);
@@ -411,6 +412,22 @@ static void commands_and_fts_survive_a_rename_that_is_followed_by_a_rebuild(void
     CHECK_STR(ask("SELECT id FROM seniors"), "1");
     BECOME(&after);
     CHECK_STR(steps(), "");
+}
+
+/* What a command made belongs to it: it is no index that nobody declared, and a rebuild brings it back. */
+static void an_index_that_a_command_made_is_left_alone_and_survives_a_rebuild(void)
+{
+    d1t_table t = with_command(own_index), retyped = text_age;
+
+    retyped.commands = own_index;
+    retyped.command_count = 1;
+    BECOME(&t);
+    BECOME(&t);
+    CHECK_STR(steps(), "");
+    BECOME(&retyped);
+    CHECK_STR(names(), "'people'; 'people_lower'");
+    BECOME(&text_age);
+    CHECK_STR(names(), "'people'");
 }
 
 static void without_a_teardown_what_a_command_made_stays(void)
@@ -802,13 +819,14 @@ static const entry entries[] = {
     SHOWS("+.1", a_command_changes_while_its_table_is_rebuilt, "command and rebuild in one plan"),
     SHOWS("+.2", commands_and_fts_survive_a_rename_that_is_followed_by_a_rebuild, "rename and rebuild"),
     SHOWS("+.3", a_full_text_index_comes_to_a_table_with_rows_changes_with_it_and_goes, "FTS5 on a table with rows"),
+    SHOWS("+.4", an_index_that_a_command_made_is_left_alone_and_survives_a_rebuild, "an index of a command"),
 };
 
 /* How many rows each list has. */
 static const struct group {
     const char *name;
     int         rows;
-} groups[] = {{"4a.", 27}, {"4b.", 16}, {"4c.", 33}, {"4e.", 75}, {"4f.", 12}, {"+.", 3}};
+} groups[] = {{"4a.", 27}, {"4b.", 16}, {"4c.", 33}, {"4e.", 75}, {"4f.", 12}, {"+.", 4}};
 
 static bool is_reason(const entry *e)
 {
