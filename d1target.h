@@ -9904,6 +9904,7 @@ D1T__PRIVATE bool d1t__leads_to_index(d1t__planner *p, const d1t_foreign_key *f)
 D1T__PRIVATE void d1t__index_parents(d1t__planner *p, const d1t__item *item) {
     const d1t_table *t = item->target ? item->target : item->from;
     size_t f;
+    if (!item->member && (item->have || !item->touched)) return;    /* neither made anew nor new */
     for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
         const d1t_foreign_key *key = &t->foreign_keys[f];
         const char *name, *table;
@@ -9918,10 +9919,12 @@ D1T__PRIVATE void d1t__index_parents(d1t__planner *p, const d1t__item *item) {
 D1T__PRIVATE void d1t__drop_temporary(d1t__planner *p, const d1t__item *item) {
     const d1t_table *t = item->target ? item->target : item->from;
     size_t f, use;
+    if (!item->member && (item->have || !item->touched)) return;
     for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++)
         for (use = 0; use < 2; use++) {
             const char *name;
-            if (!(use ? d1t__leads_to_index(p, &t->foreign_keys[f]) : d1t__leads_back(p, item, &t->foreign_keys[f])))
+            if (!(use ? d1t__leads_to_index(p, &t->foreign_keys[f]) :
+                        item->member && d1t__leads_back(p, item, &t->foreign_keys[f])))
                 continue;
             d1t__write_temporary(d1t__text_begin(p), use ? "to_" : "new_", item, f);
             name = d1t__text_end(p);
@@ -9989,11 +9992,11 @@ D1T__PRIVATE d1t__item *d1t__drop_number(d1t__planner *p, size_t number) {
 }
 
 /* Is the table, once dropped, missed by a table that is dropped later? In a cycle of references one of them is; SQLite
-   cannot drop a table that references itself while another parent of it is missing. */
+   cannot follow the action of a foreign key to a table while another parent of that table is missing. */
 D1T__PRIVATE bool d1t__is_missed(d1t__planner *p, size_t number) {
     const d1t__item *item = d1t__drop_number(p, number), *later;
     while ((later = d1t__drop_number(p, ++number)) != NULL)
-        if (d1t__references(later, item) && d1t__references(later, later)) return true;
+        if (d1t__references(later, item)) return true;
     return false;
 }
 
@@ -10037,10 +10040,9 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__create_new(p, item);
     for (i = 0; (item = d1t__drop_number(p, i)) != NULL && p->result == D1T_OK; i++)
         if (item->from) d1t__index_temporarily(p, item, item->from, false);
-    for (i = 0; (item = d1t__member_number(p, i)) != NULL && p->result == D1T_OK; i++) {
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL && p->result == D1T_OK; i++)
         d1t__index_temporarily(p, item, item->target ? item->target : item->from, true);
-        d1t__index_parents(p, item);
-    }
+    for (i = 0; i < p->item_count; i++) d1t__index_parents(p, &p->items[i]);
     for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__copy_rows(p, item);
     for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__carry_sequence(p, item);
     for (i = 0; (item = d1t__drop_number(p, i)) != NULL; i++)
@@ -10056,7 +10058,7 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
         d1t_write_name(w, item->name);
         d1t__statement_end(p);
     }
-    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__drop_temporary(p, item);
+    for (i = 0; i < p->item_count; i++) d1t__drop_temporary(p, &p->items[i]);
 }
 
 /* Fails the batch if rows of a table have no parent. Only the table's name comes back, no value. */
@@ -10496,6 +10498,39 @@ D1T__PRIVATE void d1t__plan_drop(d1t__planner *p, d1t__item *item) {
     if (child) d1t__step_refuse(p, step, "a foreign key of another table leads to it");
     else if (user) d1t__step_refuse(p, step, "a view or a trigger of another table uses it: drop or change this first");
     else d1t__compare_commands(p, item);
+}
+
+/* Do the columns name a row of the table, so that a foreign key may lead to them? NULL: the key. */
+D1T__PRIVATE bool d1t__is_unique(const d1t_table *t, const char *const *names, size_t count) {
+    size_t i, k, keys = 0, named = 0;
+    for (i = 0; i < t->column_count; i++) {
+        if (!(t->columns[i].flags & D1T_KEY)) continue;
+        keys++;
+        named += !names || d1t__names_have(names, count, t->columns[i].name);
+    }
+    if (keys == count && named == count) return true;
+    for (i = 0; names && i < t->index_count; i++) {
+        const d1t_index *x = &t->indexes[i];
+        if (!(x->flags & D1T_UNIQUE) || x->where_sql || x->terms_sql || x->column_count != count) continue;
+        for (k = 0; k < count && d1t__names_have(names, count, x->columns[k]); k++) {}
+        if (k == count) return true;
+    }
+    return false;
+}
+
+/* SQLite takes a foreign key that leads to no key, and then refuses every row. */
+D1T__PRIVATE void d1t__check_foreign_keys(d1t__planner *p, d1t__item *child) {
+    const d1t_table *t = child->drop ? NULL : child->to ? child->target : child->from;
+    size_t f;
+    for (f = 0; t && f < t->foreign_key_count && p->result == D1T_OK; f++) {
+        const d1t_foreign_key *key = &t->foreign_keys[f];
+        d1t__item *parent = d1t__item_of(p, key->parent);
+        const d1t_table *to = !parent ? NULL : parent->to ? parent->target : parent->from;
+        if (!to || parent->drop || !(child->touched || parent->touched)) continue;
+        if (!d1t__is_unique(to, key->parent_columns, key->column_count))
+            d1t__refuse(p, parent, "! key of ", NULL, child->to ? "a foreign key leads to columns that are neither its key "
+                        "nor UNIQUE" : "a foreign key of a table that is not declared leads to what would not be its key");
+    }
 }
 
 D1T__PRIVATE void d1t__mark_drops(d1t__planner *p) {
@@ -11098,6 +11133,7 @@ D1T__PRIVATE d1t__planner *d1t__plan_begin(d1t_plan *plan, const d1t_schema *sch
     for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_table(p, &p->items[i]);
     for (i = 0; i < p->item_count && p->result == D1T_OK; i++)
         if (p->items[i].drop) d1t__plan_drop(p, &p->items[i]);
+    for (i = 0; i < p->item_count && p->result == D1T_OK; i++) d1t__check_foreign_keys(p, &p->items[i]);
     d1t__find_members(p);
     for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_record(p, &p->items[i]);
     d1t__write_counts(p);

@@ -168,6 +168,8 @@ static inline void add_column(m_table *t, bool key)
         return;
     if (!key && t->column_count && chance(12))
         make_generated(t, &c);
+    if (c.not_null && !c.generated && !c.fallback && t->index_count + t->check_count > 0 && chance(70))
+        c.fallback = random_default(&c); /* else rows could hardly ever get it */
     t->columns[t->column_count++] = c;
 }
 
@@ -350,8 +352,12 @@ static inline bool key_fits(m_schema *s, m_table *t, m_key *f)
     return false;
 }
 
+/* Two that say the same without a name are one and the same. */
 static inline bool check_fits(m_table *t, const m_check *k)
 {
+    for (const m_check *other = t->checks; other < k; other++)
+        if (other->name == k->name && other->column == k->column && other->kind == k->kind)
+            return false;
     return column_named(t, k->column) != NULL;
 }
 
@@ -461,9 +467,14 @@ static inline void rename_table(m_schema *s, m_table *t, bool hint)
             s->tables[i].keys[f].parent = swapped(s->tables[i].keys[f].parent, old, fresh);
 }
 
+/* Mostly to a type that takes every value: a key cannot lose one. */
 static inline void retype(m_table *t, m_column *c)
 {
     c->type = random_type(c->key, (t->flags & D1T_STRICT) != 0);
+    if (c->key && chance(75))
+        c->type = chance(70) ? D1T_TEXT : D1T_BLOB;
+    if (c->not_null && !c->fallback && chance(75))
+        c->fallback = 1;
     c->odd_type = chance(20);
     if (c->fallback)
         c->fallback = random_default(c);
