@@ -168,8 +168,6 @@ static inline void add_column(m_table *t, bool key)
         return;
     if (!key && t->column_count && chance(12))
         make_generated(t, &c);
-    if (c.not_null && !c.generated && !c.fallback && t->index_count + t->check_count > 0 && chance(70))
-        c.fallback = random_default(&c); /* else rows could hardly ever get it */
     t->columns[t->column_count++] = c;
 }
 
@@ -558,13 +556,24 @@ static inline void change_foreign_key(m_schema *s, m_table *t)
         f->deferred = !f->deferred;
 }
 
+/* Rows that are there can hardly ever get a NOT NULL column without a default. */
+static inline void widen(m_table *t)
+{
+    int before = t->column_count;
+    m_column *c = &t->columns[before];
+
+    add_column(t, false);
+    if (t->column_count > before && c->not_null && !c->generated && !c->fallback && chance(85))
+        c->fallback = random_default(c);
+}
+
 static inline void mutate(m_schema *s)
 {
     m_table *t = &s->tables[pick(s->count)];
     static const uint32_t flags[] = {D1T_STRICT, D1T_WITHOUT_ROWID, D1T_AUTOINCREMENT};
 
     switch (pick(20)) {
-    case 0: case 1: case 2: add_column(t, false); break;
+    case 0: case 1: case 2: widen(t); break;
     case 3: drop_column(t); break;
     case 4: case 5: case 6: case 7: case 8: change_column(s, t); break;
     case 9: case 10: add_index(t); break;
