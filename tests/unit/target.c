@@ -306,6 +306,178 @@ static void test_without_memory_nothing_is_built(void)
     memset(&arena, 0, sizeof arena);
 }
 
+/* ---- specs as JSON */
+
+static d1t_result read_spec(const char *json, d1t_target_spec *s)
+{
+    memset(&error, 0, sizeof error);
+    return d1t_target_spec_from_json(d1t_cstr(json), &arena, s, &error);
+}
+
+static void test_a_spec_is_read_from_json_whatever_the_order_of_its_members(void)
+{
+    d1t_target_spec s;
+    d1t_target_resource r;
+
+    CHECK_INT(read_spec("{\"value_fields\":[{\"type\":\"Str\",\"name\":\"title\"},"
+                        "{\"name\":\"at\",\"type\":\"timestamp\",\"nullable\":true},"
+                        "{\"name\":\"v\",\"type\":\"Vector\",\"nullable\":false}],"
+                        "\"flow\":\"docs\",\"collection\":\"pages\",\"account\":\"acc\",\"database\":\"main\","
+                        "\"credential\":\"prod\",\"setup_by_user\":false,\"strict\":true,\"without_rowid\":true,"
+                        "\"key_fields\":[{\"name\":\"id\",\"type\":\"Int64\"},{\"name\":\"part\",\"type\":\"uuid\"}],"
+                        "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}],"
+                        "\"foreign_keys\":[{\"parent\":\"p\",\"columns\":[\"id\"],\"on_delete\":\"cascade\"}],"
+                        "\"commands\":[{\"name\":\"x\",\"setup\":\"SELECT 1\",\"teardown\":\"SELECT 2\"}]}", &s), D1T_OK);
+    CHECK_STR(error.text, "");
+    CHECK_STR(s.flow, "docs");
+    CHECK_STR(s.account, "acc");
+    CHECK_STR(s.credential, "prod");
+    CHECK(!s.table);
+    CHECK(!s.setup_by_user);
+    CHECK_INT(build(&s, 1, &r), D1T_OK);
+    CHECK_STR(r.key.table, "docs__pages");
+    CHECK_STR(state_json(r.state),
+              "{\"version\":1,\"name\":\"docs__pages\",\"columns\":["
+              "{\"name\":\"id\",\"type\":\"integer\",\"key\":true},{\"name\":\"part\",\"type\":\"uuid\",\"key\":true},"
+              "{\"name\":\"title\",\"type\":\"text\",\"not_null\":true},{\"name\":\"at\",\"type\":\"timestamp\"},"
+              "{\"name\":\"v\",\"type\":\"vector\",\"not_null\":true}],"
+              "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}],"
+              "\"foreign_keys\":[{\"parent\":\"p\",\"columns\":[\"id\"],\"on_delete\":\"cascade\"}],"
+              "\"commands\":[{\"name\":\"x\",\"setup\":\"SELECT 1\",\"teardown\":\"SELECT 2\"}],"
+              "\"strict\":true,\"without_rowid\":true}");
+    d1t_arena_free(&arena);
+}
+
+static void test_a_spec_in_json_can_name_its_table_and_leave_the_setup_to_the_user(void)
+{
+    d1t_target_spec s;
+
+    CHECK_INT(read_spec("{\"table\":\"t\",\"database\":\"main\",\"setup_by_user\":true,\"key_fields\":[],"
+                        "\"value_fields\":[]}", &s), D1T_OK);
+    CHECK_STR(s.table, "t");
+    CHECK(s.setup_by_user);
+    CHECK_INT(s.flags, 0);
+    CHECK_INT(s.key_count, 0);
+    CHECK_INT(read_spec("{\"vector_indexes\":[{\"field\":\"v\"},{\"field\":\"w\"}]}", &s), D1T_OK);
+    CHECK_INT(s.vector_index_count, 2);
+    CHECK_STR(s.vector_indexes[1].field, "w");
+    d1t_arena_free(&arena);
+}
+
+static void test_a_token_in_a_spec_is_refused_by_name_and_never_repeated(void)
+{
+    static const char *const names[] = {"api_token", "API_TOKEN", "token", "secret", "password", "cf_api_key"};
+    char json[200];
+    d1t_target_spec s;
+    size_t i;
+
+    for (i = 0; i < COUNT(names); i++) {
+        sprintf(json, "{\"flow\":\"f\",\"%s\":\"s3cr3t-value\"}", names[i]);
+        CHECK_INT(read_spec(json, &s), D1T_ERR_CONFIG);
+        says(error.text, "does not belong into a spec");
+        says(error.text, "\"credential\"");
+        CHECK(!strstr(error.text, "s3cr3t"));
+        d1t_arena_free(&arena);
+    }
+}
+
+static void test_a_spec_in_json_is_read_strictly(void)
+{
+    static const struct {
+        const char *json;
+        d1t_result result;
+        const char *says;
+    } cases[] = {
+        {"", D1T_ERR_JSON, "not valid JSON"},
+        {"{\"flow\":\"f\"", D1T_ERR_JSON, "not valid JSON"},
+        {"[]", D1T_ERR_TABLE, "a value does not fit"},
+        {"\"x\"", D1T_ERR_TABLE, "a value does not fit"},
+        {"true", D1T_ERR_TABLE, "a value does not fit"},
+        {"{\"flows\":\"f\"}", D1T_ERR_TABLE, "unknown member flows"},
+        {"{\"flow\":\"f\",\"flow\":\"g\"}", D1T_ERR_TABLE, "twice: flow"},
+        {"{\"flow\":1}", D1T_ERR_TABLE, "fit member flow"},
+        {"{\"flow\":null}", D1T_ERR_TABLE, "fit member flow"},
+        {"{\"flow\":true}", D1T_ERR_TABLE, "fit member flow"},
+        {"{\"flow\":[]}", D1T_ERR_TABLE, "fit member flow"},
+        {"{\"flow\":{}}", D1T_ERR_TABLE, "fit member flow"},
+        {"{\"flow\":\"a\\u0000b\"}", D1T_ERR_TABLE, "a NUL is in a"},
+        {"{\"strict\":\"yes\"}", D1T_ERR_TABLE, "fit member strict"},
+        {"{\"key_fields\":\"id\"}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[\"id\"]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[true]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[[]]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":{}}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[{\"name\":1}]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[{\"name\":true}]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[{\"name\":{}}]}", D1T_ERR_TABLE, "fit member key_fields"},
+        {"{\"key_fields\":[{\"nmae\":\"x\"}]}", D1T_ERR_TABLE, "nmae"},
+        {"{\"key_fields\":[{\"name\":\"x\",\"type\":\"Strr\"}]}", D1T_ERR_TABLE, "unknown type Strr"},
+        {"{\"key_fields\":[{\"nullable\":\"no\"}]}", D1T_ERR_TABLE, "nullable is true or false"},
+        {"{\"vector_indexes\":[{\"name\":\"v\"}]}", D1T_ERR_TABLE, "name"},
+        {"{\"indexes\":[{\"nme\":\"v\"}]}", D1T_ERR_TABLE, "nme"},
+        {"{\"indexes\":[{\"name\":\"v\",\"columns\":[1]}]}", D1T_ERR_TABLE, ""},
+        {"{\"foreign_keys\":[{\"parent\":\"p\",\"on_delete\":\"explode\"}]}", D1T_ERR_TABLE, "explode"},
+        {"{\"flow\":[[[[[[]]]]]]}", D1T_ERR_TABLE, ""},
+    };
+    d1t_target_spec s;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        CHECK_INT(read_spec(cases[i].json, &s), cases[i].result);
+        if (!strstr(error.text, cases[i].says))
+            CHECK_STR(error.text, cases[i].says);
+        CHECK(error.text[0] != 0);
+        d1t_arena_free(&arena);
+    }
+}
+
+static void test_without_memory_no_spec_is_read(void)
+{
+    static const char json[] = "{\"flow\":\"f\",\"key_fields\":[{\"name\":\"id\",\"type\":\"Str\"}],"
+                               "\"indexes\":[{\"name\":\"i\",\"columns\":[\"id\"]}]}";
+    checked_alloc a;
+    d1t_target_spec s;
+    d1t_result result;
+    size_t i;
+
+    for (i = 1;; i++) {
+        memset(&a, 0, sizeof a);
+        a.fail_at = i;
+        d1t_arena_init(&arena, checked_allocator(&a), 0);
+        result = read_spec(json, &s);
+        d1t_arena_free(&arena);
+        CHECK_INT(a.live, 0);
+        CHECK_INT(error.code, result);
+        if (result == D1T_OK || i > 50)
+            break;
+        CHECK_INT(result, D1T_ERR_NOMEM);
+    }
+    CHECK_INT(result, D1T_OK);
+    CHECK(i > 2);
+    memset(&arena, 0, sizeof arena);
+}
+
+static void test_every_value_type_of_recoco_and_of_tables_has_a_column_type(void)
+{
+    static const struct {
+        const char *word;
+        d1t_type type;
+    } cases[] = {
+        {"Bytes", D1T_BLOB}, {"Str", D1T_TEXT}, {"Bool", D1T_BOOL}, {"Int64", D1T_INTEGER}, {"Float32", D1T_REAL},
+        {"Float64", D1T_REAL}, {"Range", D1T_TEXT}, {"Uuid", D1T_UUID}, {"Date", D1T_DATE}, {"Time", D1T_TIME},
+        {"LocalDateTime", D1T_TIMESTAMP}, {"OffsetDateTime", D1T_TIMESTAMPTZ}, {"TimeDelta", D1T_INTEGER},
+        {"Json", D1T_JSON}, {"Vector", D1T_VECTOR}, {"Union", D1T_JSON}, {"Struct", D1T_JSON}, {"UTable", D1T_JSON},
+        {"KTable", D1T_JSON}, {"LTable", D1T_JSON}, {"integer", D1T_INTEGER}, {"real", D1T_REAL}, {"text", D1T_TEXT},
+        {"blob", D1T_BLOB}, {"any", D1T_ANY}, {"bool", D1T_BOOL}, {"json", D1T_JSON}, {"uuid", D1T_UUID},
+        {"date", D1T_DATE}, {"time", D1T_TIME}, {"timestamp", D1T_TIMESTAMP}, {"timestamptz", D1T_TIMESTAMPTZ},
+        {"vector", D1T_VECTOR}, {"", (d1t_type)0}, {"str", (d1t_type)0}, {"STR", (d1t_type)0},
+    };
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++)
+        CHECK_INT(d1t_type_from_word(d1t_cstr(cases[i].word)), cases[i].type);
+}
+
 /* ---- targets by name */
 
 static void test_targets_are_found_by_name_and_no_name_is_taken_twice(void)
@@ -916,6 +1088,367 @@ static void test_a_callback_cannot_call_into_its_job(void)
     close_databases();
 }
 
+/* ---- setup */
+
+static d1t_effect allow;
+static bool ignore;
+
+static d1t_result set_up(const d1t_setup_change *changes, size_t count)
+{
+    d1t_target_desc desc = desc_of();
+
+    desc.allow = allow;
+    desc.ignore_drop_failures = ignore;
+    return d1t_target_apply_setup(&job, d1t_d1_target(), &desc, changes, count);
+}
+
+static void open_empty(void)
+{
+    open_databases();
+    allow = D1T_EFFECT_NONE;
+    ignore = false;
+}
+
+static const char *tables_of(local_d1 *d)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    text[0] = 0;
+    sqlite3_prepare_v2(local_d1_sqlite(d),
+                       "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE name NOT LIKE "
+                       "'sqlite_%' AND name <> '_d1t_setup' AND name NOT LIKE '_cf_%' ORDER BY name)", -1, &stmt, NULL);
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0))
+        strcpy(text, (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return text;
+}
+
+static d1t_setup_change change(const char *database, const d1t_table *t)
+{
+    d1t_setup_change c;
+
+    memset(&c, 0, sizeof c);
+    c.resource.key.database = database;
+    c.resource.key.table = t->name;
+    c.resource.state = t;
+    return c;
+}
+
+static d1t_setup_change drop(const char *database, const char *table, const d1t_combined_state *existing)
+{
+    d1t_setup_change c;
+
+    memset(&c, 0, sizeof c);
+    c.resource.key.database = database;
+    c.resource.key.table = table;
+    c.existing = existing;
+    return c;
+}
+
+static void test_setup_makes_the_tables_of_every_database_and_a_second_run_changes_nothing(void)
+{
+    d1t_setup_change c[3];
+    uint64_t digest;
+
+    open_empty();
+    c[0] = change("main", &child_table);
+    c[1] = change("other", &note_table);
+    c[2] = change("main", &parent_table);
+    CHECK_INT(set_up(c, 3), D1T_OK);
+    CHECK_STR(job.error.text, "");
+    CHECK_STR(tables_of(main_d1), "child parent");
+    CHECK_STR(tables_of(other_d1), "note");
+    CHECK_STR(told, "main ok, other ok");
+    digest = lab_digest(main_d1);
+    CHECK_INT(set_up(c, 3), D1T_OK);
+    CHECK_INT(rows_written, 0);
+    CHECK(lab_digest(main_d1) == digest);
+    close_databases();
+}
+
+static void test_setup_reads_the_real_database_and_not_what_the_engine_believes(void)
+{
+    static const d1t_combined_state believed = {&parent_table, NULL, 0, NULL};
+    d1t_setup_change c = change("main", &parent_table);
+
+    open_empty();
+    c.existing = &believed;
+    CHECK_INT(set_up(&c, 1), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "parent");
+    CHECK(lab_exec(main_d1, "DROP TABLE parent"));
+    CHECK_INT(set_up(&c, 1), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "parent");
+    close_databases();
+}
+
+static const d1t_column wide_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0),
+                                          D1T_COLUMN("extra", D1T_REAL, 0)};
+static const d1t_table wide_table = D1T_TABLE("parent", wide_columns);
+
+static void test_a_table_that_is_there_is_adopted_and_keeps_its_rows_when_it_changes(void)
+{
+    d1t_setup_change c = change("main", &wide_table);
+
+    open_lab();
+    allow = D1T_EFFECT_NONE;
+    ignore = false;
+    CHECK(lab_exec(main_d1, "INSERT INTO parent VALUES(1, 'p')"));
+    CHECK_INT(set_up(&c, 1), D1T_OK);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM parent WHERE name = 'p' AND extra IS NULL"), 1);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM _d1t_setup WHERE name = 'parent'"), 1);
+    close_databases();
+}
+
+static void test_a_change_worse_than_allowed_is_refused_and_named_and_other_databases_are_done(void)
+{
+    d1t_setup_change c[2];
+
+    open_empty();
+    c[0] = change("main", &wide_table);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    CHECK(lab_exec(main_d1, "INSERT INTO parent VALUES(1, 'p', 0.5)"));
+    c[0] = change("main", &parent_table);
+    c[1] = change("other", &note_table);
+    CHECK_INT(set_up(c, 2), D1T_ERR_SCHEMA);
+    says(job.error.text, "column parent.extra");
+    CHECK_STR(job.database, "main");
+    CHECK_STR(told, "main D1T_ERR_SCHEMA, other ok");
+    CHECK_INT(lab_int(main_d1, "SELECT count(extra) FROM parent"), 1);
+    CHECK_STR(tables_of(other_d1), "note");
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_INT(lab_int(main_d1, "SELECT count(extra) FROM parent"), LAB_ERROR);
+    close_databases();
+}
+
+static void test_a_table_that_is_to_go_is_dropped_and_no_other(void)
+{
+    d1t_setup_change c[3];
+
+    open_empty();
+    c[0] = change("main", &parent_table);
+    c[1] = change("main", &child_table);
+    c[2] = change("main", &note_table);
+    CHECK_INT(set_up(c, 3), D1T_OK);
+    CHECK(lab_exec(main_d1, "CREATE TABLE foreign_one(x)"));
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "note", NULL);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "child foreign_one parent");
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM _d1t_setup WHERE name = 'note'"), 0);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM _d1t_setup WHERE name = 'child'"), 1);
+    CHECK_INT(set_up(c, 1), D1T_OK); /* gone already */
+    CHECK_STR(tables_of(main_d1), "child foreign_one parent");
+    close_databases();
+}
+
+static void test_parents_and_children_can_go_together_with_their_rows(void)
+{
+    d1t_setup_change c[2];
+
+    open_empty();
+    c[0] = change("main", &parent_table);
+    c[1] = change("main", &child_table);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK(lab_exec(main_d1, "INSERT INTO parent VALUES(1, 'p'); INSERT INTO child VALUES(1, 1, 'c')"));
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "parent", NULL);
+    c[1] = drop("main", "child", NULL);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "");
+    close_databases();
+}
+
+static void test_one_table_can_come_while_another_goes(void)
+{
+    d1t_setup_change c[2];
+
+    open_empty();
+    c[0] = change("main", &note_table);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "note", NULL);
+    c[1] = change("main", &parent_table);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "parent");
+    close_databases();
+}
+
+static void test_a_drop_has_to_be_allowed(void)
+{
+    d1t_setup_change c[1];
+
+    open_empty();
+    c[0] = change("main", &note_table);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    c[0] = drop("main", "note", NULL);
+    allow = D1T_EFFECT_LOSSY;
+    CHECK_INT(set_up(c, 1), D1T_ERR_SCHEMA);
+    says(job.error.text, "- table note");
+    CHECK_STR(tables_of(main_d1), "note");
+    close_databases();
+}
+
+static void test_a_parent_that_others_still_reference_is_not_dropped(void)
+{
+    d1t_setup_change c[2];
+
+    open_empty();
+    c[0] = change("main", &parent_table);
+    c[1] = change("main", &child_table);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK(lab_exec(main_d1, "INSERT INTO parent VALUES(1, 'p'); INSERT INTO child VALUES(1, 1, 'c')"));
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "parent", NULL);
+    CHECK_INT(set_up(c, 1), D1T_ERR_SCHEMA);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM child"), 1);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM parent"), 1);
+    close_databases();
+}
+
+static void test_a_table_that_was_set_up_by_other_means_can_go_too(void)
+{
+    static const d1t_combined_state known = {&note_table, NULL, 0, NULL};
+    d1t_setup_change c[2];
+
+    open_lab();
+    ignore = false;
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "note", &known); /* no records in this database */
+    c[1] = drop("main", "CHILD", NULL);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_STR(job.error.text, "");
+    CHECK_STR(tables_of(main_d1), "parent");
+    close_databases();
+}
+
+static void test_tables_of_the_users_are_neither_changed_nor_dropped(void)
+{
+    static const d1t_table users = D1T_TABLE_FLAGS("note", note_columns, D1T_BY_USER),
+                           users_wide = D1T_TABLE_FLAGS("parent", wide_columns, D1T_BY_USER);
+    static const d1t_combined_state existing = {&users, NULL, 0, NULL};
+    d1t_setup_change c[1];
+    uint64_t digest;
+
+    open_lab();
+    ignore = false;
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    digest = lab_digest(main_d1);
+    c[0] = drop("main", "note", &existing);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    c[0] = change("main", &users);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    c[0] = change("main", &users_wide);
+    CHECK_INT(set_up(c, 1), D1T_ERR_SCHEMA); /* verified, and told before a row fails */
+    says(job.error.text, "parent.extra");
+    CHECK(lab_digest(main_d1) == digest);
+    close_databases();
+}
+
+static void test_a_drop_that_fails_can_be_ignored_and_is_told(void)
+{
+    d1t_setup_change c[3];
+
+    open_empty();
+    c[0] = change("other", &note_table);
+    c[1] = change("main", &note_table);
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    local_d1_set_fault(other_d1, LOCAL_D1_DB_FULL, 1, UINT64_MAX);
+    c[0] = drop("other", "note", NULL);
+    c[1] = drop("main", "note", NULL);
+    CHECK_INT(set_up(c, 2), D1T_ERR_DB_FULL);
+    CHECK_STR(told, "other D1T_ERR_DB_FULL, main ok");
+    ignore = true;
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_STR(told, "other D1T_ERR_DB_FULL ignored, main ok");
+    CHECK_INT(job.ignored, 1);
+    CHECK_INT(job.failed, 0);
+    unknown_database = "other"; /* nor can it be reached */
+    CHECK_INT(set_up(c, 2), D1T_OK);
+    CHECK_STR(told, "other D1T_ERR_NOT_FOUND ignored, main ok");
+    c[2] = change("other", &parent_table); /* but what is desired may not fail */
+    CHECK_INT(set_up(c, 3), D1T_ERR_NOT_FOUND);
+    close_databases();
+}
+
+static void test_the_driven_setup_does_the_same(void)
+{
+    d1t_setup_change c[3];
+    d1t_target_desc desc;
+
+    open_empty();
+    c[0] = change("main", &note_table);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    desc = desc_of();
+    desc.allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "note", NULL);
+    c[1] = change("main", &parent_table);
+    c[2] = change("other", &note_table);
+    CHECK_INT(d1t_target_setup_start(&job, d1t_d1_target(), &desc, c, 3), D1T_OK);
+    CHECK_INT(drive(SIZE_MAX), D1T_DONE);
+    CHECK_STR(tables_of(main_d1), "parent");
+    CHECK_STR(tables_of(other_d1), "note");
+    close_databases();
+}
+
+static void test_setup_without_memory_is_an_ordinary_error_and_all_of_it_is_given_back(void)
+{
+    d1t_setup_change c[2];
+    checked_alloc a;
+    d1t_result result = D1T_ERR_NOMEM;
+    size_t i;
+
+    for (i = 1; i < 400; i++) {
+        open_lab();
+        memset(&a, 0, sizeof a);
+        a.fail_at = i;
+        allow = D1T_EFFECT_DESTRUCTIVE;
+        ignore = false;
+        alloc = &a;
+        c[0] = change("main", &wide_table);
+        c[1] = drop("main", "note", NULL);
+        result = set_up(c, 2);
+        CHECK_INT(a.live, 0);
+        CHECK(result == D1T_OK || result == D1T_ERR_NOMEM);
+        close_databases();
+        if (a.calls < i)
+            break;
+    }
+    CHECK_INT(result, D1T_OK);
+    CHECK(i > 10 && i < 400);
+}
+
+static void test_what_is_built_can_be_set_up_filled_changed_and_taken_away(void)
+{
+    d1t_target_spec s = spec_of("pages");
+    d1t_target_resource r;
+    const d1t_target_row rows[] = {ROW(I(1), T("one"), d1t_null())}, keys[] = {ROW(I(1))};
+    d1t_mutation m = {&r, rows, 1, NULL, 0};
+    d1t_setup_change c;
+
+    open_empty();
+    CHECK_INT(build(&s, 1, &r), D1T_OK);
+    memset(&c, 0, sizeof c);
+    c.resource = r;
+    CHECK_INT(set_up(&c, 1), D1T_OK);
+    CHECK_INT(mutate(&m, 1), D1T_OK);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM docs__pages WHERE title = 'one'"), 1);
+    CHECK_INT(mutate(&m, 1), D1T_OK);
+    CHECK_INT(rows_written, 0);
+    m.upsert_count = 0;
+    m.deletes = keys;
+    m.delete_count = 1;
+    CHECK_INT(mutate(&m, 1), D1T_OK);
+    CHECK_INT(lab_int(main_d1, "SELECT count(*) FROM docs__pages"), 0);
+    c.resource.state = NULL;
+    allow = D1T_EFFECT_DESTRUCTIVE;
+    CHECK_INT(set_up(&c, 1), D1T_OK);
+    CHECK_STR(tables_of(main_d1), "");
+    close_databases();
+    d1t_arena_free(&arena);
+}
+
 /* ---- a target of the program's own, that keeps rows in memory */
 
 static size_t kept_rows;
@@ -978,6 +1511,12 @@ int main(void)
     RUN(test_a_vector_index_is_refused_with_the_reason);
     RUN(test_a_spec_that_cannot_be_a_table_is_refused_by_name);
     RUN(test_without_memory_nothing_is_built);
+    RUN(test_a_spec_is_read_from_json_whatever_the_order_of_its_members);
+    RUN(test_a_spec_in_json_can_name_its_table_and_leave_the_setup_to_the_user);
+    RUN(test_a_token_in_a_spec_is_refused_by_name_and_never_repeated);
+    RUN(test_a_spec_in_json_is_read_strictly);
+    RUN(test_without_memory_no_spec_is_read);
+    RUN(test_every_value_type_of_recoco_and_of_tables_has_a_column_type);
     RUN(test_targets_are_found_by_name_and_no_name_is_taken_twice);
     RUN(test_the_d1_target_is_named_d1_and_speaks_of_its_keys);
     RUN(test_the_additional_key_of_a_row_is_null_unless_the_target_extracts_one);
@@ -1000,6 +1539,21 @@ int main(void)
     RUN(test_the_driven_form_does_the_same_and_never_waits);
     RUN(test_a_job_that_is_ended_early_gives_everything_back_and_says_so);
     RUN(test_a_callback_cannot_call_into_its_job);
+    RUN(test_setup_makes_the_tables_of_every_database_and_a_second_run_changes_nothing);
+    RUN(test_setup_reads_the_real_database_and_not_what_the_engine_believes);
+    RUN(test_a_table_that_is_there_is_adopted_and_keeps_its_rows_when_it_changes);
+    RUN(test_a_change_worse_than_allowed_is_refused_and_named_and_other_databases_are_done);
+    RUN(test_a_table_that_is_to_go_is_dropped_and_no_other);
+    RUN(test_parents_and_children_can_go_together_with_their_rows);
+    RUN(test_one_table_can_come_while_another_goes);
+    RUN(test_a_drop_has_to_be_allowed);
+    RUN(test_a_parent_that_others_still_reference_is_not_dropped);
+    RUN(test_a_table_that_was_set_up_by_other_means_can_go_too);
+    RUN(test_tables_of_the_users_are_neither_changed_nor_dropped);
+    RUN(test_a_drop_that_fails_can_be_ignored_and_is_told);
+    RUN(test_the_driven_setup_does_the_same);
+    RUN(test_setup_without_memory_is_an_ordinary_error_and_all_of_it_is_given_back);
+    RUN(test_what_is_built_can_be_set_up_filled_changed_and_taken_away);
     RUN(test_a_program_can_have_targets_of_its_own);
     TEST_MAIN_END;
 }
