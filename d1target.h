@@ -9079,6 +9079,7 @@ D1T__PRIVATE void d1t__plan_drop_column(d1t__planner *p, d1t__item *item, const 
     step = d1t__step_end(p, D1T_DROP_COLUMN, item, c->name);
     if (!step) return;
     step->effect = c->generated_sql ? D1T_EFFECT_NONE : D1T_EFFECT_DESTRUCTIVE;
+    d1t__count_later(p, D1T__COUNT_ROWS, item, NULL, NULL);     /* each row is written once */
     if (d1t__table_uses(item->from, c->name)) item->rebuild = true;
     if (user) {
         d1t__step_refuse(p, step, user->kind == D1T_OBJECT_VIEW ? "a view uses it; drop or change this first: " :
@@ -9733,20 +9734,26 @@ D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_c
     if (as) d1t_write_text(w, ")");
 }
 
-/* A column's value on its way into the new table. A value that does not survive becomes the default, or NULL. */
+/* A column's value on its way into the new table. A value that does not survive becomes the default, or NULL; if none
+   was found when they were counted, one that came since stops the batch. (The empty piece of the column keeps SQLite
+   from computing the error before it is needed.) */
 D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__item *item, const d1t_column *c) {
     const d1t__tally *type = d1t__count_of(p, D1T__COUNT_TYPE, item, c);
     const d1t__tally *null = d1t__count_of(p, D1T__COUNT_NULL, item, c);
-    bool doubtful = type && (!p->counted || type->rows), fill = null && c->default_sql;
+    bool lossy = type && (!p->counted || type->rows), fill = null && c->default_sql && (!p->counted || null->rows);
     if (fill) d1t_write_text(w, "coalesce(");
-    if (doubtful) {
+    if (type) {
         d1t_write_text(w, "CASE WHEN ");
         d1t__write_survives(w, c->name, d1t__column_affinity(item->target, c), (item->target->flags & D1T_STRICT) != 0);
         d1t_write_text(w, " THEN ");
     }
     if (type) d1t__write_cast(w, item->target, c);
     else d1t_write_name(w, c->name);
-    if (doubtful) {
+    if (type && !lossy) {
+        d1t_write_text(w, " ELSE json_extract('{}','d1t conflict'||substr(");
+        d1t_write_name(w, c->name);
+        d1t_write_text(w, ",1,0)) END");
+    } else if (type) {
         d1t_write_text(w, " ELSE ");
         d1t_write_text(w, c->default_sql ? "(" : "NULL");
         if (c->default_sql) d1t_write_text(w, c->default_sql);
@@ -9805,6 +9812,7 @@ D1T__PRIVATE void d1t__write_key_filter(d1t_writer *w, const d1t__item *item) {
 }
 
 D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
+    const d1t__tally *key = d1t__count_of(p, D1T__COUNT_KEY, item, NULL);
     d1t_writer *w;
     const char *name = d1t__new_name(p, item->name);
     if (item->empty || !name) return;
@@ -9817,7 +9825,7 @@ D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
     d1t__write_columns(p, w, item, true);
     d1t_write_text(w, " FROM ");
     d1t_write_name(w, item->name);
-    if (d1t__count_of(p, D1T__COUNT_KEY, item, NULL)) d1t__write_key_filter(w, item);
+    if (key && (!p->counted || key->rows)) d1t__write_key_filter(w, item);
     d1t__statement_end(p);
 }
 
@@ -10238,7 +10246,10 @@ D1T__PRIVATE void d1t__rename_model(d1t__planner *p, d1t__item *item, const d1t_
 }
 
 D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__rename *r) {
-    d1t_writer *w = d1t__step_begin(p, r->column ? "~ rename column " : "~ rename table ", r->table, r->column);
+    d1t_writer *w;
+    d1t__rename_model(p, item, r);      /* while the others still know it by its old name */
+    if (!r->column) item->name = r->name;
+    w = d1t__step_begin(p, r->column ? "~ rename column " : "~ rename table ", r->table, r->column);
     d1t_write_text(w, " -> ");
     d1t_write_text(w, r->name);
     (void)d1t__step_end(p, r->column ? D1T_RENAME_COLUMN : D1T_RENAME_TABLE, item, r->name);
@@ -10251,7 +10262,6 @@ D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__
     d1t_write_name(w, r->name);
     d1t__statement_end(p);
     p->renames = item->renamed = true;
-    d1t__rename_model(p, item, r);
 }
 
 /* A hint counts once: when the old name is there and the new one is not. */
@@ -10263,7 +10273,6 @@ D1T__PRIVATE void d1t__plan_renames(d1t__planner *p, d1t__item *item) {
         r.table = item->name;
         r.column = NULL;
         r.name = item->to->name;
-        item->name = item->to->name;
         d1t__plan_rename(p, item, &r);
     }
     for (i = 0; i < item->to->column_count && p->result == D1T_OK; i++) {

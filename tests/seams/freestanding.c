@@ -62,9 +62,13 @@ static void use_the_rest(d1t_client *db, const d1t_value *row)
 {
     const d1t_condition differs = {"reading", false, d1t_absent()};
     const d1t_statement statement = {"DELETE FROM readings", NULL, 0};
+    d1t_plan_desc desc;
     d1t_plan plan;
 
-    drive(db, d1t_plan_read_start(&plan, db, tables, 1));
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.tables = tables;
+    desc.count = 1;
+    drive(db, d1t_plan_read_start(&plan, db, &desc));
     d1t_plan_print(&plan, put_line, NULL);
     drive(db, d1t_plan_apply_start(&plan, D1T_EFFECT_NONE));
     d1t_plan_free(&plan);
