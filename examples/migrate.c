@@ -263,7 +263,11 @@ static const d1t_table *state_of(const migrate *m, const d1t_schema *schema, con
     const d1t_schema_record *record = d1t_schema_recorded(schema, o->name);
     const d1t_plan_step *s = m->plan.steps; /* of the drift */
     while (s && (s->kind == D1T_NOTE || strcmp(s->table, o->name) != 0)) s = s->next;
-    if (record && s) fprintf(stderr, "migrate: %s was changed since it was recorded; it is told as it is\n", o->name);
+    if (record && s)
+        fprintf(stderr,
+                "migrate: %s was changed since it was recorded: it is exported as its SQL says, without full-text "
+                "indexes, on-write columns and commands\n",
+                o->name);
     return record && !s ? record->state : o->table;
 }
 
