@@ -116,9 +116,9 @@ FAQ
     Why did nothing arrive?            Rows are batched: d1t_flush or d1t_close sends the rest. Check their result.
     Why is the second run free?        An upsert writes a row only if a column differs (decision of the database,
                                        not of a cache): an unchanged row costs a read, a thousandth of a write.
-    Why D1T_ERR_SCHEMA?                The tables changed, and the change would lose values or cannot be done: error.text
-                                       says which. Allow it (config.allow), or look at the plan (d1t_plan_read).
-    Why is a dropped column still there?  d1t_setup never drops. d1t_plan_apply does, with D1T_EFFECT_DESTRUCTIVE.
+    Why D1T_ERR_SCHEMA?                The change would lose values or cannot be done, as error.text says. Allow it
+                                       (config.allow), or look at the plan (d1t_plan_read).
+    Why is the column still there?     d1t_setup never drops. d1t_plan_apply does, with D1T_EFFECT_DESTRUCTIVE.
     Can two programs write one table?  Yes, to different rows. The last batch wins where they write the same row.
 */
 
