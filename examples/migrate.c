@@ -153,6 +153,7 @@ static int failed(const migrate *m) {
     d1t_str words = d1t_server_text(&m->db);
     fprintf(stderr, "migrate: %s: %s\n", d1t_result_name(m->db.error.code), m->db.error.text);
     if (words.n && m->show_keys) fprintf(stderr, "    the server says: %.*s\n", (int)words.n, words.p);
+    if (words.n && !m->show_keys) fprintf(stderr, "    (--show-keys shows what the server says)\n");
     return FAILED;
 }
 

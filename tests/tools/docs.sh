@@ -66,7 +66,7 @@ check 'the result codes are found' grep -qx D1T_ERR_UNSUPPORTED "$out/codes"
 while read -r code; do
     check "docs/troubleshooting.md explains $code" grep -q "^| \`$code\` |" docs/troubleshooting.md
 done <"$out/codes"
-sed -n '/^static const d1t__rule d1t__rules\[\]/,/^};/s/^ *{"\([^"][^"]*\)".*/\1/p' d1target.h >"$out/messages"
+sed -n '/^static const d1t__message_rule d1t__message_rules\[\]/,/^};/s/^ *{"\([^"][^"]*\)".*/\1/p' d1target.h >"$out/messages"
 check 'the classification table is found' test -s "$out/messages"
 while read -r message; do
     check "docs/troubleshooting.md has the message: $message" grep -qF "$message" docs/troubleshooting.md
