@@ -96,8 +96,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
-    D1T_NO_TARGET          impl   no setup states and no targets; implied by D1T_NO_PLAN, D1T_NO_QUERY and
-                                  D1T_NO_TABLE_JSON
+    D1T_NO_TARGET          impl   no setup states and no targets; so do D1T_NO_PLAN, D1T_NO_QUERY and
+                                  also D1T_NO_TABLE_JSON
     D1T_NO_UPDATE          impl   no d1t_update, d1t_delete and conditions: D1T_ERR_UNSUPPORTED; D1T_NO_HOLD too
     D1T_NO_HOLD            impl   no row waits for later ones: in a flush of several batches parents and freed unique
                                   values go first, else D1T_ERR_CONSTRAINT
@@ -1518,7 +1518,8 @@ D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const
    once; a create where the table may be missing; a drop where it is no longer desired. Nothing for tables of the
    user's. plan->change: none, create (nothing but creates), update or delete; invalid only if a step is refused. Such a
    plan has no statements: what is applied is planned against the real database. plan is zeroed by the caller, or has an
-   arena with the caller's allocator; always free it. D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
+   arena with the caller's allocator; always free it.
+   D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
 D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
                                  d1t_error *error);
 
@@ -1619,7 +1620,7 @@ typedef struct d1t_target_desc {
 } d1t_target_desc;
 
 /* A list of rows, and a row in it. Private. */
-struct d1t__row_place {
+struct d1t__list_place {
     size_t  item, row;
     uint8_t rank;           /* of the table */
     bool    deletes;
@@ -1639,7 +1640,7 @@ typedef struct d1t_target_job {
     const d1t_mutation      *mutations;     /* one of the two */
     const d1t_setup_change  *changes;
     size_t            count, first;         /* first: the item that begins the database being worked on */
-    struct d1t__row_place place;                /* of the next row */
+    struct d1t__list_place place;                /* of the next row */
     uint8_t           phase, top_rank;
     bool              started, done, busy;
     d1t_config        config;
@@ -13931,7 +13932,7 @@ D1T__PRIVATE void d1t__spec_columns(d1t_column *out, const d1t_field *fields, si
     for (i = 0; i < count; i++) {
         out[i].name = fields[i].name;
         out[i].type = fields[i].type;
-        out[i].flags = keys ? D1T_KEY : fields[i].nullable ? 0u : (uint32_t)D1T_NOT_NULL;
+        out[i].flags = keys ? (uint32_t)D1T_KEY : fields[i].nullable ? 0u : (uint32_t)D1T_NOT_NULL;
     }
 }
 
@@ -14266,20 +14267,20 @@ D1T__PRIVATE bool d1t__may_ignore(const d1t_target_job *job) {
 
 /* ---- rows: the order in which they are sent, so that parents are there before their children, whatever the batches */
 
-D1T__PRIVATE void d1t__rows_first(const d1t_target_job *job, struct d1t__row_place *p) {
+D1T__PRIVATE void d1t__rows_first(const d1t_target_job *job, struct d1t__list_place *p) {
     D1T_MEMSET(p, 0, sizeof *p);
     p->item = job->first;
 }
 
 /* How many rows there are at this place: those of the other ranks and databases have their turn elsewhere. */
-D1T__PRIVATE size_t d1t__rows_count(d1t_target_job *job, const struct d1t__row_place *p) {
+D1T__PRIVATE size_t d1t__rows_count(d1t_target_job *job, const struct d1t__list_place *p) {
     const d1t_mutation *m = &job->mutations[p->item];
     if (!d1t__is_current(job, p->item) || d1t__shape_of(&job->db, m->resource->state)->rank != p->rank) return 0;
     return p->deletes ? m->delete_count : m->upsert_count;
 }
 
 /* To the next list: upserts by rising rank, then deletes by falling rank. False: there is none. */
-D1T__PRIVATE bool d1t__rows_advance(const d1t_target_job *job, struct d1t__row_place *p) {
+D1T__PRIVATE bool d1t__rows_advance(const d1t_target_job *job, struct d1t__list_place *p) {
     p->row = 0;
     if (++p->item < job->count) return true;
     p->item = job->first;
@@ -14292,7 +14293,7 @@ D1T__PRIVATE bool d1t__rows_advance(const d1t_target_job *job, struct d1t__row_p
 
 /* Offers rows until the batch is full or all have been taken; then they are sent. */
 D1T__PRIVATE void d1t__target_rows(d1t_target_job *job) {
-    struct d1t__row_place *p = &job->place;
+    struct d1t__list_place *p = &job->place;
     const d1t_mutation *m;
     const d1t_target_row *row;
     d1t_result result;
@@ -14312,7 +14313,7 @@ D1T__PRIVATE void d1t__target_rows(d1t_target_job *job) {
 
 /* The row that the client's error names, as the caller knows it. */
 D1T__PRIVATE void d1t__target_locate(d1t_target_job *job, uint64_t number) {
-    struct d1t__row_place p;
+    struct d1t__list_place p;
     uint64_t count;
     d1t__rows_first(job, &p);
     for (; number; number -= count) {
