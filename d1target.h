@@ -14961,7 +14961,7 @@ D1TDEF d1t_result d1t_group_end(d1t_client *db) {
     return D1T_OK;
 }
 
-#ifdef D1T__TARGETS
+#if defined(D1T__TARGETS) && !defined(D1T_NO_RUN)
 D1TDEF d1t_result d1t_target_run(d1t_target_job *job, const d1t_transport *transport) {
     d1t_client *db;
     if (!job) return D1T_ERR_ARG;
