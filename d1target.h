@@ -42,7 +42,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     model     >>table  >>table_sql
     wire      >>request  >>reply
     exchange  >>limiter  >>op
-    planning  >>write  >>batch  >>schema_read  >>plan (implementation: >>diff  >>rebuild  >>plan)
+    planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>plan
     client    >>client  >>setup  >>query  >>probe
     contracts >>state  >>target
     drivers   >>run  >>curl
@@ -90,7 +90,7 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_PLAN            impl   no schema reading and no plans: setup mode must be D1T_SETUP_TRUST
     D1T_NO_QUERY           impl   no d1t_query, d1t_read and d1t_exec
     D1T_NO_PROBE           impl   a refused batch names no row
-    D1T_NO_TABLE_JSON      impl   no d1t_table_to_json and d1t_table_from_json
+    D1T_NO_TABLE_JSON      impl   no d1t_table_to_json and d1t_table_from_json, if D1T_NO_PLAN is defined too
     D1T_NO_CHECK           impl   declarations are not checked: check them with a build that does
     D1T_NO_TIME            impl   no dates and times: their kinds are D1T_ERR_VALUE
     D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
@@ -144,6 +144,8 @@ FAQ
 #define D1T__UNUSED
 #define D1T_MUST_USE
 #endif
+
+#define D1T__COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #ifndef D1TDEF
 #ifdef D1T_STATIC
@@ -661,7 +663,6 @@ typedef struct d1t_table {
     const char            *was;         /* NULL, or the table's name so far: a plan renames it */
 } d1t_table;
 
-#define D1T__COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define D1T_COLUMN(name, type, flags) { name, type, flags, NULL, NULL, NULL, NULL, NULL, NULL }
 #define D1T_COLUMN_DEFAULT(name, type, flags, sql) { name, type, flags, sql, NULL, NULL, NULL, NULL, NULL }
 #define D1T_COLUMN_GENERATED(name, type, flags, sql) { name, type, flags, NULL, sql, NULL, NULL, NULL, NULL }
@@ -714,7 +715,7 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
 /* Canonical JSON: the same table always gives the same bytes; members that have their default are left out;
    "version":1 comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it:
    call d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it),
-   D1T_ERR_NOMEM; error->need is how far it was read. */
+   D1T_ERR_NOMEM, with error->need how far it was read. */
 D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
 
@@ -1133,6 +1134,14 @@ D1TDEF d1t_result d1t_schema_end(d1t_schema *schema);
 D1TDEF const d1t_schema_object *d1t_schema_find(const d1t_schema *schema, const char *name);
 D1TDEF const d1t_schema_record *d1t_schema_recorded(const d1t_schema *schema, const char *table);
 
+/* ---- >>diff --------------------------------------------------------------------------------------------------- */
+
+/* No calls of its own: what differs between two tables, for d1t_plan_diff. */
+
+/* ---- >>rebuild ------------------------------------------------------------------------------------------------ */
+
+/* No calls of its own: the statements that make a table anew with all that references it. */
+
 /* ---- >>plan --------------------------------------------------------------------------------------------------- */
 
 /* The worst that a step does to data: nothing; some values become NULL or another kind; columns, rows or tables go. */
@@ -1206,7 +1215,8 @@ typedef struct d1t_plan {
 D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_plan_desc *desc, d1t_error *error);
 /* One line a step: "+ table symbols", its effect, no values. */
 D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx);
-/* {"change":"update","effect":"none","steps":[{"kind":"add column","table":...}],"statements":[...],"estimate":{...}} */
+/* {"version":1,"change":"update","effect":"none","refused":0,"steps":[{"kind":"add column","table":...}],
+   "statements":[...],"estimate":{...}} */
 D1TDEF void d1t_plan_to_json(const d1t_plan *plan, d1t_writer *w);
 D1TDEF void d1t_plan_free(d1t_plan *plan);
 
@@ -1721,8 +1731,9 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
    differs and the cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
 D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
 
-/* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what desc
-   says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. D1T_OK, D1T_ERR_SCHEMA (a
+/* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what
+   desc says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. D1T_OK,
+   D1T_ERR_SCHEMA (a
    refused step, or one worse than allowed), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing is
    applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors of
    d1t_table_check, and request errors. */
@@ -2975,8 +2986,8 @@ D1T__PRIVATE bool d1t__copy_16(char *out, const char *p) {
 }
 #endif
 
-/* Copies the ASCII from the start of p that needs no escape, and tells how much. Sixteen (1,000 bytes in 61 ns) or eight
-   (141 ns) at a time: text is mostly plain. */
+/* Copies the ASCII from the start of p that needs no escape, and tells how much. Sixteen (1,000 bytes in 61 ns) or
+   eight (141 ns) at a time: text is mostly plain. */
 D1T__PRIVATE size_t d1t__copy_plain(char *out, const char *p, size_t n) {
     size_t i = 0;
 #ifndef D1T_NO_FAST_TEXT
@@ -4731,7 +4742,7 @@ D1TDEF void d1t_write_create_index(d1t_writer *w, const d1t_table *table, const 
     if (index->where_sql) d1t_write_text(w, index->where_sql);
 }
 
-#ifndef D1T_NO_TABLE_JSON
+#if !defined(D1T_NO_TABLE_JSON) || !defined(D1T_NO_PLAN)    /* records of plans are table JSON */
 
 D1T__PRIVATE const char *d1t__type_word(size_t type) {
     static const char *const words[] = {"",     "integer", "real", "text", "blob",      "any",         "bool",
@@ -7386,7 +7397,8 @@ D1T__PRIVATE uint32_t d1t__kinds_of(d1t_type type) {
     const uint32_t others = D1T__BIT(D1T_KIND_JSON) | D1T__BIT(D1T_KIND_UUID) | D1T__BIT(D1T_KIND_VECTOR);
     if (type < D1T_INTEGER || type > D1T_NUMERIC) return 0;
     if (D1T__TYPES) return kinds[type - D1T_INTEGER];
-    return type == D1T_ANY || type == D1T_NUMERIC || type == D1T_JSON || type == D1T_UUID ? 0 : kinds[type - D1T_INTEGER] & ~others;
+    if (type == D1T_ANY || type == D1T_NUMERIC || type == D1T_JSON || type == D1T_UUID) return 0;
+    return kinds[type - D1T_INTEGER] & ~others;
 #undef D1T__BIT
 #undef D1T__NUMBERS
 #undef D1T__TEMPORAL
@@ -7881,7 +7893,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__encode_row(const d1t_batch *b, d1t_wr
     const d1t_shape *s = a->desc.shape;
     const uint64_t start = w->total;
     bool all = d1t__kind_of(&a->desc) == D1T_WRITE_UPSERT, apart = (big.bits[0] | big.bits[1]) != 0;
-    bool direct = d1t__kind_of(&a->desc) != D1T_WRITE_DELETE && s->elements == s->table->column_count;    /* values[column] */
+    bool direct = d1t__kind_of(&a->desc) != D1T_WRITE_DELETE && s->elements == s->table->column_count; /* by column */
     size_t e, n = 0, column, at = 0, number = 0;
     const d1t_column *c;
     const d1t_value *v;
@@ -8469,8 +8481,8 @@ D1T__PRIVATE d1t_str d1t__key_json(char *text, size_t size) {
 /* What an object adds to d1t_schema.shape. */
 #define D1T__OBJECT_SHAPE 1048576
 
-/* The pragmas say again what the SQL says, so that a table is only rebuilt if both agree. json() gives the inner selects
-   their type back. */
+/* The pragmas say again what the SQL says, so that a table is only rebuilt if both agree. json() gives the inner
+   selects their type back. */
 D1TDEF const char *d1t_schema_sql(void) {
     return "SELECT CASE WHEN l.type='table' THEN json_object('type','table','name',m.name,'owner',m.name,'sql',m.sql,"
            "'columns',json((SELECT json_group_array(json_array(c.name,c.type,c.`notnull`,c.dflt_value,c.pk,c.hidden)) "
@@ -8932,7 +8944,8 @@ D1T__PRIVATE const d1t_index *d1t__index_of(const d1t_table *t, const d1t_index 
     size_t i;
     for (i = 0; t && i < t->index_count; i++) {
         const d1t_index *x = &t->indexes[i];
-        if (like->name ? x->name && d1t__same_name(x->name, like->name) : !x->name && d1t__same_index(x, like)) return x;
+        if ((x->name != NULL) != (like->name != NULL)) continue;
+        if (like->name ? d1t__same_name(x->name, like->name) : d1t__same_index(x, like)) return x;
     }
     return NULL;
 }
@@ -9685,7 +9698,8 @@ D1T__PRIVATE const d1t__tally *d1t__count_of(const d1t__planner *p, d1t__tally_k
                                              const d1t_column *column) {
     const d1t__tally *c;
     for (c = p->counts; c; c = c->next)
-        if (c->kind == kind && c->item == item && (!column || (c->column && d1t__same_name(c->column->name, column->name))))
+        if (c->kind == kind && c->item == item &&
+            (!column || (c->column && d1t__same_name(c->column->name, column->name))))
             return c;
     return NULL;
 }
@@ -9696,12 +9710,13 @@ D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type typ
     static const char *const conditions[] = {
         "typeof(#) IN ('integer','null') OR typeof(#)='real' AND #=CAST(# AS INTEGER) AND abs(#)<9e18 OR "
         "typeof(#)='text' AND CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY",
-        "typeof(#) IN ('real','null') OR typeof(#)='integer' AND CAST(CAST(# AS REAL) AS INTEGER)=# OR typeof(#)='text' "
-        "AND (CAST(CAST(# AS REAL) AS TEXT) IS # COLLATE BINARY OR CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY AND "
-        "length(#)<16)",
+        "typeof(#) IN ('real','null') OR typeof(#)='integer' AND CAST(CAST(# AS REAL) AS INTEGER)=# OR typeof(#)='text'"
+        " AND (CAST(CAST(# AS REAL) AS TEXT) IS # COLLATE BINARY OR "
+        "CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY AND length(#)<16)",
         "typeof(#) IN ('text','null','integer') OR typeof(#)='real' AND CAST(CAST(# AS TEXT) AS REAL)=#",
         "typeof(#) IN ('blob','null','text')",
-        "typeof(#)<>'text' OR CAST(CAST(# AS NUMERIC) AS TEXT) IS # COLLATE BINARY OR CAST(# AS TEXT)>CAST(9e999 AS NUMERIC)",
+        "typeof(#)<>'text' OR CAST(CAST(# AS NUMERIC) AS TEXT) IS # COLLATE BINARY OR "
+        "CAST(# AS TEXT)>CAST(9e999 AS NUMERIC)",
         "1"};
     const char *condition = conditions[5], *end;
     if (type == D1T_INTEGER) condition = conditions[0];
@@ -9916,11 +9931,12 @@ D1T__PRIVATE void d1t__index_parents(d1t__planner *p, const d1t__item *item) {
     if (!item->member && (item->have || !item->touched)) return;    /* neither made anew nor new */
     for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++) {
         const d1t_foreign_key *key = &t->foreign_keys[f];
+        const d1t__item *parent = d1t__item_of(p, key->parent);
         const char *name, *table;
-        if (!d1t__leads_to_index(p, key)) continue;
+        if (!parent || !d1t__leads_to_index(p, key)) continue;
         d1t__write_temporary(d1t__text_begin(p), "to_", item, f);
         name = d1t__text_end(p);
-        table = d1t__item_of(p, key->parent)->member ? d1t__new_name(p, key->parent) : key->parent;
+        table = parent->member ? d1t__new_name(p, key->parent) : key->parent;
         d1t__make_temporary(p, name, table, key->parent_columns, key->column_count, D1T_UNIQUE);
     }
 }
@@ -10101,7 +10117,8 @@ D1T__PRIVATE bool d1t__uses_marked(const d1t__planner *p, const d1t__dependents 
 D1T__PRIVATE bool d1t__uses_member(const d1t__planner *p, const d1t_schema_object *o) {
     size_t i;
     for (i = 0; i < p->item_count; i++)
-        if (p->items[i].member && (d1t__same_name(o->owner, p->items[i].name) || d1t__sql_uses(o->sql, p->items[i].name)))
+        if (p->items[i].member &&
+            (d1t__same_name(o->owner, p->items[i].name) || d1t__sql_uses(o->sql, p->items[i].name)))
             return true;
     return false;
 }
@@ -10451,8 +10468,8 @@ D1T__PRIVATE void d1t__refuse_steps(d1t__planner *p, d1t_plan_step *after) {
     d1t_plan_step *step = after ? after->next : p->plan->steps;
     for (; step && p->result == D1T_OK; step = step->next)
         if (step->kind != D1T_REFUSED && step->kind != D1T_NOTE)
-            d1t__step_refuse(p, step, "the table's setup is the user's (D1T_BY_USER): change it by hand, or declare what "
-                             "is there");
+            d1t__step_refuse(p, step, "the table's setup is the user's (D1T_BY_USER): change it by hand, or declare "
+                             "what is there");
 }
 
 /* Is there anything that a copy could take along? */
@@ -10538,8 +10555,9 @@ D1T__PRIVATE void d1t__check_foreign_keys(d1t__planner *p, d1t__item *child) {
         const d1t_table *to = !parent ? NULL : parent->to ? parent->target : parent->from;
         if (!to || parent->drop || !(child->touched || parent->touched)) continue;
         if (!d1t__is_unique(to, key->parent_columns, key->column_count))
-            d1t__refuse(p, parent, "! key of ", NULL, child->to ? "a foreign key leads to columns that are neither its key "
-                        "nor UNIQUE" : "a foreign key of a table that is not declared leads to what would not be its key");
+            d1t__refuse(p, parent, "! key of ", NULL, child->to ?
+                        "a foreign key leads to columns that are neither its key nor UNIQUE" :
+                        "a foreign key of a table that is not declared leads to what would not be its key");
     }
 }
 
@@ -10577,12 +10595,13 @@ D1T__PRIVATE void d1t__guard(d1t__planner *p) {
     d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
     d1t_writer *w;
     if (!arg) return;
-    d1t__statement(p, "CREATE TABLE IF NOT EXISTS `_d1t_setup`(`name` TEXT NOT NULL PRIMARY KEY,`version` INTEGER NOT NULL,"
+    d1t__statement(p, "CREATE TABLE IF NOT EXISTS `_d1t_setup`(`name` TEXT NOT NULL PRIMARY KEY,`version` INTEGER NOT "
+                      "NULL,"
                       "`state` TEXT) WITHOUT ROWID");
     d1t__write_guard_list(p, arg);
     w = d1t__text_begin(p);
-    d1t_write_text(w, "SELECT json_extract('{}','d1t conflict') WHERE coalesce((SELECT `version` FROM `_d1t_setup` WHERE "
-                      "`name`=''),0)<>");
+    d1t_write_text(w, "SELECT json_extract('{}','d1t conflict') WHERE coalesce((SELECT `version` FROM `_d1t_setup` "
+                      "WHERE `name`=''),0)<>");
     d1t_write_uint(w, p->schema->version);
     d1t_write_text(w, " OR (SELECT coalesce(sum(1048576+length(CAST(m.sql AS BLOB))),0) FROM sqlite_schema m WHERE "
                       D1T__USER_OBJECTS("m") ")<>");
@@ -10709,7 +10728,8 @@ D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
     size_t i;
     for (i = 0; item->from && i < item->from->index_count && !item->member; i++) {
         const d1t_index *x = &item->from->indexes[i];
-        if (x->name && (d1t__step_of(p, item, D1T_CREATE_INDEX, x->name) || d1t__step_of(p, item, D1T_DROP_INDEX, x->name)))
+        if (x->name && (d1t__step_of(p, item, D1T_CREATE_INDEX, x->name) ||
+                        d1t__step_of(p, item, D1T_DROP_INDEX, x->name)))
             d1t__drop_index(p, x);
     }
     for (i = 0; item->from && item->to && i < item->to->index_count; i++) {
@@ -10739,8 +10759,8 @@ D1T__PRIVATE void d1t__make_index(d1t__planner *p, const d1t__item *item, const 
     d1t__statement_end(p);
 }
 
-/* The texts in the schema of the indexes of a table that is made anew for another one's sake, and of those that belong to
-   commands. */
+/* The texts in the schema of the indexes of a table that is made anew for another one's sake, and of those that
+   belong to commands. */
 D1T__PRIVATE void d1t__make_same_indexes(d1t__planner *p, const d1t__item *item) {
     const d1t_schema_object *o;
     for (o = p->schema->objects; o; o = o->next)
@@ -10857,7 +10877,8 @@ D1T__PRIVATE const char *d1t__old_name(const d1t__item *item, const char *name) 
 D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
     if (c->kind == D1T__COUNT_TYPE) {
         d1t_write_text(w, " WHERE NOT ");
-        d1t__write_survives(w, d1t__old_name(c->item, c->column->name), d1t__column_affinity(c->item->target, c->column),
+        d1t__write_survives(w, d1t__old_name(c->item, c->column->name),
+                            d1t__column_affinity(c->item->target, c->column),
                             (c->item->target->flags & D1T_STRICT) != 0);
     } else if (c->kind == D1T__COUNT_NULL) {
         d1t_write_text(w, " WHERE ");
@@ -10937,8 +10958,8 @@ D1T__PRIVATE void d1t__settle_count(d1t__planner *p, const d1t__tally *c) {
         step->rows = 0;
         step->effect = D1T_EFFECT_NONE;
     } else if (missing) {
-        if (c->rows) d1t__step_refuse(p, step, "the table has rows, and the column is NOT NULL without a default; give it "
-                                      "a default, or let it be NULL");
+        if (c->rows) d1t__step_refuse(p, step, "the table has rows, and the column is NOT NULL without a default; give "
+                                      "it a default, or let it be NULL");
     } else if (c->rows == 0) {
         step->effect = D1T_EFFECT_NONE;
     } else if (c->kind == D1T__COUNT_NULL && !fills) {
@@ -10955,7 +10976,7 @@ D1T__PRIVATE uint64_t d1t__writes_per_row(const d1t_table *t) {
     const d1t_column *key = d1t__key_column(t, 0);
     uint64_t n = 1;
     size_t i;
-    for (i = 0; i < t->index_count; i++) n += d1t__is_fts(&t->indexes[i]) ? 0 : 1;
+    for (i = 0; i < t->index_count; i++) n += d1t__is_fts(&t->indexes[i]) ? 0u : 1u;
     return n + (!(t->flags & D1T_WITHOUT_ROWID) && key && !d1t__is_rowid(t, key));
 }
 
@@ -11039,8 +11060,8 @@ D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
     if (p->plan->estimate.rows_written <= p->limits.rebuild) return;
     for (s = p->plan->steps; s && p->result == D1T_OK; s = s->next)
         if (s->kind == D1T_REBUILD_TABLE)
-            d1t__step_refuse(p, s, "it would write more rows than one request should (limit rebuild, see the estimate); "
-                             "raise the limit if D1 is known to manage it in 30 seconds");
+            d1t__step_refuse(p, s, "it would write more rows than one request should (limit rebuild); "
+                             "see the estimate, and raise the limit if D1 is known to manage it in 30 seconds");
 }
 
 D1T__PRIVATE d1t_change d1t__change_of(const d1t_plan *plan) {
@@ -11161,7 +11182,8 @@ D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const 
     p = d1t__plan_begin(plan, schema, &limits, &result, error);
     if (p) result = d1t__plan_finish(p);
     if (result == D1T_ERR_NOMEM) d1t__fail(error, result, "no memory for the plan", NULL, NULL);
-    if (result == D1T_ERR_LIMIT) d1t__fail(error, result, "a statement of the plan is longer than D1 allows", NULL, NULL);
+    if (result == D1T_ERR_LIMIT)
+        d1t__fail(error, result, "a statement of the plan is longer than D1 allows", NULL, NULL);
     return result;
 }
 
@@ -11171,10 +11193,9 @@ D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, con
 }
 
 D1T__PRIVATE const char *d1t__step_word(d1t_step_kind kind) {
-    static const char *const words[] = {"",            "create table", "add column",    "create index",  "refused",
-                                        "drop table",  "rename table", "rebuild table", "drop column",   "rename column",
-                                        "change column", "change table", "drop index",  "command",       "record",
-                                        "note"};
+    static const char *const words[] = {
+        "", "create table", "add column", "create index", "refused", "drop table", "rename table", "rebuild table",
+        "drop column", "rename column", "change column", "change table", "drop index", "command", "record", "note"};
     return words[kind];
 }
 
@@ -11507,7 +11528,8 @@ D1T__PRIVATE d1t_result d1t__need_batch(d1t_client *db) {
 /* Does the message go on with this name at `from`, and does the name end there? */
 D1T__PRIVATE bool d1t__names(d1t_str message, size_t from, const char *name) {
     size_t n = d1t__strlen(name);
-    return from <= message.n && message.n - from >= n && d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(name)) &&
+    return from <= message.n && message.n - from >= n &&
+           d1t_str_equal(d1t_bytes(message.p + from, n), d1t_cstr(name)) &&
            (from + n == message.n || !d1t__is_word(message.p[from + n]));
 }
 
@@ -14059,8 +14081,9 @@ D1T__PRIVATE d1t_result d1t__spec_unknown(d1t__spec_reader *r, d1t_str word) {
     for (i = 0; copy[i]; i++) copy[i] = d1t__lower(copy[i]);
     for (i = 0; i < D1T__COUNT(secrets); i++)
         if (d1t__contains(d1t_cstr(copy), secrets[i]))
-            return d1t__fail(r->table.error, D1T_ERR_CONFIG, "target spec: ", copy, " does not belong into a spec, which is "
-                             "stored and shown: give \"credential\", a name that the resolver turns into the token");
+            return d1t__fail(r->table.error, D1T_ERR_CONFIG, "target spec: ", copy, " does not belong into a spec, "
+                             "which is stored and shown: give \"credential\", a name that the resolver turns into the "
+                             "token");
     return d1t__spec_word(r, "unknown member ", word);
 }
 
@@ -15232,6 +15255,8 @@ D1TDEF d1t_transport d1t_curl_transport(const d1t_curl_options *options) {
 /*
 CHANGELOG
 
+0.2.0   Plans change tables and keep their rows; records, drift, renames, full text; CREATE statements are read;
+        setup states and targets.
 0.1.0   The first version: tables, batches of upserts, updates and deletes, queries, libcurl.
 
 LICENCE

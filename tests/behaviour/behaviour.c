@@ -195,7 +195,7 @@ static void test_an_unchanged_second_run_writes_nothing(void)
         D1T_COLUMN("k", D1T_TEXT, D1T_KEY),   D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("r", D1T_REAL, 0),
         D1T_COLUMN("t", D1T_TEXT, 0),         D1T_COLUMN("b", D1T_BLOB, 0),    D1T_COLUMN("j", D1T_JSON, 0),
         D1T_COLUMN("u", D1T_UUID, 0),         D1T_COLUMN("d", D1T_DATE, 0),    D1T_COLUMN("y", D1T_BOOL, 0),
-        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"},
+        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL},
         D1T_COLUMN_ON_WRITE("w", D1T_TEXT, 0, "hex(randomblob(8))"),
     };
     static const char *const by_i[] = {"i"}, *const by_c[] = {"c"};
@@ -929,7 +929,8 @@ static void test_names_of_tables_may_be_keywords_quotes_and_emoji(void)
 
     for (i = 0; i < NAME_COUNT; i++) { /* each references the one before it */
         const d1t_column c[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN(column_names[i], D1T_INTEGER, 0)};
-        const d1t_foreign_key key = {&odd_names[i], 1, odd_names[i ? i - 1 : 0], NULL, D1T_CASCADE, D1T_NO_ACTION};
+        const d1t_foreign_key key = {&odd_names[i], 1, odd_names[i ? i - 1 : 0], NULL, D1T_CASCADE, D1T_NO_ACTION,
+                                     false};
         const d1t_table t = {odd_names[i], columns[i], 2, NULL, 0, &keys[i], i ? 1 : 0, NULL, 0, 0, NULL, 0, NULL};
         memcpy(columns[i], c, sizeof c);
         memcpy(&keys[i], &key, sizeof key);
@@ -970,7 +971,8 @@ static void test_100_columns(void)
     static char names[101][16];
     d1t_column columns[101];
     d1t_value row[101];
-    d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID | D1T_STRICT};
+    d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID | D1T_STRICT,
+                   NULL, 0, NULL};
     const d1t_table *const list[] = {&t};
     int i, n;
 
@@ -1327,7 +1329,8 @@ static void test_unique_values_that_may_not_be_null_rotate(void)
     };
     static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("pair", pair), D1T_UNIQUE_INDEX("n", n),
                                         D1T_UNIQUE_INDEX("x", x), D1T_UNIQUE_INDEX("s", s)};
-    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 4, NULL, 0, NULL, 0, D1T_STRICT};
+    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 4, NULL, 0, NULL, 0, D1T_STRICT,
+                                NULL, 0, NULL};
     static const char *const keys[] = {"1", "2", "3"}, *const texts_of[] = {"", "b", "c"};
     static const int64_t numbers_of[] = {INT64_MIN, 0, INT64_MAX};
     int i, turn;
@@ -1363,7 +1366,7 @@ static void test_an_index_on_a_misspelt_column_is_an_error(void)
 static void test_a_condition_of_an_index_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const name[] = {"name"};
-    static const d1t_index indexes[] = {{"i", name, 1, 0, "`prise` > 1"}};
+    static const d1t_index indexes[] = {{"i", name, 1, 0, "`prise` > 1", NULL, NULL}};
     static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
     const d1t_table *const list[] = {&t};
 
@@ -1517,7 +1520,7 @@ static void test_a_condition_compares_exactly(void)
 {
     static const d1t_column columns[] = {
         D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("b", D1T_BLOB, 0),
-        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"}, D1T_COLUMN("n", D1T_INTEGER, 0),
+        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL}, D1T_COLUMN("n", D1T_INTEGER, 0),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
     const d1t_condition conditions[] = {{"i", true, I(INT64_MAX)}, {"i", true, I(INT64_MAX - 1)},
@@ -1728,9 +1731,9 @@ static void test_any_in_strict_tables_sees_a_change_of_type(void)
 static void test_collated_columns_see_a_change_of_case_and_blanks(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
-                                         {"n", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE"},
-                                         {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM"}};
-    static const d1t_column nocase_key[] = {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "NOCASE"}};
+                                         {"n", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL},
+                                         {"r", D1T_TEXT, 0, NULL, NULL, NULL, "RTRIM", NULL, NULL}};
+    static const d1t_column nocase_key[] = {{"k", D1T_TEXT, D1T_KEY, NULL, NULL, NULL, "NOCASE", NULL, NULL}};
     static const d1t_table t = D1T_TABLE("t", columns), refused = D1T_TABLE("refused", nocase_key);
     const d1t_table *const list[] = {&refused};
 
@@ -1777,7 +1780,7 @@ static void test_partial_unique_indexes_hold_where_their_condition_does(void)
     static const char *const email[] = {"email"};
     static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("email", D1T_TEXT, 0),
                                          D1T_COLUMN("gone", D1T_BOOL, D1T_NOT_NULL)};
-    static const d1t_index indexes[] = {{"active", email, 1, D1T_UNIQUE, "`gone` = 0"}};
+    static const d1t_index indexes[] = {{"active", email, 1, D1T_UNIQUE, "`gone` = 0", NULL, NULL}};
     static const d1t_table t = {"users", columns, COUNT(columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
     DECLARE(&t);
@@ -1796,7 +1799,8 @@ static void test_partial_unique_indexes_hold_where_their_condition_does(void)
 static void test_checks_refuse_rows_by_name(void)
 {
     static const d1t_check checks[] = {{"price_is_positive", "`price` > 0"}};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), NULL, 0, NULL, 0, checks, 1, 0};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), NULL, 0, NULL, 0, checks, 1, 0, NULL, 0,
+                                NULL};
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ITEM(1, "nut", 0.5)));
@@ -1852,7 +1856,7 @@ static void test_other_actions_on_delete(void)
 /* Like players, but without a cascade: parents must come first and go last. */
 static const d1t_foreign_key member_keys[] = {D1T_REFERENCES(team_only, "teams", D1T_NO_ACTION)};
 static const d1t_table members = {"members", player_columns, COUNT(player_columns), NULL, 0, member_keys, 1, NULL, 0,
-                                  0};
+                                  0, NULL, 0, NULL};
 
 static void test_parents_are_written_first_and_deleted_last_whatever_the_order_of_calls(void)
 {

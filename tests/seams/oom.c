@@ -327,6 +327,7 @@ static d1t_result schema_and_plan(void)
 {
     d1t_schema schema;
     d1t_arena arena;
+    const d1t_plan_desc desc = {tables, 2, false, false, false, false, false};
     d1t_plan plan;
     d1t_error error;
     sqlite3_stmt *stmt = NULL;
@@ -348,7 +349,9 @@ static d1t_result schema_and_plan(void)
     if (result == D1T_OK)
         CHECK(d1t_schema_find(&schema, "files") != NULL);
     if (result == D1T_OK)
-        result = d1t_plan_diff(&plan, &schema, tables, 2, &error);
+        result = d1t_schema_end(&schema);
+    if (result == D1T_OK)
+        result = d1t_plan_diff(&plan, &schema, &desc, &error);
     if (result == D1T_OK)
         CHECK(plan.step_count >= 3);
     d1t_plan_print(&plan, ignore_line, NULL);
@@ -549,6 +552,7 @@ static d1t_result driven(void)
     const d1t_value path = d1t_text("a.c"), row[] = {path, d1t_null(), d1t_int(3)};
     const d1t_statement one = {"UPDATE files SET bytes = 8", NULL, 0};
     d1t_config c = make_config();
+    const d1t_plan_desc desc = {tables, 1, false, false, false, false, false};
     d1t_client db;
     d1t_plan plan;
     size_t cells = 0;
@@ -557,7 +561,7 @@ static d1t_result driven(void)
     c.driven = true;
     memset(&c.transport, 0, sizeof c.transport);
     d1t_open(&db, &c);
-    drive(&db, d1t_plan_read_start(&plan, &db, tables, 1));
+    drive(&db, d1t_plan_read_start(&plan, &db, &desc));
     if (db.error.code == D1T_OK)
         drive(&db, d1t_plan_apply_start(&plan, D1T_EFFECT_NONE));
     d1t_plan_free(&plan);
