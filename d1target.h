@@ -8590,9 +8590,8 @@ D1T__PRIVATE d1t_result d1t__schema_text(d1t__schema_reader *r, const d1t_json_e
         return d1t__schema_scalar(r, e->depth, NULL, number);
     }
     if (e->depth == 3) {        /* only compared: no copy is kept */
-        d1t_result result = d1t_buffer_add(&r->text, "", 1);
-        if (result == D1T_OK) d1t__schema_value(r, r->text.p, 0);
-        return result;
+        d1t__schema_value(r, r->text.p, 0);
+        return D1T_OK;
     }
     copy = d1t_arena_text(r->arena, text);
     return copy ? d1t__schema_scalar(r, e->depth, copy, 0) : D1T_ERR_NOMEM;
@@ -8605,8 +8604,12 @@ D1T__PRIVATE d1t_result d1t__schema_event(void *ctx, const d1t_json_event *e) {
     if (e->kind == D1T_JSON_NULL) return d1t__schema_scalar(r, e->depth, NULL, 0);
     if (e->kind != D1T_JSON_KEY && e->kind != D1T_JSON_STRING && e->kind != D1T_JSON_NUMBER) return D1T_OK;
     if (e->first) r->text.n = 0;
-    result = d1t_buffer_add(&r->text, e->text.p, e->text.n);
-    return result == D1T_OK && e->last ? d1t__schema_text(r, e) : result;
+    result = d1t_buffer_reserve(&r->text, e->text.n + 1);
+    if (result != D1T_OK) return result;
+    if (e->text.n) D1T_MEMCPY(r->text.p + r->text.n, e->text.p, e->text.n);
+    r->text.n += e->text.n;
+    r->text.p[r->text.n] = 0;
+    return e->last ? d1t__schema_text(r, e) : D1T_OK;
 }
 
 /* Does the SQL say as much as the pragmas? */

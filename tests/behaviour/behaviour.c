@@ -28,7 +28,8 @@ static void test_setup_creates_tables_and_indexes(void)
 {
     static const char *const by_name[] = {"name"}, *const by_price[] = {"price", "name"};
     static const d1t_index indexes[] = {D1T_INDEX("by_price", by_price), D1T_UNIQUE_INDEX("by_name", by_name)};
-    static const d1t_table t = {"goods", item_columns, COUNT(item_columns), indexes, 2, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table t = {"goods", item_columns, COUNT(item_columns), indexes, 2, NULL, 0, NULL, 0, 0, NULL,
+                                0,       NULL};
 
     DECLARE(&t);
     CHECK_STR(ask("SELECT type, name FROM sqlite_schema WHERE tbl_name = 'goods' ORDER BY name"),
@@ -192,9 +193,15 @@ static void test_updates_of_different_columns_share_a_batch(void)
 static void test_an_unchanged_second_run_writes_nothing(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("k", D1T_TEXT, D1T_KEY),   D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("r", D1T_REAL, 0),
-        D1T_COLUMN("t", D1T_TEXT, 0),         D1T_COLUMN("b", D1T_BLOB, 0),    D1T_COLUMN("j", D1T_JSON, 0),
-        D1T_COLUMN("u", D1T_UUID, 0),         D1T_COLUMN("d", D1T_DATE, 0),    D1T_COLUMN("y", D1T_BOOL, 0),
+        D1T_COLUMN("k", D1T_TEXT, D1T_KEY),
+        D1T_COLUMN("i", D1T_INTEGER, 0),
+        D1T_COLUMN("r", D1T_REAL, 0),
+        D1T_COLUMN("t", D1T_TEXT, 0),
+        D1T_COLUMN("b", D1T_BLOB, 0),
+        D1T_COLUMN("j", D1T_JSON, 0),
+        D1T_COLUMN("u", D1T_UUID, 0),
+        D1T_COLUMN("d", D1T_DATE, 0),
+        D1T_COLUMN("y", D1T_BOOL, 0),
         {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL},
         D1T_COLUMN_ON_WRITE("w", D1T_TEXT, 0, "hex(randomblob(8))"),
     };
@@ -212,10 +219,12 @@ static void test_an_unchanged_second_run_writes_nothing(void)
                               d1t_blob("\0\1", (size_t)i % 3), d1t_json("{\"a\": 1.0}", 10),
                               d1t_uuid((const uint8_t *)"0123456789abcdef"), d1t_date(2024, 2, 29), d1t_bool(i & 1),
                               T(unique[i]))));
-        OK(d1t_upsert(&db, &t, ROW(T("null"), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(),
-                                   d1t_null(), d1t_null(), d1t_null())));
-        OK(d1t_update(&db, &t, ROW(T("missing"), I(1), d1t_absent(), d1t_absent(), d1t_absent(), d1t_absent(),
-                                   d1t_absent(), d1t_absent(), d1t_absent(), d1t_absent())));
+        OK(d1t_upsert(&db, &t,
+                      ROW(T("null"), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(), d1t_null(),
+                          d1t_null(), d1t_null())));
+        OK(d1t_update(&db, &t,
+                      ROW(T("missing"), I(1), d1t_absent(), d1t_absent(), d1t_absent(), d1t_absent(), d1t_absent(),
+                          d1t_absent(), d1t_absent(), d1t_absent())));
         OK(d1t_delete(&db, &t, ROW(T("never there"))));
         OK(d1t_flush(&db));
         CHECK_INT(db.stats.rows_sent, 7);
@@ -283,15 +292,18 @@ static void test_keys_of_every_kind_find_their_row_again(void)
 
     DECLARE(&t);
     for (n = 1; n <= 2; n++) {
-        OK(d1t_upsert(&db, &t, ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
-                                   d1t_date(1999, 12, 31), d1t_timestamp(-1), I(n))));
-        OK(d1t_upsert(&db, &t, ROW(T(""), I(0), d1t_blob("", 0), d1t_uuid(uuid), d1t_bool(false), d1t_date(0, 1, 1),
-                                   d1t_timestamp(0), I(n))));
+        OK(d1t_upsert(&db, &t,
+                      ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
+                          d1t_date(1999, 12, 31), d1t_timestamp(-1), I(n))));
+        OK(d1t_upsert(&db, &t,
+                      ROW(T(""), I(0), d1t_blob("", 0), d1t_uuid(uuid), d1t_bool(false), d1t_date(0, 1, 1),
+                          d1t_timestamp(0), I(n))));
         OK(d1t_flush(&db));
     }
     CHECK_STR(ask("SELECT count(*), min(n) FROM t"), "2, 2");
-    OK(d1t_delete(&db, &t, ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
-                               d1t_date(1999, 12, 31), d1t_timestamp(-1))));
+    OK(d1t_delete(&db, &t,
+                  ROW(T("007"), I(INT64_MIN), d1t_blob("\0k", 2), d1t_uuid(uuid), d1t_bool(true),
+                      d1t_date(1999, 12, 31), d1t_timestamp(-1))));
     CHECK_STR(stored(&t), "'', 0, x'', uuid x'ab010203000000000000000000000000', false, date -719528, timestamp 0, 2");
 }
 
@@ -360,8 +372,7 @@ static void test_an_integer_that_json_may_round_is_inexact_by_query(void)
     size_t i;
 
     DECLARE(&numbers);
-    for (i = 0; i < COUNT(rounded); i++)
-        OK(d1t_upsert(&db, &numbers, ROW(I((int64_t)i), I(rounded[i]))));
+    for (i = 0; i < COUNT(rounded); i++) OK(d1t_upsert(&db, &numbers, ROW(I((int64_t)i), I(rounded[i]))));
     OK(d1t_upsert(&db, &numbers, ROW(I(10), I(9007199254740991))));
     OK(d1t_upsert(&db, &numbers, ROW(I(11), I(-9007199254740991))));
     for (i = 0; i < COUNT(rounded); i++) {
@@ -393,8 +404,7 @@ static int compare_double(void *ctx, const d1t_row *row)
     double want = doubles[row->values[0].u.i];
 
     (void)ctx;
-    if (bits_of(want) == bits_of(-0.0))
-        want = 0.0; /* SQLite's own exception, documented */
+    if (bits_of(want) == bits_of(-0.0)) want = 0.0; /* SQLite's own exception, documented */
     doubles_read++;
     if ((v->kind != D1T_KIND_DOUBLE || bits_of(v->u.d) != bits_of(want)) && doubles_wrong++ < 3)
         printf("double %d is %.17g, not %.17g\n", (int)row->values[0].u.i, v->u.d, want);
@@ -431,10 +441,8 @@ static void test_100000_random_doubles_are_bit_exact(void)
             bits = random64();
             memcpy(&doubles[i], &bits, sizeof bits);
         } while (doubles[i] != doubles[i]);
-        if ((size_t)i < COUNT(special))
-            doubles[i] = special[i];
-        else if (i % 4 == 0)
-            doubles[i] = (double)(int64_t)(bits >> 24) / 1000; /* what people measure */
+        if ((size_t)i < COUNT(special)) doubles[i] = special[i];
+        else if (i % 4 == 0) doubles[i] = (double)(int64_t)(bits >> 24) / 1000; /* what people measure */
         OK(d1t_upsert(&db, &t, ROW(I(i), d1t_double(doubles[i]))));
     }
     OK(d1t_read(&db, &t, NULL, NULL, 0, compare_double, NULL));
@@ -469,8 +477,7 @@ static void blobs_come_back(const size_t *sizes, size_t count)
 
     blob_wanted = malloc(2000000);
     blobs_read = 0;
-    for (i = 0; i < 2000000; i++)
-        blob_wanted[i] = (char)(i < 256 ? i : random64() >> 32);
+    for (i = 0; i < 2000000; i++) blob_wanted[i] = (char)(i < 256 ? i : random64() >> 32);
     DECLARE(&blobs);
     for (i = 0; i < count; i++) {
         blob_sizes[i] = sizes[i];
@@ -483,8 +490,7 @@ static void blobs_come_back(const size_t *sizes, size_t count)
         OK(d1t_read(&db, &blobs, "`k` = ?1", key, 1, compare_blob, NULL));
     }
     CHECK_INT(blobs_read, count);
-    for (i = 0; i < count; i++)
-        OK(d1t_upsert(&db, &blobs, ROW(I((int64_t)i), d1t_blob(blob_wanted, sizes[i]))));
+    for (i = 0; i < count; i++) OK(d1t_upsert(&db, &blobs, ROW(I((int64_t)i), d1t_blob(blob_wanted, sizes[i]))));
     OK(d1t_flush(&db));
     CHECK_INT(db.stats.rows_changed, count);
     CHECK_STR(ask("SELECT count(*) FROM blobs WHERE typeof(b) <> 'blob'"), "0");
@@ -532,10 +538,8 @@ static void test_text_of_every_length_of_utf8(void)
     d1t_str wanted[10];
     size_t i, n = 0;
 
-    for (i = 0; i < sizeof ascii; i++)
-        ascii[i] = (char)(i + 1); /* every control character too */
-    for (i = 0; i < sizeof wide; i++)
-        wide[i] = "\xF0\x9F\x98\x80"[i % 4];
+    for (i = 0; i < sizeof ascii; i++) ascii[i] = (char)(i + 1); /* every control character too */
+    for (i = 0; i < sizeof wide; i++) wide[i] = "\xF0\x9F\x98\x80"[i % 4];
     wanted[n++] = d1t_cstr("");
     wanted[n++] = d1t_bytes(ascii, sizeof ascii);
     wanted[n++] = d1t_cstr("\xC2\x80 \xDF\xBF \xE0\xA0\x80 \xED\x9F\xBF \xEE\x80\x80 \xEF\xBF\xBF");
@@ -544,8 +548,7 @@ static void test_text_of_every_length_of_utf8(void)
     wanted[n++] = d1t_bytes(wide, sizeof wide);
     wanted[n++] = d1t_cstr("\xCC\x81\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC");
     DECLARE(&texts);
-    for (i = 0; i < n; i++)
-        OK(d1t_upsert(&db, &texts, ROW(I((int64_t)i), d1t_text_n(wanted[i].p, wanted[i].n))));
+    for (i = 0; i < n; i++) OK(d1t_upsert(&db, &texts, ROW(I((int64_t)i), d1t_text_n(wanted[i].p, wanted[i].n))));
     blobs_read = 0;
     OK(d1t_read(&db, &texts, NULL, NULL, 0, compare_text, wanted));
     CHECK_INT(blobs_read, n);
@@ -631,8 +634,7 @@ static void test_invalid_utf8_is_refused(void)
     size_t i;
 
     begin_readings();
-    for (i = 0; i < COUNT(bad); i++)
-        value_is_refused(1, T(bad[i]), D1T_ERR_UTF8);
+    for (i = 0; i < COUNT(bad); i++) value_is_refused(1, T(bad[i]), D1T_ERR_UTF8);
     end_readings();
 }
 
@@ -709,8 +711,7 @@ static void kind_is(d1t_type type, const d1t_value *values, size_t count, const 
     typed[1].type = type;
     t.columns = typed;
     DECLARE(&t);
-    for (i = 0; i < count; i++)
-        OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
+    for (i = 0; i < count; i++) OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
     CHECK_STR(stored(&t), read);
     CHECK_STR(ask("SELECT v, typeof(v) FROM t ORDER BY k"), raw);
     reopen(NULL); /* t ends here */
@@ -738,8 +739,8 @@ static void test_json_round_trip(void)
 
 static void test_uuid_round_trip(void)
 {
-    static const uint8_t bytes[16] = {0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD,
-                                      0xEE, 0xFF};
+    static const uint8_t bytes[16] = {0,    0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                      0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF};
     const d1t_value v[] = {d1t_uuid(bytes), T("00112233-4455-6677-8899-AABBCCDDEEFF")};
 
     kind_is(D1T_UUID, v, COUNT(v),
@@ -770,8 +771,9 @@ static void test_timestamp_round_trip(void)
     const d1t_value v[] = {d1t_timestamp(0), d1t_timestamp(-1), d1t_timestamp(INT64_C(253402300799999999)),
                            d1t_timestamp(INT64_C(-62167219200000000))};
 
-    kind_is(D1T_TIMESTAMP, v, COUNT(v), "0, timestamp 0; 1, timestamp -1; 2, timestamp 253402300799999999; "
-                                        "3, timestamp -62167219200000000",
+    kind_is(D1T_TIMESTAMP, v, COUNT(v),
+            "0, timestamp 0; 1, timestamp -1; 2, timestamp 253402300799999999; "
+            "3, timestamp -62167219200000000",
             "'1970-01-01T00:00:00.000000', 'text'; '1969-12-31T23:59:59.999999', 'text'; "
             "'9999-12-31T23:59:59.999999', 'text'; '0000-01-01T00:00:00.000000', 'text'");
 }
@@ -781,8 +783,9 @@ static void test_timestamptz_round_trip(void)
     const d1t_value v[] = {d1t_timestamptz(0, 0), d1t_timestamptz(0, 330), d1t_timestamptz(-1, -480),
                            d1t_timestamptz(1700000000123456, 1439)};
 
-    kind_is(D1T_TIMESTAMPTZ, v, COUNT(v), "0, timestamptz 0+0; 1, timestamptz 0+330; 2, timestamptz -1-480; "
-                                          "3, timestamptz 1700000000123456+1439",
+    kind_is(D1T_TIMESTAMPTZ, v, COUNT(v),
+            "0, timestamptz 0+0; 1, timestamptz 0+330; 2, timestamptz -1-480; "
+            "3, timestamptz 1700000000123456+1439",
             "'1970-01-01T00:00:00.000000Z', 'text'; '1970-01-01T05:30:00.000000+05:30', 'text'; "
             "'1969-12-31T15:59:59.999999-08:00', 'text'; '2023-11-15T22:12:20.123456+23:59', 'text'");
 }
@@ -880,8 +883,26 @@ static void test_parameters_that_do_not_fit_the_statement_are_refused(void)
 
 #define NAME_COUNT 20
 static const char *const odd_names[NAME_COUNT] = {
-    "select", "order", "a\"b", "it's", "tick`tock", "``", "\xF0\x9F\x98\x80", "two words", "semi;colon", "dot.ted",
-    "[bracket]", "?1", "--", "r", "v", "value", "excluded", "rowid", "\xC3\xA4\xC3\x96", "\\",
+    "select",
+    "order",
+    "a\"b",
+    "it's",
+    "tick`tock",
+    "``",
+    "\xF0\x9F\x98\x80",
+    "two words",
+    "semi;colon",
+    "dot.ted",
+    "[bracket]",
+    "?1",
+    "--",
+    "r",
+    "v",
+    "value",
+    "excluded",
+    "rowid",
+    "\xC3\xA4\xC3\x96",
+    "\\",
 };
 
 static void test_names_of_columns_may_be_keywords_quotes_and_emoji(void)
@@ -929,8 +950,8 @@ static void test_names_of_tables_may_be_keywords_quotes_and_emoji(void)
 
     for (i = 0; i < NAME_COUNT; i++) { /* each references the one before it */
         const d1t_column c[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN(column_names[i], D1T_INTEGER, 0)};
-        const d1t_foreign_key key = {&odd_names[i], 1, odd_names[i ? i - 1 : 0], NULL, D1T_CASCADE, D1T_NO_ACTION,
-                                     false};
+        const d1t_foreign_key key = {&odd_names[i], 1,    odd_names[i ? i - 1 : 0], NULL, D1T_CASCADE,
+                                     D1T_NO_ACTION, false};
         const d1t_table t = {odd_names[i], columns[i], 2, NULL, 0, &keys[i], i ? 1 : 0, NULL, 0, 0, NULL, 0, NULL};
         memcpy(columns[i], c, sizeof c);
         memcpy(&keys[i], &key, sizeof key);
@@ -938,13 +959,10 @@ static void test_names_of_tables_may_be_keywords_quotes_and_emoji(void)
         list[i] = &tables[i];
     }
     OK(d1t_setup(&db, list, NAME_COUNT));
-    for (i = NAME_COUNT - 1; i >= 0; i--)
-        OK(d1t_upsert(&db, list[i], ROW(I(1), I(1))));
+    for (i = NAME_COUNT - 1; i >= 0; i--) OK(d1t_upsert(&db, list[i], ROW(I(1), I(1))));
     OK(d1t_flush(&db));
-    for (i = 0; i < NAME_COUNT; i++)
-        CHECK_STR(stored(list[i]), "1, 1");
-    for (i = NAME_COUNT - 1; i > NAME_COUNT - 5; i--)
-        OK(d1t_delete(&db, list[i], ROW(I(1))));
+    for (i = 0; i < NAME_COUNT; i++) CHECK_STR(stored(list[i]), "1, 1");
+    for (i = NAME_COUNT - 1; i > NAME_COUNT - 5; i--) OK(d1t_delete(&db, list[i], ROW(I(1))));
     OK(d1t_flush(&db));
     CHECK_STR(stored(list[NAME_COUNT - 5]), "1, 1");
     CHECK_STR(stored(list[NAME_COUNT - 4]), "");
@@ -971,8 +989,7 @@ static void test_100_columns(void)
     static char names[101][16];
     d1t_column columns[101];
     d1t_value row[101];
-    d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID | D1T_STRICT,
-                   NULL, 0, NULL};
+    d1t_table t = {"wide", columns, 100, NULL, 0, NULL, 0, NULL, 0, D1T_WITHOUT_ROWID | D1T_STRICT, NULL, 0, NULL};
     const d1t_table *const list[] = {&t};
     int i, n;
 
@@ -983,15 +1000,13 @@ static void test_100_columns(void)
     }
     DECLARE(&t);
     for (n = 0; n < 50; n++) {
-        for (i = 0; i < 100; i++)
-            row[i] = I(n * 1000 + i);
+        for (i = 0; i < 100; i++) row[i] = I(n * 1000 + i);
         OK(d1t_upsert(&db, &t, row, 100));
     }
     OK(d1t_flush(&db));
     CHECK_STR(ask("SELECT count(*), sum(c2), sum(c99) FROM wide"), "50, 1225100, 1229950");
     OK(d1t_upsert(&db, &t, row, 100)); /* unchanged */
-    for (i = 2; i < 99; i++)
-        row[i] = d1t_absent();
+    for (i = 2; i < 99; i++) row[i] = d1t_absent();
     row[99] = I(-1);
     OK(d1t_flush(&db));
     OK(d1t_update(&db, &t, row, 100));
@@ -1018,10 +1033,8 @@ static size_t largest_taken(put_sized put_it, const char *bytes, size_t taken, s
         size_t middle = taken + (refused - taken) / 2;
         d1t_result result = put_it(bytes, middle);
 
-        if (result == D1T_OK)
-            taken = middle;
-        else
-            refused = middle;
+        if (result == D1T_OK) taken = middle;
+        else refused = middle;
         CHECK(result == D1T_OK || result == D1T_ERR_LIMIT);
         OK(d1t_clear(&db, D1T_DROP_ROWS));
     }
@@ -1140,8 +1153,7 @@ static void test_many_rows_are_cut_into_requests_of_the_size_asked_for(void)
     memset(text, 'y', sizeof text - 1);
     requests = db.stats.requests;
     bytes = db.stats.bytes_sent;
-    for (i = 0; i < 1000; i++)
-        OK(d1t_upsert(&db, &texts, ROW(I((i * 7919) % 1000), T(text))));
+    for (i = 0; i < 1000; i++) OK(d1t_upsert(&db, &texts, ROW(I((i * 7919) % 1000), T(text))));
     OK(d1t_flush(&db));
     requests = db.stats.requests - requests;
     CHECK(requests > 15 && requests < 25);
@@ -1155,7 +1167,8 @@ static const char *const code_only[] = {"code"}, *const team_only[] = {"team"}, 
 static const d1t_column team_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("code", D1T_TEXT, 0),
                                           D1T_COLUMN("points", D1T_INTEGER, D1T_NOT_NULL)};
 static const d1t_index team_indexes[] = {D1T_UNIQUE_INDEX("team_code", code_only)};
-static const d1t_table teams = {"teams", team_columns, COUNT(team_columns), team_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+static const d1t_table teams = {"teams", team_columns, COUNT(team_columns), team_indexes, 1, NULL, 0, NULL, 0, 0, NULL,
+                                0,       NULL};
 
 static const d1t_column player_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("team", D1T_INTEGER, 0)};
 static const d1t_foreign_key player_keys[] = {D1T_REFERENCES(team_only, "teams", D1T_CASCADE)};
@@ -1267,8 +1280,7 @@ static void offer_far_apart(const char *second)
     int i;
 
     OK(d1t_upsert(&db, &teams, TEAM(1, "b")));
-    for (i = 1000; i < 3000 && !db.error.code; i++)
-        OK(d1t_upsert(&db, &teams, ROW(I(i), d1t_null(), I(0))));
+    for (i = 1000; i < 3000 && !db.error.code; i++) OK(d1t_upsert(&db, &teams, ROW(I(i), d1t_null(), I(0))));
     OK(d1t_upsert(&db, &teams, TEAM(2, second)));
 }
 
@@ -1329,8 +1341,7 @@ static void test_unique_values_that_may_not_be_null_rotate(void)
     };
     static const d1t_index indexes[] = {D1T_UNIQUE_INDEX("pair", pair), D1T_UNIQUE_INDEX("n", n),
                                         D1T_UNIQUE_INDEX("x", x), D1T_UNIQUE_INDEX("s", s)};
-    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 4, NULL, 0, NULL, 0, D1T_STRICT,
-                                NULL, 0, NULL};
+    static const d1t_table t = {"t", columns, COUNT(columns), indexes, 4, NULL, 0, NULL, 0, D1T_STRICT, NULL, 0, NULL};
     static const char *const keys[] = {"1", "2", "3"}, *const texts_of[] = {"", "b", "c"};
     static const int64_t numbers_of[] = {INT64_MIN, 0, INT64_MAX};
     int i, turn;
@@ -1339,8 +1350,9 @@ static void test_unique_values_that_may_not_be_null_rotate(void)
     for (turn = 0; turn < 3; turn++) {
         for (i = 0; i < 3; i++) {
             int v = (i + turn) % 3;
-            OK(d1t_upsert(&db, &t, ROW(T(keys[i]), T("same"), I(v), I(numbers_of[v]), d1t_blob("xyz", (size_t)v),
-                                       T(texts_of[v]))));
+            OK(d1t_upsert(
+                &db, &t,
+                ROW(T(keys[i]), T("same"), I(v), I(numbers_of[v]), d1t_blob("xyz", (size_t)v), T(texts_of[v]))));
         }
         OK(d1t_flush(&db));
     }
@@ -1354,7 +1366,8 @@ static void test_an_index_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const misspelt[] = {"nmae"};
     static const d1t_index indexes[] = {D1T_INDEX("i", misspelt)};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL,
+                                0,       NULL};
     const d1t_table *const list[] = {&t};
 
     REFUSED(D1T_ERR_TABLE, d1t_setup(&db, list, 1));
@@ -1367,7 +1380,8 @@ static void test_a_condition_of_an_index_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const name[] = {"name"};
     static const d1t_index indexes[] = {{"i", name, 1, 0, "`prise` > 1", NULL, NULL}};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), indexes, 1, NULL, 0, NULL, 0, 0, NULL,
+                                0,       NULL};
     const d1t_table *const list[] = {&t};
 
     FAILS(D1T_ERR_SQL, d1t_setup(&db, list, 1));
@@ -1379,7 +1393,8 @@ static void test_a_foreign_key_on_a_misspelt_column_is_an_error(void)
 {
     static const char *const misspelt[] = {"taem"};
     static const d1t_foreign_key keys[] = {D1T_REFERENCES(misspelt, "teams", D1T_CASCADE)};
-    static const d1t_table t = {"p", player_columns, COUNT(player_columns), NULL, 0, keys, 1, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table t = {"p", player_columns, COUNT(player_columns), NULL, 0, keys, 1, NULL, 0, 0, NULL, 0,
+                                NULL};
     const d1t_table *const list[] = {&teams, &t};
 
     REFUSED(D1T_ERR_TABLE, d1t_setup(&db, list, 2));
@@ -1429,7 +1444,7 @@ static void test_upsert_where_the_hash_differs_from_the_new_one(void)
     begin_files();
     OK(d1t_upsert_where(&db, &files, ROW(T("a"), I(1), I(9)), &changed)); /* equal: left alone */
     OK(d1t_upsert_where(&db, &files, ROW(T("b"), I(3), I(9)), &changed));
-    OK(d1t_upsert_where(&db, &files, ROW(T("c"), I(4), I(9)), &changed)); /* missing: inserted */
+    OK(d1t_upsert_where(&db, &files, ROW(T("c"), I(4), I(9)), &changed));       /* missing: inserted */
     OK(d1t_upsert_where(&db, &files, ROW(T("n"), d1t_null(), I(9)), &changed)); /* NULL equals NULL */
     OK(d1t_flush(&db));
     CHECK_INT(db.stats.rows_changed, 5);
@@ -1519,13 +1534,14 @@ static void test_a_condition_on_a_pending_row_sees_that_row(void)
 static void test_a_condition_compares_exactly(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("i", D1T_INTEGER, 0), D1T_COLUMN("b", D1T_BLOB, 0),
-        {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL}, D1T_COLUMN("n", D1T_INTEGER, 0),
+        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("i", D1T_INTEGER, 0),
+        D1T_COLUMN("b", D1T_BLOB, 0),          {"c", D1T_TEXT, 0, NULL, NULL, NULL, "NOCASE", NULL, NULL},
+        D1T_COLUMN("n", D1T_INTEGER, 0),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
-    const d1t_condition conditions[] = {{"i", true, I(INT64_MAX)}, {"i", true, I(INT64_MAX - 1)},
+    const d1t_condition conditions[] = {{"i", true, I(INT64_MAX)},       {"i", true, I(INT64_MAX - 1)},
                                         {"b", true, d1t_blob("\0x", 2)}, {"b", true, d1t_blob("\0y", 2)},
-                                        {"c", true, T("Case")}, {"c", true, T("case")}};
+                                        {"c", true, T("Case")},          {"c", true, T("case")}};
     size_t i;
 
     DECLARE(&t);
@@ -1563,12 +1579,9 @@ static void test_on_write_columns_change_only_with_the_row(void)
 
     DECLARE(&t);
     for (i = 0; i < 4; i++) {
-        if (i < 2)
-            OK(d1t_upsert(&db, &t, ROW(I(1), I(5), I(5)))); /* inserted, unchanged */
-        else if (i == 2)
-            OK(d1t_upsert(&db, &t, ROW(I(1), I(6), I(5))));
-        else
-            OK(d1t_update(&db, &t, ROW(I(1), d1t_absent(), I(6))));
+        if (i < 2) OK(d1t_upsert(&db, &t, ROW(I(1), I(5), I(5)))); /* inserted, unchanged */
+        else if (i == 2) OK(d1t_upsert(&db, &t, ROW(I(1), I(6), I(5))));
+        else OK(d1t_update(&db, &t, ROW(I(1), d1t_absent(), I(6))));
         OK(d1t_query(&db, "SELECT stamp FROM t", NULL, 0, keep_text, stamps[i]));
         CHECK_INT(strlen(stamps[i]), 32);
     }
@@ -1610,10 +1623,8 @@ static void test_generated_columns(void)
 static void test_defaults(void)
 {
     static const d1t_column columns[] = {
-        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
-        D1T_COLUMN_DEFAULT("n", D1T_INTEGER, D1T_NOT_NULL, "-7"),
-        D1T_COLUMN_DEFAULT("t", D1T_TEXT, 0, "'it''s'"),
-        D1T_COLUMN_DEFAULT("e", D1T_REAL, 0, "(1 + 0.5)"),
+        D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),           D1T_COLUMN_DEFAULT("n", D1T_INTEGER, D1T_NOT_NULL, "-7"),
+        D1T_COLUMN_DEFAULT("t", D1T_TEXT, 0, "'it''s'"), D1T_COLUMN_DEFAULT("e", D1T_REAL, 0, "(1 + 0.5)"),
         D1T_COLUMN_DEFAULT("b", D1T_BLOB, 0, "x'00ff'"),
     };
     static const d1t_table t = D1T_TABLE("t", columns);
@@ -1663,8 +1674,7 @@ static void any_keeps_every_value(uint32_t flags)
 
     for (run = 1; run <= 2; run++) {
         DECLARE(&t);
-        for (i = 0; i < COUNT(values); i++)
-            OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
+        for (i = 0; i < COUNT(values); i++) OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
         CHECK_STR(stored(&t), "0, 9223372036854775807; 1, 1.0; 2, 0.1; 3, '007'; 4, '1e3'; 5, ''; 6, 'i7'; 7, x'00ff'; "
                               "8, x''; 9, NULL; 10, -9e999; 11, 1; 12, '{\"x\":\"00\"}'");
         CHECK(run == 1 ? db.stats.rows_written > 0 : db.stats.rows_written == 0);
@@ -1688,18 +1698,18 @@ static void test_any_in_other_tables_keeps_every_value(void)
 static void test_numeric_columns_keep_numbers_and_other_text(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
-        {"a", D1T_NUMERIC, 0, NULL, NULL, NULL, NULL, "DATETIME", NULL}};
+                                         {"a", D1T_NUMERIC, 0, NULL, NULL, NULL, NULL, "DATETIME", NULL}};
     static const char *const numbers[] = {"007", " 1e3 ", "-.5", "+5.", "9223372036854775808", "1e-5\n"};
     const d1t_table t = D1T_TABLE("t", columns);
-    const d1t_value values[] = {I(INT64_MAX),         d1t_double(0.1), T("2026-01-31T12:00:00"), T("1e"), T(""), T("."),
-                                d1t_double(-infinite), d1t_bool(true),  d1t_null(),               T("0x1F"), T("- 1")};
+    const d1t_value values[] = {I(INT64_MAX), d1t_double(0.1),       T("2026-01-31T12:00:00"), T("1e"),    T(""),
+                                T("."),       d1t_double(-infinite), d1t_bool(true),           d1t_null(), T("0x1F"),
+                                T("- 1")};
     int run;
     size_t i;
 
     for (run = 1; run <= 2; run++) {
         DECLARE(&t);
-        for (i = 0; i < COUNT(values); i++)
-            OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
+        for (i = 0; i < COUNT(values); i++) OK(d1t_upsert(&db, &t, ROW(I((int64_t)i), values[i])));
         CHECK_STR(stored(&t), "0, 9223372036854775807; 1, 0.1; 2, '2026-01-31T12:00:00'; 3, '1e'; 4, ''; 5, '.'; "
                               "6, -9e999; 7, 1; 8, NULL; 9, '0x1F'; 10, '- 1'");
         CHECK(run == 1 ? db.stats.rows_written > 0 : db.stats.rows_written == 0);
@@ -1799,8 +1809,8 @@ static void test_partial_unique_indexes_hold_where_their_condition_does(void)
 static void test_checks_refuse_rows_by_name(void)
 {
     static const d1t_check checks[] = {{"price_is_positive", "`price` > 0"}};
-    static const d1t_table t = {"items", item_columns, COUNT(item_columns), NULL, 0, NULL, 0, checks, 1, 0, NULL, 0,
-                                NULL};
+    static const d1t_table t = {"items", item_columns, COUNT(item_columns), NULL, 0, NULL, 0, checks, 1, 0, NULL,
+                                0,       NULL};
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ITEM(1, "nut", 0.5)));
@@ -1855,8 +1865,8 @@ static void test_other_actions_on_delete(void)
 
 /* Like players, but without a cascade: parents must come first and go last. */
 static const d1t_foreign_key member_keys[] = {D1T_REFERENCES(team_only, "teams", D1T_NO_ACTION)};
-static const d1t_table members = {"members", player_columns, COUNT(player_columns), NULL, 0, member_keys, 1, NULL, 0,
-                                  0, NULL, 0, NULL};
+static const d1t_table members = {
+    "members", player_columns, COUNT(player_columns), NULL, 0, member_keys, 1, NULL, 0, 0, NULL, 0, NULL};
 
 static void test_parents_are_written_first_and_deleted_last_whatever_the_order_of_calls(void)
 {
@@ -1884,7 +1894,8 @@ static void test_parents_are_written_first_and_deleted_last_whatever_the_order_o
 static const char *const up_only[] = {"up"};
 static const d1t_column tree_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("up", D1T_INTEGER, 0)};
 static const d1t_foreign_key tree_keys[] = {D1T_REFERENCES(up_only, "tree", D1T_NO_ACTION)};
-static const d1t_table tree = {"tree", tree_columns, COUNT(tree_columns), NULL, 0, tree_keys, 1, NULL, 0, 0, NULL, 0, NULL};
+static const d1t_table tree = {"tree", tree_columns, COUNT(tree_columns), NULL, 0, tree_keys, 1, NULL, 0, 0, NULL,
+                               0,      NULL};
 
 static void test_a_table_that_references_itself_in_one_batch(void)
 {
@@ -1945,8 +1956,7 @@ static void test_a_group_is_never_split(void)
     reopen(&config);
     DECLARE(&texts, &members, &teams);
     memset(text, 'z', sizeof text - 1);
-    for (i = 0; i < 10; i++)
-        OK(d1t_upsert(&db, &texts, ROW(I(i), T(text))));
+    for (i = 0; i < 10; i++) OK(d1t_upsert(&db, &texts, ROW(I(i), T(text))));
     OK(d1t_group_begin(&db));
     for (i = 100; i < 110; i++) /* too much for the batch before */
         OK(d1t_upsert(&db, &texts, ROW(I(i), T(text))));
@@ -1957,8 +1967,7 @@ static void test_a_group_is_never_split(void)
     CHECK_STR(ask("SELECT count(*) FROM texts WHERE k >= 100"), "0");
     CHECK_STR(ask("SELECT count(*) FROM members"), "0");
     OK(d1t_group_begin(&db));
-    for (i = 100; i < 110; i++)
-        OK(d1t_upsert(&db, &texts, ROW(I(i), T(text))));
+    for (i = 100; i < 110; i++) OK(d1t_upsert(&db, &texts, ROW(I(i), T(text))));
     OK(d1t_group_end(&db));
     OK(d1t_flush(&db));
     CHECK_STR(ask("SELECT count(*) FROM texts WHERE k >= 100"), "10");
@@ -1977,10 +1986,8 @@ static void test_a_group_larger_than_a_request_is_refused(void)
     memset(text, 'z', sizeof text - 1);
     OK(d1t_upsert(&db, &texts, ROW(I(-1), T("before"))));
     OK(d1t_group_begin(&db));
-    for (i = 0; i < 20 && result == D1T_OK; i++)
-        result = d1t_upsert(&db, &texts, ROW(I(i), T(text)));
-    if (result == D1T_OK)
-        result = d1t_group_end(&db);
+    for (i = 0; i < 20 && result == D1T_OK; i++) result = d1t_upsert(&db, &texts, ROW(I(i), T(text)));
+    if (result == D1T_OK) result = d1t_group_end(&db);
     CHECK_INT(result, D1T_ERR_LIMIT);
     CHECK_INT(db.error.code, D1T_ERR_LIMIT);
     CLEAR();
@@ -2001,10 +2008,8 @@ static void test_a_wide_row_does_not_split_its_group(void)
     for (first = 0; first < 2; first++) { /* it comes first, or second */
         OK(d1t_group_begin(&db));
         result = put_text(text, first ? 5 : sizeof text - 1);
-        if (result == D1T_OK)
-            result = d1t_upsert(&db, &texts, ROW(I(2), T(first ? text : "small")));
-        if (result == D1T_OK)
-            result = d1t_group_end(&db);
+        if (result == D1T_OK) result = d1t_upsert(&db, &texts, ROW(I(2), T(first ? text : "small")));
+        if (result == D1T_OK) result = d1t_group_end(&db);
         CHECK_INT(result, D1T_ERR_LIMIT);
         CLEAR();
         CHECK_STR(stored(&texts), "");
@@ -2188,8 +2193,7 @@ static void test_changes_that_cannot_keep_data_are_refused(void)
     OK(d1t_upsert(&db, &items, ITEM(1, "nut", 0.5)));
     OK(d1t_upsert(&db, &items, ROW(I(2), T("nut"), d1t_null())));
     snprintf(before, sizeof before, "%s", ask("SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'items'"));
-    for (i = 0; i < COUNT(tables); i++)
-        schema_change_is_refused(&tables[i], words[i]);
+    for (i = 0; i < COUNT(tables); i++) schema_change_is_refused(&tables[i], words[i]);
     CHECK_STR(ask("SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'items'"), before);
     reopen(NULL);
     DECLARE(&items);
@@ -2272,8 +2276,8 @@ static void test_exec_of_a_statement_d1_does_not_know_is_an_sql_error(void)
 
 static void test_exec_carries_every_kind_of_parameter(void)
 {
-    const d1t_value args[] = {I(INT64_MAX), T("it's ?1 \"\\"), d1t_double(0.1), d1t_blob("\0\1\2", 3), d1t_null(),
-                              d1t_bool(true)};
+    const d1t_value args[] = {I(INT64_MAX),          T("it's ?1 \"\\"), d1t_double(0.1),
+                              d1t_blob("\0\1\2", 3), d1t_null(),        d1t_bool(true)};
     const d1t_statement insert = {"INSERT INTO kinds VALUES (?1, ?2, ?3, ?4, ?5, ?6)", args, COUNT(args)};
 
     EXEC("CREATE TABLE kinds(a, b, c, d, e, f)", NULL, 0);
@@ -2400,8 +2404,7 @@ static void offer_teams(const int *poison, size_t count)
     for (i = 1; i <= 40; i++) {
         snprintf(code, sizeof code, "code %d", i);
         for (p = 0; p < count; p++)
-            if (poison[p] == i)
-                snprintf(code, sizeof code, "taken");
+            if (poison[p] == i) snprintf(code, sizeof code, "taken");
         OK(d1t_upsert(&db, &teams, TEAM(i, code)));
     }
 }
@@ -2450,8 +2453,7 @@ static void on_poison(void *ctx, const d1t_error *error, d1t_str key)
 
     (void)ctx;
     CHECK_INT(error->code, D1T_ERR_CONSTRAINT);
-    if (poisoned_count < COUNT(poisoned))
-        poisoned[poisoned_count++] = error->row;
+    if (poisoned_count < COUNT(poisoned)) poisoned[poisoned_count++] = error->row;
     snprintf(poisoned_keys + n, sizeof poisoned_keys - n, "%s%.*s ", error->table, (int)key.n, key.p);
 }
 

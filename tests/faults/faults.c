@@ -77,7 +77,9 @@ static uint64_t digest_with(world *w, d1t_request *req)
     CHECK_INT(size, req->body_size);
     d1t_request_rewind(req);
     local_d1_exchange(copy, "POST", LAB_URL "/raw", "Bearer " LAB_TOKEN, body, size, 0, &answer);
-    CHECK_INT(answer.status, 200);
+    body[size] = 0;
+    if (!strstr(body, "FROM `_d1t_setup`\"")) /* the records, which are not there before the first setup */
+        CHECK_INT(answer.status, 200);
     sqlite3_free(body);
     return lab_digest(copy);
 }

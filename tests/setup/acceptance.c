@@ -16,30 +16,30 @@
 #include "../../examples/local_d1.h"
 #include "../support/test.h"
 #include "../support/back_end.h"
-#include <curl/curl.h>
 #include "fresh.h"
 
 /* ---- declarations */
 
-static const d1t_column person_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("age", D1T_INTEGER, 0)};
-static const d1t_column wider_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("age", D1T_INTEGER, 0),
-    D1T_COLUMN("extra", D1T_TEXT, 0)};
+static const d1t_column person_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                            D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
+                                            D1T_COLUMN("age", D1T_INTEGER, 0)};
+static const d1t_column wider_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                           D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
+                                           D1T_COLUMN("age", D1T_INTEGER, 0), D1T_COLUMN("extra", D1T_TEXT, 0)};
 static const d1t_column strict_extra_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("age", D1T_INTEGER, 0),
-    D1T_COLUMN("extra", D1T_TEXT, D1T_NOT_NULL)};
-static const d1t_column narrow_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL)};
-static const d1t_column text_age_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0), D1T_COLUMN("age", D1T_TEXT, D1T_NOT_NULL)};
+    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL),
+    D1T_COLUMN("age", D1T_INTEGER, 0), D1T_COLUMN("extra", D1T_TEXT, D1T_NOT_NULL)};
+static const d1t_column narrow_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                            D1T_COLUMN("name", D1T_TEXT, D1T_NOT_NULL)};
+static const d1t_column text_age_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0),
+                                              D1T_COLUMN("age", D1T_TEXT, D1T_NOT_NULL)};
 static const d1t_column integer_name_columns[] = {
     D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_INTEGER, 0), D1T_COLUMN("age", D1T_INTEGER, 0)};
 static const d1t_column other_columns[] = {D1T_COLUMN("sku", D1T_TEXT, D1T_KEY), D1T_COLUMN("price", D1T_REAL, 0)};
-static const d1t_column pair_columns[] = {
-    D1T_COLUMN("a", D1T_TEXT, D1T_KEY), D1T_COLUMN("b", D1T_INTEGER, D1T_KEY), D1T_COLUMN("v", D1T_TEXT, 0)};
-static const d1t_column child_columns[] = {
-    D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("person", D1T_INTEGER, D1T_NOT_NULL)};
+static const d1t_column pair_columns[] = {D1T_COLUMN("a", D1T_TEXT, D1T_KEY), D1T_COLUMN("b", D1T_INTEGER, D1T_KEY),
+                                          D1T_COLUMN("v", D1T_TEXT, 0)};
+static const d1t_column child_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                           D1T_COLUMN("person", D1T_INTEGER, D1T_NOT_NULL)};
 
 static const char *const on_name[] = {"name"}, *const on_age[] = {"age"}, *const on_both[] = {"name", "age"};
 static const char *const on_person[] = {"person"};
@@ -54,7 +54,8 @@ static const d1t_command seniors[] = {
     {"seniors", "CREATE VIEW seniors AS SELECT id FROM people WHERE age > 65", "DROP VIEW seniors"}};
 static const d1t_command older_seniors[] = {
     {"seniors", "CREATE VIEW seniors AS SELECT id FROM people WHERE age > 70", "DROP VIEW seniors"}};
-static const d1t_command own_index[] = {{"own_index", "CREATE INDEX people_lower ON people(lower(name))", "DROP INDEX people_lower"}};
+static const d1t_command own_index[] = {
+    {"own_index", "CREATE INDEX people_lower ON people(lower(name))", "DROP INDEX people_lower"}};
 static const d1t_command stays[] = {{"stays", "CREATE VIEW stays AS SELECT id FROM people", NULL}};
 
 static const d1t_table people = D1T_TABLE("people", person_columns), wider = D1T_TABLE("people", wider_columns);
@@ -88,18 +89,18 @@ static d1t_table with_command(const d1t_command *command)
 
 /* ---- what a test does: the next run of the program, with other declarations */
 
-static d1t_plan plan;   /* the last one, applied or not; freed by the next */
+static d1t_plan plan; /* the last one, applied or not; freed by the next */
 
-#define PLAN(prune_, ...)                                           \
-    do {                                                            \
-        const d1t_table *const tables_[] = {__VA_ARGS__};           \
-        read_plan(tables_, sizeof tables_ / sizeof *tables_, prune_); \
+#define PLAN(prune_, ...)                                                                                              \
+    do {                                                                                                               \
+        const d1t_table *const tables_[] = {__VA_ARGS__};                                                              \
+        read_plan(tables_, sizeof tables_ / sizeof *tables_, prune_);                                                  \
     } while (0)
 /* Exactly these tables, whatever it takes. */
-#define BECOME(...)                                       \
-    do {                                                  \
-        PLAN(true, __VA_ARGS__);                          \
-        OK(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE)); \
+#define BECOME(...)                                                                                                    \
+    do {                                                                                                               \
+        PLAN(true, __VA_ARGS__);                                                                                       \
+        OK(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE));                                                             \
     } while (0)
 
 static void read_plan(const d1t_table *const *tables, size_t count, bool prune)
@@ -132,8 +133,7 @@ static const d1t_plan_step *step_of(d1t_step_kind kind)
 {
     const d1t_plan_step *s = plan.steps;
 
-    while (s && s->kind != kind)
-        s = s->next;
+    while (s && s->kind != kind) s = s->next;
     return s;
 }
 
@@ -149,7 +149,8 @@ static void run_sql(const char *sql)
 
 static const char *names(void)
 {
-    return ask("SELECT name FROM sqlite_schema WHERE substr(name,1,1)<>'_' AND substr(name,1,7)<>'sqlite_' ORDER BY name");
+    return ask(
+        "SELECT name FROM sqlite_schema WHERE substr(name,1,1)<>'_' AND substr(name,1,7)<>'sqlite_' ORDER BY name");
 }
 
 static const char *columns_of(const char *table)
@@ -396,9 +397,9 @@ static void a_command_changes_while_its_table_is_rebuilt(void)
 /* The renames are a batch of their own; what the record alone knows gets through it. */
 static void commands_and_fts_survive_a_rename_that_is_followed_by_a_rebuild(void)
 {
-    static const d1t_column renamed_columns[] = {
-        D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0),
-        D1T_COLUMN_RENAMED("years", D1T_INTEGER, 0, "age")};
+    static const d1t_column renamed_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                                 D1T_COLUMN("name", D1T_TEXT, 0),
+                                                 D1T_COLUMN_RENAMED("years", D1T_INTEGER, 0, "age")};
     d1t_table before = with_indexes(words_index, 1), after = D1T_TABLE("people", renamed_columns);
 
     before.commands = after.commands = seniors;
@@ -559,9 +560,9 @@ static void every_type_has_its_sql_type(void)
 {
     static const d1t_column all[] = {
         D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("b", D1T_BOOL, 0), D1T_COLUMN("i", D1T_INTEGER, 0),
-        D1T_COLUMN("r", D1T_REAL, 0), D1T_COLUMN("x", D1T_BLOB, 0), D1T_COLUMN("j", D1T_JSON, 0),
-        D1T_COLUMN("u", D1T_UUID, 0), D1T_COLUMN("d", D1T_DATE, 0), D1T_COLUMN("t", D1T_TIMESTAMPTZ, 0),
-        D1T_COLUMN("v", D1T_VECTOR, 0), D1T_COLUMN("a", D1T_ANY, 0)};
+        D1T_COLUMN("r", D1T_REAL, 0),       D1T_COLUMN("x", D1T_BLOB, 0), D1T_COLUMN("j", D1T_JSON, 0),
+        D1T_COLUMN("u", D1T_UUID, 0),       D1T_COLUMN("d", D1T_DATE, 0), D1T_COLUMN("t", D1T_TIMESTAMPTZ, 0),
+        D1T_COLUMN("v", D1T_VECTOR, 0),     D1T_COLUMN("a", D1T_ANY, 0)};
     static const d1t_table t = D1T_TABLE("t", all);
 
     DECLARE(&t);
@@ -591,8 +592,8 @@ static void a_table_without_a_key_is_refused_before_anything_is_sent(void)
 
 static void plain_unique_composite_and_full_text_indexes_are_made(void)
 {
-    static const d1t_index all[] = {
-        D1T_INDEX("people_name", on_name), D1T_UNIQUE_INDEX("people_both", on_both), D1T_FTS5_INDEX("people_words", on_name)};
+    static const d1t_index all[] = {D1T_INDEX("people_name", on_name), D1T_UNIQUE_INDEX("people_both", on_both),
+                                    D1T_FTS5_INDEX("people_words", on_name)};
     d1t_table t = with_indexes(all, 3);
 
     DECLARE(&t);
@@ -631,8 +632,11 @@ static void an_empty_name_is_refused_before_anything_is_sent(void)
 
 static void names_may_be_any_unicode(void)
 {
-    static const d1t_column emoji[] = {D1T_COLUMN("schl\xc3\xbcssel", D1T_TEXT, D1T_KEY), D1T_COLUMN("\xf0\x9f\x98\x80", D1T_TEXT, 0)};
-    static const d1t_table t = D1T_TABLE("t\xc3\xa4" "belle", emoji);
+    static const d1t_column emoji[] = {D1T_COLUMN("schl\xc3\xbcssel", D1T_TEXT, D1T_KEY),
+                                       D1T_COLUMN("\xf0\x9f\x98\x80", D1T_TEXT, 0)};
+    static const d1t_table t = D1T_TABLE("t\xc3\xa4"
+                                         "belle",
+                                         emoji);
 
     DECLARE(&t);
     OK(d1t_upsert(&db, &t, ROW(T("a"), T("b"))));
@@ -688,15 +692,24 @@ static void parents_and_children_are_created_in_order_and_dropped_in_order(void)
 
 typedef struct entry {
     const char *row;
-    void      (*test)(void);
-    const char *name;       /* of the test; NULL: the row is not about setup */
-    const char *where;      /* test NULL: the program that has the test, or the reason */
-    const char *what;       /* is promised */
+    void (*test)(void);
+    const char *name;  /* of the test; NULL: the row is not about setup */
+    const char *where; /* test NULL: the program that has the test, or the reason */
+    const char *what;  /* is promised */
 } entry;
 
-#define SHOWS(row, test, what) {row, test, #test, NULL, what}
-#define SHOWN_BY(row, program, test, what) {row, NULL, #test, program, what}
-#define NOT_SETUP(row, what, reason) {row, NULL, NULL, reason, what}
+#define SHOWS(row, test, what)                                                                                         \
+    {                                                                                                                  \
+        row, test, #test, NULL, what                                                                                   \
+    }
+#define SHOWN_BY(row, program, test, what)                                                                             \
+    {                                                                                                                  \
+        row, NULL, #test, program, what                                                                                \
+    }
+#define NOT_SETUP(row, what, reason)                                                                                   \
+    {                                                                                                                  \
+        row, NULL, NULL, reason, what                                                                                  \
+    }
 
 static const char rows_are_later[] = "rows of a declared state belong to sync; the write itself is in tests/behaviour";
 static const char values_are_rows[] = "a value of a row; tests/faults/bad_input and tests/behaviour";
@@ -748,13 +761,15 @@ static const entry entries[] = {
     NOT_SETUP("4c.8", "rows item by item", rows_are_later),
     SHOWS("4c.9", the_create_statement_is_exact, "exact CREATE text"),
     NOT_SETUP("4c.10", "exact upsert text", writes_are_rows),
-    SHOWS("4c.11", vectors_are_blobs_and_a_vector_index_is_refused_because_d1_has_no_sqlite_vec, "vec0 in two statements"),
+    SHOWS("4c.11", vectors_are_blobs_and_a_vector_index_is_refused_because_d1_has_no_sqlite_vec,
+          "vec0 in two statements"),
     NOT_SETUP("4c.12", "delete text", writes_are_rows),
     NOT_SETUP("4c.13", "an INTEGER column rejects 1.5", values_are_rows),
     NOT_SETUP("4c.14", "key-only table does nothing on conflict", writes_are_rows),
     SHOWS("4c.15-16", vectors_are_blobs_and_a_vector_index_is_refused_because_d1_has_no_sqlite_vec,
           "vec0 DDL and its validation"),
-    SHOWN_BY("4c.17", "unit/state", test_a_table_that_the_user_wants_to_manage_is_left_alone, "user desired suppresses"),
+    SHOWN_BY("4c.17", "unit/state", test_a_table_that_the_user_wants_to_manage_is_left_alone,
+             "user desired suppresses"),
     SHOWN_BY("4c.18", "unit/state", test_a_table_that_the_user_manages_or_managed_is_never_deleted,
              "user before suppresses delete"),
     SHOWN_BY("4c.19", "unit/state", test_states_of_the_users_do_not_count_as_the_programs, "user before is filtered"),
@@ -762,14 +777,17 @@ static const entry entries[] = {
              "insert, upsert, replace, delete"),
     SHOWN_BY("4c.24", "unit/state", test_a_table_that_is_as_desired_needs_nothing, "composite: nothing"),
     SHOWN_BY("4c.25", "unit/state", test_a_new_table_is_inserted_with_its_columns, "composite: new"),
-    SHOWN_BY("4c.26", "unit/state", test_a_table_that_may_be_missing_is_upserted_with_its_columns, "composite: missing"),
+    SHOWN_BY("4c.26", "unit/state", test_a_table_that_may_be_missing_is_upserted_with_its_columns,
+             "composite: missing"),
     SHOWN_BY("4c.27", "unit/state", test_a_table_that_is_no_longer_desired_is_deleted_and_its_columns_are_not_told,
              "composite: deleted"),
     SHOWN_BY("4c.28", "unit/state", test_a_new_column_is_inserted, "composite: new part"),
     SHOWN_BY("4c.29", "unit/state", test_a_column_that_is_no_longer_desired_is_deleted_once, "composite: part goes"),
     SHOWN_BY("4c.30", "unit/state", test_a_retyped_column_is_replaced, "composite: part replaced"),
-    SHOWN_BY("4c.31", "unit/state", test_a_column_of_which_the_history_disagrees_is_replaced, "composite: history disagrees"),
-    SHOWN_BY("4c.32", "unit/state", test_a_column_seen_in_a_part_of_the_history_is_upserted, "composite: part of history"),
+    SHOWN_BY("4c.31", "unit/state", test_a_column_of_which_the_history_disagrees_is_replaced,
+             "composite: history disagrees"),
+    SHOWN_BY("4c.32", "unit/state", test_a_column_seen_in_a_part_of_the_history_is_upserted,
+             "composite: part of history"),
     SHOWN_BY("4c.33", "unit/state", test_another_key_or_option_replaces_the_table_and_then_every_column_may_be_missing,
              "composite: table replaced"),
 
@@ -797,7 +815,8 @@ static const entry entries[] = {
     SHOWS("4e.61", an_empty_name_is_refused_before_anything_is_sent, "empty table name"),
     SHOWS("4e.62", what_is_no_longer_desired_is_a_drop_and_no_error, "difference without a desired state"),
     SHOWS("4e.63", setup_is_really_executed, "execute SQL (ignored there)"),
-    NOT_SETUP("4e.64-66", "upsert, delete and mutation over HTTP (ignored there)", "rows; tests/behaviour, unit/target"),
+    NOT_SETUP("4e.64-66", "upsert, delete and mutation over HTTP (ignored there)",
+              "rows; tests/behaviour, unit/target"),
     SHOWS("4e.67", parents_and_children_are_created_in_order_and_dropped_in_order, "local: all tables and indexes"),
     SHOWS("4e.68", a_second_run_reads_once_writes_nothing_and_leaves_the_rows, "local: idempotent re-run"),
     NOT_SETUP("4e.69-70", "local: upsert twice, delete count", rows_are_later),
@@ -810,8 +829,7 @@ static const entry entries[] = {
     SHOWN_BY("4f.8", "unit/state", test_what_has_no_version_is_created, "differences: no version"),
     SHOWN_BY("4f.9", "unit/state", test_another_key_makes_the_table_anew, "differences: another key in any version"),
     SHOWN_BY("4f.10", "unit/state", test_what_may_be_missing_is_created_if_it_is, "differences: may be missing"),
-    SHOWN_BY("4f.11", "unit/state",
-             test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once,
+    SHOWN_BY("4f.11", "unit/state", test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once,
              "differences: columns against every version"),
     SHOWN_BY("4f.12", "unit/state", test_indexes_and_commands_come_change_and_go, "differences: indexes"),
 
@@ -825,7 +843,7 @@ static const entry entries[] = {
 /* How many rows each list has. */
 static const struct group {
     const char *name;
-    int         rows;
+    int rows;
 } groups[] = {{"4a.", 27}, {"4b.", 16}, {"4c.", 33}, {"4e.", 75}, {"4f.", 12}, {"+.", 4}};
 
 static bool is_reason(const entry *e)
@@ -850,7 +868,8 @@ static void the_table_is_complete(void)
     char path[256], line[1024], want[256];
 
     for (g = 0; g < COUNT(groups); g++) {
-        for (next = 1; at < COUNT(entries) && strncmp(entries[at].row, groups[g].name, strlen(groups[g].name)) == 0; at++) {
+        for (next = 1; at < COUNT(entries) && strncmp(entries[at].row, groups[g].name, strlen(groups[g].name)) == 0;
+             at++) {
             n = rows_of(&entries[at], &first);
             CHECK_INT(first, next);
             next += n;
@@ -864,17 +883,13 @@ static void the_table_is_complete(void)
         FILE *f;
 
         CHECK(e->test || (e->where && e->where[0]));
-        if (e->test || is_reason(e))
-            continue;
+        if (e->test || is_reason(e)) continue;
         snprintf(path, sizeof path, "tests/%s.c", e->where);
         snprintf(want, sizeof want, "RUN(%s)", e->name);
         f = fopen(path, "r");
-        while (f && fgets(line, sizeof line, f))
-            found = found || strstr(line, want);
-        if (f)
-            fclose(f);
-        if (!found)
-            printf("%s: %s does not run %s\n", e->row, path, e->name);
+        while (f && fgets(line, sizeof line, f)) found = found || strstr(line, want);
+        if (f) fclose(f);
+        if (!found) printf("%s: %s does not run %s\n", e->row, path, e->name);
         CHECK(found);
     }
 }
@@ -912,8 +927,7 @@ static bool ran_before(size_t at)
     size_t i;
 
     for (i = 0; i < at; i++)
-        if (entries[i].test == entries[at].test)
-            return true;
+        if (entries[i].test == entries[at].test) return true;
     return false;
 }
 
@@ -926,19 +940,15 @@ int main(int argc, char **argv)
         print_table();
         return 0;
     }
-    if (!fresh_arguments(argc, argv))
-        return 2;
-    if (!only)
-        RUN(the_table_is_complete);
+    if (!fresh_arguments(argc, argv)) return 2;
+    if (!only) RUN(the_table_is_complete);
     for (i = 0; i < COUNT(entries); i++) {
         int before = test_failed;
 
-        if (!entries[i].test || ran_before(i) || (only && strcmp(only, entries[i].name) != 0))
-            continue;
+        if (!entries[i].test || ran_before(i) || (only && strcmp(only, entries[i].name) != 0)) continue;
         running = &entries[i];
         RUN(run_entry);
-        if (test_failed != before)
-            printf("FAILED: %s %s\n", entries[i].row, entries[i].name);
+        if (test_failed != before) printf("FAILED: %s %s\n", entries[i].row, entries[i].name);
     }
     if (test_passed + test_failed == 0) {
         printf("no such test: %s\n", only);

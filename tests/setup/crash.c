@@ -20,14 +20,14 @@
 #include "shop.h"
 
 #define MOST_REQUESTS 12
-#define LATER_MS 120000u /* by then everything late has landed */
+#define LATER_MS      120000u /* by then everything late has landed */
 
 typedef enum death { LIVES, DIES_BEFORE, DIES_AFTER, DIES_LATE } death;
 typedef enum way { BY_PLAN, BY_SETUP } way;
 
 static shop before, after;
 static char title[256];
-static sqlite3 *start;                              /* the database before the migration */
+static sqlite3 *start;                                  /* the database before the migration */
 static uint64_t states[MOST_REQUESTS + 1], state_count; /* digests between the batches of an undisturbed run */
 static local_d1 *d;
 static unsigned migrations, crash_points, fault_points, failures_shown;
@@ -35,8 +35,7 @@ static unsigned migrations, crash_points, fault_points, failures_shown;
 static void complain(const char *what, const char *more)
 {
     test_checks_failed++;
-    if (failures_shown++ < 5)
-        printf("%s: %s%s%s\n", title, what, more ? ": " : "", more ? more : "");
+    if (failures_shown++ < 5) printf("%s: %s%s%s\n", title, what, more ? ": " : "", more ? more : "");
 }
 
 /* ---- databases */
@@ -75,12 +74,12 @@ static const char *ask(sqlite3 *on, const char *sql)
 /* ---- a program that migrates */
 
 typedef struct program {
-    d1t_client    db;
+    d1t_client db;
     d1t_transport transport;
-    d1t_plan      plan;
-    bool          watch;        /* note the states between the batches */
-    death         death;
-    unsigned      at, sent;     /* the request it dies at; requests so far */
+    d1t_plan plan;
+    bool watch; /* note the states between the batches */
+    death death;
+    unsigned at, sent; /* the request it dies at; requests so far */
 } program;
 
 static bool dies(program *p, death how)
@@ -92,8 +91,7 @@ static void note_state(void)
 {
     uint64_t digest = lab_digest(d);
 
-    if (state_count == 0 || states[state_count - 1] != digest)
-        states[state_count++ % MOST_REQUESTS] = digest;
+    if (state_count == 0 || states[state_count - 1] != digest) states[state_count++ % MOST_REQUESTS] = digest;
 }
 
 /* The loop of d1t_run. False: the program has died. */
@@ -105,22 +103,16 @@ static bool drive(program *p)
     while ((step = d1t_next(&p->db, local_d1_now(d), &todo)) != D1T_DONE && step != D1T_FAIL) {
         d1t_result result = D1T_ERR_TIMEOUT;
 
-        if (step == D1T_WAIT)
-            local_d1_sleep(d, todo.wake_ms - local_d1_now(d));
+        if (step == D1T_WAIT) local_d1_sleep(d, todo.wake_ms - local_d1_now(d));
         if (step == D1T_SEND) {
             p->sent++;
-            if (dies(p, DIES_BEFORE))
-                return false;
-            if (dies(p, DIES_LATE))
-                local_d1_set_fault(d, LOCAL_D1_ZOMBIE, 1, 1);
+            if (dies(p, DIES_BEFORE)) return false;
+            if (dies(p, DIES_LATE)) local_d1_set_fault(d, LOCAL_D1_ZOMBIE, 1, 1);
             result = p->transport.perform(p->transport.ctx, todo.request, todo.op);
-            if (dies(p, DIES_AFTER) || dies(p, DIES_LATE))
-                return false;
+            if (dies(p, DIES_AFTER) || dies(p, DIES_LATE)) return false;
         }
-        if (step == D1T_SEND || step == D1T_CANCEL)
-            d1t_op_on_end(todo.op, local_d1_now(d), result, 0);
-        if (step == D1T_SEND && p->watch)
-            note_state();
+        if (step == D1T_SEND || step == D1T_CANCEL) d1t_op_on_end(todo.op, local_d1_now(d), result, 0);
+        if (step == D1T_SEND && p->watch) note_state();
     }
     return true;
 }
@@ -132,10 +124,8 @@ static bool run_plan(program *p, const d1t_table *const *list, size_t count)
     desc.tables = list;
     desc.count = count;
     desc.prune = true;
-    if (d1t_plan_read_start(&p->plan, &p->db, &desc) != D1T_OK || !drive(p))
-        return p->db.error.code != D1T_OK;
-    if (p->db.error.code == D1T_OK && d1t_plan_apply_start(&p->plan, D1T_EFFECT_DESTRUCTIVE) == D1T_OK)
-        return drive(p);
+    if (d1t_plan_read_start(&p->plan, &p->db, &desc) != D1T_OK || !drive(p)) return p->db.error.code != D1T_OK;
+    if (p->db.error.code == D1T_OK && d1t_plan_apply_start(&p->plan, D1T_EFFECT_DESTRUCTIVE) == D1T_OK) return drive(p);
     return true;
 }
 
@@ -147,12 +137,9 @@ static bool migrate(program *p, way how, const shop *to)
 
     p->transport = config.transport;
     config.allow = D1T_EFFECT_DESTRUCTIVE;
-    if (d1t_open(&p->db, &config) != D1T_OK)
-        return true;
-    if (how == BY_PLAN)
-        lives = run_plan(p, to->list, to->count);
-    else
-        lives = d1t_setup_start(&p->db, to->list, to->count) != D1T_OK || drive(p);
+    if (d1t_open(&p->db, &config) != D1T_OK) return true;
+    if (how == BY_PLAN) lives = run_plan(p, to->list, to->count);
+    else lives = d1t_setup_start(&p->db, to->list, to->count) != D1T_OK || drive(p);
     d1t_plan_free(&p->plan);
     d1t_close(&p->db);
     return lives;
@@ -164,8 +151,7 @@ static unsigned run(way how, const shop *to, bool watch)
 
     memset(&p, 0, sizeof p);
     p.watch = watch;
-    if (!migrate(&p, how, to) || p.db.error.code != D1T_OK)
-        complain("an undisturbed run", p.db.error.text);
+    if (!migrate(&p, how, to) || p.db.error.code != D1T_OK) complain("an undisturbed run", p.db.error.text);
     return p.sent;
 }
 
@@ -191,8 +177,7 @@ static void check_rows(void)
     for (i = 0; i < SHOP_TABLES; i++) {
         const shop_table *t = &after.tables[i];
 
-        if (!t->declared)
-            continue;
+        if (!t->declared) continue;
         rows_sql(sql, sizeof sql, t, true);
         want = t->was ? ask(start, sql) : "";
         rows_sql(sql, sizeof sql, t, false);
@@ -219,20 +204,18 @@ static void check_drift(void)
 
     desc.drift = true;
     d1t_open(&db, &config);
-    if (d1t_plan_read_desc(&plan, &db, &desc) != D1T_OK)
-        complain("drift", db.error.text);
-    if (plan.step_count)
-        d1t_plan_print(&plan, print_step, (void *)(uintptr_t) "the record is not what is there");
+    if (d1t_plan_read_desc(&plan, &db, &desc) != D1T_OK) complain("drift", db.error.text);
+    if (plan.step_count) d1t_plan_print(&plan, print_step, (void *)(uintptr_t) "the record is not what is there");
     d1t_plan_free(&plan);
     d1t_close(&db);
 }
 
 static void check_nothing_half_done(void)
 {
-    const char *left = ask(local_d1_sqlite(d), "SELECT group_concat(name) FROM sqlite_schema WHERE name GLOB '_d1t_*' AND "
-                                               "name<>'_d1t_setup' AND name NOT GLOB 'sqlite_*'");
-    if (left[0])
-        complain("left over", left);
+    const char *left =
+        ask(local_d1_sqlite(d), "SELECT group_concat(name) FROM sqlite_schema WHERE name GLOB '_d1t_*' AND "
+                                "name<>'_d1t_setup' AND name NOT GLOB 'sqlite_*'");
+    if (left[0]) complain("left over", left);
 }
 
 /* Foreign keys hold, views and triggers work, FTS5 indexes agree with their tables, given ids are not given again. It
@@ -244,17 +227,16 @@ static void check_all_works(void)
 
     if (before.tables[CUSTOMERS].t.flags & after.tables[CUSTOMERS].t.flags & D1T_AUTOINCREMENT) {
         one = ask(s, "SELECT seq FROM sqlite_sequence WHERE name='customers'");
-        if (strcmp(one, "9") != 0)
-            complain("the sequence is", one);
+        if (strcmp(one, "9") != 0) complain("the sequence is", one);
     }
     if (strcmp(ask(s, "SELECT count(*) FROM sqlite_schema WHERE name='products_words'"), "1") == 0 &&
-        sqlite3_exec(s, "INSERT INTO products_words(products_words,rank) VALUES('integrity-check',1)", NULL, NULL, NULL))
+        sqlite3_exec(s, "INSERT INTO products_words(products_words,rank) VALUES('integrity-check',1)", NULL, NULL,
+                     NULL))
         complain("FTS5", sqlite3_errmsg(s));
     if (sqlite3_exec(s, "PRAGMA foreign_keys=on", NULL, NULL, NULL) || sqlite3_exec(s, shop_moves, NULL, NULL, NULL))
         complain("views and triggers", sqlite3_errmsg(s));
     one = ask(s, shop_works);
-    if (strcmp(one, "1") != 0)
-        complain("views and triggers do not all work", one);
+    if (strcmp(one, "1") != 0) complain("views and triggers do not all work", one);
 }
 
 /* ---- the disturbances */
@@ -264,14 +246,12 @@ static void check_state_between(void)
     uint64_t digest = lab_digest(d), i;
 
     for (i = 0; i < state_count && states[i] != digest; i++) {}
-    if (i == state_count)
-        complain("half done", NULL);
+    if (i == state_count) complain("half done", NULL);
 }
 
 static void check_end(const char *what)
 {
-    if (lab_digest(d) != states[state_count - 1])
-        complain("the next run does not end where it should", what);
+    if (lab_digest(d) != states[state_count - 1]) complain("the next run does not end where it should", what);
     check_nothing_half_done();
     check_drift();
 }
@@ -285,17 +265,13 @@ static void crash_at(way how, death dying, unsigned at, way next)
     memset(&p, 0, sizeof p);
     p.death = dying;
     p.at = at;
-    if (migrate(&p, how, &after))
-        complain("it did not die", p.db.error.text);
+    if (migrate(&p, how, &after)) complain("it did not die", p.db.error.text);
     check_state_between();
     run(next, &after, false);
-    if (next == how)
-        check_end("after a crash");
-    else
-        check_rows();
+    if (next == how) check_end("after a crash");
+    else check_rows();
     local_d1_advance(d, local_d1_now(d) + LATER_MS);
-    if (next == how)
-        check_end("after what was late");
+    if (next == how) check_end("after what was late");
     local_d1_close(d);
     crash_points++;
 }
@@ -308,8 +284,7 @@ static void fault_at(way how, local_d1_fault fault, unsigned at)
     open_database();
     memset(&p, 0, sizeof p);
     local_d1_set_fault(d, fault, at, 1);
-    if (!migrate(&p, how, &after) || p.db.error.code != D1T_OK)
-        complain("a fault that passes", p.db.error.text);
+    if (!migrate(&p, how, &after) || p.db.error.code != D1T_OK) complain("a fault that passes", p.db.error.text);
     local_d1_advance(d, local_d1_now(d) + LATER_MS);
     check_end("after a fault");
     local_d1_close(d);
@@ -325,8 +300,7 @@ static void disturb(way how)
     state_count = 0;
     note_state();
     requests = run(how, &after, true);
-    if (state_count > MOST_REQUESTS)
-        complain("more batches than expected", NULL);
+    if (state_count > MOST_REQUESTS) complain("more batches than expected", NULL);
     check_rows();
     check_end("undisturbed");
     check_all_works();
@@ -335,8 +309,7 @@ static void disturb(way how)
         crash_at(how, DIES_BEFORE, at, how);
         crash_at(how, DIES_AFTER, at, how);
         crash_at(how, DIES_LATE, at, how);
-        if (how == BY_PLAN)
-            crash_at(how, DIES_AFTER, at, BY_SETUP);
+        if (how == BY_PLAN) crash_at(how, DIES_AFTER, at, BY_SETUP);
         for (fault = 1; fault < LOCAL_D1_FAULT_COUNT; fault++)
             if (fault != LOCAL_D1_DB_FULL && fault != LOCAL_D1_DAY_LIMIT) /* these do not pass */
                 fault_at(how, (local_d1_fault)fault, at);

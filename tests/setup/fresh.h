@@ -1,42 +1,18 @@
 /* A fresh database for each case: local_d1 in the process, or the next of the URLs, emptied by its server. Needs
-   back_end.h and <curl/curl.h> before it. */
+   back_end.h before it. */
 #ifndef SETUP_FRESH_H
 #define SETUP_FRESH_H
 
-static inline size_t swallow(char *p, size_t size, size_t n, void *ctx)
-{
-    (void)p;
-    (void)ctx;
-    return size * n;
-}
+#include "server.h"
 
-/* POST …/reset: dropping table by table would meet foreign keys, shadow tables, views. */
-static inline bool reset_database(const char *url)
-{
-    CURL *curl = curl_easy_init();
-    char target[512];
-    long status = 0;
-
-    if (!curl)
-        return false;
-    snprintf(target, sizeof target, "%s/reset", url);
-    curl_easy_setopt(curl, CURLOPT_URL, target);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
-    if (curl_easy_perform(curl) == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(curl);
-    return status == 200;
-}
-
+/* Dropping table by table would meet foreign keys, shadow tables, views. */
 static inline void open_fresh(void)
 {
     d1t_config config;
 
     errors_shown = 0;
     if (urls) {
-        CHECK(reset_database(urls[url_turn % url_count]));
+        CHECK(server_call(urls[url_turn % url_count], "reset", true) >= 0);
     } else {
         local = local_d1_open(NULL, NULL);
         CHECK(local != NULL);

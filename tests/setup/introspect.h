@@ -15,10 +15,8 @@ static inline char *member_json(d1t_arena *a, const d1t_table *t)
     d1t_table_to_json(t, &w);
     out = (char *)d1t_arena_take(a, w.total + 1);
     for (size_t i = 0; i < w.total; i++) {
-        if (json[i] == '\\' && json[i + 1] == '"')
-            i++;
-        else if (json[i] != '`' && json[i] != ' ')
-            out[n++] = json[i];
+        if (json[i] == '\\' && json[i + 1] == '"') i++;
+        else if (json[i] != '`' && json[i] != ' ') out[n++] = json[i];
     }
     return out;
 }
@@ -32,8 +30,7 @@ static inline d1t_column plain_column(const d1t_table *t, d1t_column c, bool spe
 {
     c.was = NULL;
     c.type = d1t_type_from_sql(d1t_cstr(d1t_sql_type(t, &c)), (t->flags & D1T_STRICT) != 0);
-    if (!spelt)
-        c.sql_type = NULL;
+    if (!spelt) c.sql_type = NULL;
     return c;
 }
 
@@ -42,13 +39,11 @@ static inline d1t_foreign_key plain_key(d1t_arena *a, m_schema *s, d1t_foreign_k
 {
     for (int i = 0; i < s->count; i++) {
         int keys[MAX_COLUMNS], n = key_columns(&s->tables[i], keys);
-        bool same = f.parent_columns && n == (int)f.column_count &&
-                    strcmp(table_name(a, s->tables[i].name), f.parent) == 0;
+        bool same =
+            f.parent_columns && n == (int)f.column_count && strcmp(table_name(a, s->tables[i].name), f.parent) == 0;
 
-        for (int k = 0; same && k < n; k++)
-            same = strcmp(column_name(a, keys[k]), f.parent_columns[k]) == 0;
-        if (same)
-            f.parent_columns = NULL;
+        for (int k = 0; same && k < n; k++) same = strcmp(column_name(a, keys[k]), f.parent_columns[k]) == 0;
+        if (same) f.parent_columns = NULL;
     }
     return f;
 }
@@ -56,7 +51,8 @@ static inline d1t_foreign_key plain_key(d1t_arena *a, m_schema *s, d1t_foreign_k
 /* All that a table says, a line each, sorted. `like`: spelt types count only where they are declared. */
 static inline char *described(d1t_arena *a, m_schema *s, const d1t_table *t, const d1t_table *like)
 {
-    char *lines[MAX_COLUMNS + MAX_INDEXES + MAX_KEYS + MAX_CHECKS + 64], *all = text_of(a, "flags %u", (unsigned)t->flags);
+    char *lines[MAX_COLUMNS + MAX_INDEXES + MAX_KEYS + MAX_CHECKS + 64],
+        *all = text_of(a, "flags %u", (unsigned)t->flags);
     size_t n = 0;
 
     for (size_t i = 0; i < t->column_count && n < 60; i++) {
@@ -65,14 +61,12 @@ static inline char *described(d1t_arena *a, m_schema *s, const d1t_table *t, con
         d1t_table one = {"", &c, 1, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
         lines[n++] = member_json(a, &one);
-        if (c.flags & D1T_KEY)
-            all = text_of(a, "%s\nkey %s", all, c.name);
+        if (c.flags & D1T_KEY) all = text_of(a, "%s\nkey %s", all, c.name);
     }
     for (size_t i = 0; i < t->index_count && n < 60; i++) {
         d1t_table one = {"", NULL, 0, &t->indexes[i], 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 
-        if (!(t->indexes[i].flags & D1T_FTS5))
-            lines[n++] = member_json(a, &one);
+        if (!(t->indexes[i].flags & D1T_FTS5)) lines[n++] = member_json(a, &one);
     }
     for (size_t i = 0; i < t->foreign_key_count && n < 60; i++) {
         d1t_foreign_key f = plain_key(a, s, t->foreign_keys[i]);
@@ -86,8 +80,7 @@ static inline char *described(d1t_arena *a, m_schema *s, const d1t_table *t, con
         lines[n++] = member_json(a, &one);
     }
     qsort(lines, n, sizeof *lines, by_text);
-    for (size_t i = 0; i < n; i++)
-        all = text_of(a, "%s\n%s", all, lines[i]);
+    for (size_t i = 0; i < n; i++) all = text_of(a, "%s\n%s", all, lines[i]);
     return all;
 }
 
@@ -102,10 +95,8 @@ static inline d1t_table *table_read(d1t_arena *a, const char *name, m_rows schem
         if (strcmp(schema.v[i][0], "table") == 0 && strcmp(schema.v[i][1], name) == 0 &&
             d1t_table_from_sql(d1t_cstr(schema.v[i][3]), a, &t, NULL) != D1T_OK)
             return NULL;
-    if (!t)
-        return NULL;
-    if (t->index_count)
-        memcpy(indexes, t->indexes, t->index_count * sizeof *indexes);
+    if (!t) return NULL;
+    if (t->index_count) memcpy(indexes, t->indexes, t->index_count * sizeof *indexes);
     t->indexes = indexes;
     for (int i = 0; i < schema.count; i++)
         if (strcmp(schema.v[i][0], "index") == 0 && strcmp(schema.v[i][2], name) == 0) {
@@ -122,8 +113,7 @@ static inline const char *introspected(d1t_arena *a, m_schema *s, const m_table 
     const d1t_table *want = table_out(a, model), *have = table_read(a, want->name, schema);
     const char *is, *declared;
 
-    if (!have)
-        return text_of(a, "%s is missing or cannot be read", want->name);
+    if (!have) return text_of(a, "%s is missing or cannot be read", want->name);
     is = described(a, s, have, want);
     declared = described(a, s, want, want);
     return strcmp(is, declared) == 0 ? NULL : text_of(a, "%.1500s\nnot\n%.1500s", is, declared);

@@ -1,6 +1,7 @@
-/* What has to become of the rows when a schema A becomes a schema B, worked out without any of the header's planner: A's
-   rows are read, each value is turned into what its new column takes by the rules below, and all goes into an empty
-   database with B's tables. If SQLite refuses a row there, the change is impossible, and only then may a plan be refused.
+/* What has to become of the rows when a schema A becomes a schema B, worked out without any of the header's planner:
+   A's rows are read, each value is turned into what its new column takes by the rules below, and all goes into an empty
+   database with B's tables. If SQLite refuses a row there, the change is impossible, and only then may a
+   plan be refused.
 
    A row may go only if the primary key is over other columns than before, and then only
      - if one of its new key's columns, there before, is NULL in it,
@@ -14,25 +15,25 @@
 #define SETUP_ORACLE_H
 
 typedef struct m_rows { /* SQL literals, as quote() gives them, in the order of the model's columns */
-    int    count;
+    int count;
     char ***v;
 } m_rows;
 
-typedef struct m_map { /* where a table of the target comes from */
-    int source;                 /* table of A, NONE: it is new */
-    int columns[MAX_COLUMNS];   /* column of A, NONE: it is new */
+typedef struct m_map {        /* where a table of the target comes from */
+    int source;               /* table of A, NONE: it is new */
+    int columns[MAX_COLUMNS]; /* column of A, NONE: it is new */
 } m_map;
 
 typedef struct m_fate {
     m_map map;
-    bool  key_changes;          /* rows may go */
-    bool  empty;                /* all rows go */
-    bool  keyless;              /* a row's key would get lost: no value can stand for it */
-    int   lost, filled;         /* values that became NULL or the default */
-    int   gone;                 /* rows that surely go: without a key */
-    bool  dropped;              /* a column that held values goes, or is computed from now on */
-    char ***rows;               /* [count of A's rows][column]: literal or expression, NULL: left to SQLite */
-    bool  *goes;                /* [count of A's rows] */
+    bool key_changes; /* rows may go */
+    bool empty;       /* all rows go */
+    bool keyless;     /* a row's key would get lost: no value can stand for it */
+    int lost, filled; /* values that became NULL or the default */
+    int gone;         /* rows that surely go: without a key */
+    bool dropped;     /* a column that held values goes, or is computed from now on */
+    char ***rows;     /* [count of A's rows][column]: literal or expression, NULL: left to SQLite */
+    bool *goes;       /* [count of A's rows] */
 } m_fate;
 
 /* ---- a scratch database */
@@ -41,8 +42,7 @@ static inline void scratch_exec(sqlite3 *s, const char *sql)
 {
     char *message = NULL;
 
-    if (sqlite3_exec(s, sql, NULL, NULL, &message) == SQLITE_OK)
-        return;
+    if (sqlite3_exec(s, sql, NULL, NULL, &message) == SQLITE_OK) return;
     printf("scratch: %s\n  %s\n", message, sql);
     exit(3);
 }
@@ -53,10 +53,8 @@ static inline char *written(d1t_arena *a, const d1t_table *t, const d1t_index *x
     d1t_writer w;
 
     d1t_writer_fixed(&w, buffer, sizeof buffer);
-    if (x)
-        d1t_write_create_index(&w, t, x);
-    else
-        d1t_write_create_table(&w, t);
+    if (x) d1t_write_create_index(&w, t, x);
+    else d1t_write_create_table(&w, t);
     return d1t_arena_text(a, d1t_bytes(buffer, w.total));
 }
 
@@ -65,8 +63,7 @@ static inline sqlite3 *scratch_open(d1t_arena *a, const m_schema *s)
 {
     sqlite3 *scratch;
 
-    if (sqlite3_open(":memory:", &scratch) != SQLITE_OK)
-        exit(3);
+    if (sqlite3_open(":memory:", &scratch) != SQLITE_OK) exit(3);
     for (int i = 0; i < s->count; i++) {
         const d1t_table *t = table_out(a, &s->tables[i]);
 
@@ -92,8 +89,7 @@ static inline void add_row(d1t_arena *a, m_rows *rows, char **row)
 {
     char ***v = (char ***)d1t_arena_take(a, (size_t)(rows->count + 1) * sizeof *v);
 
-    if (rows->count)
-        memcpy(v, rows->v, (size_t)rows->count * sizeof *v);
+    if (rows->count) memcpy(v, rows->v, (size_t)rows->count * sizeof *v);
     v[rows->count++] = row;
     rows->v = v;
 }
@@ -110,8 +106,7 @@ static inline m_rows scratch_rows(sqlite3 *s, d1t_arena *a, const m_table *t)
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         char **row = (char **)d1t_arena_take(a, MAX_COLUMNS * sizeof *row);
 
-        for (int i = 0; i < t->column_count; i++)
-            row[i] = text_of(a, "%s", (const char *)sqlite3_column_text(stmt, i));
+        for (int i = 0; i < t->column_count; i++) row[i] = text_of(a, "%s", (const char *)sqlite3_column_text(stmt, i));
         add_row(a, &rows, row);
     }
     sqlite3_finalize(stmt);
@@ -122,11 +117,11 @@ static inline m_rows scratch_rows(sqlite3 *s, d1t_arena *a, const m_table *t)
 
 static inline const char *random_literal(d1t_arena *a, const m_table *t, const m_column *c)
 {
-    static const char *const texts[] = {"''", "'it''s'", "'Abc'", "'12'", "'012'", "'1.5'", "'1e3'", "'x  '", "'caf\xc3\xa9'"};
+    static const char *const texts[] = {"''",    "'it''s'", "'Abc'", "'12'",         "'012'",
+                                        "'1.5'", "'1e3'",   "'x  '", "'caf\xc3\xa9'"};
     d1t_type type = c->type;
 
-    if (!c->key && chance(c->not_null ? 0 : 15))
-        return "NULL";
+    if (!c->key && chance(c->not_null ? 0 : 15)) return "NULL";
     if (!(t->flags & D1T_STRICT) && c->name != TAG && !rowid_alias(t) && chance(5))
         type = D1T_ANY; /* SQLite takes what does not fit the type */
     if (type == D1T_ANY) {
@@ -135,15 +130,18 @@ static inline const char *random_literal(d1t_arena *a, const m_table *t, const m
         type = any[pick(4)];
     }
     switch (type) {
-    case D1T_INTEGER: case D1T_NUMERIC:
-        if (type == D1T_NUMERIC && chance(30))
-            return chance(50) ? "'n/a'" : "2.5";
-        return chance(4) ? "9007199254740993" : text_of(a, "%d", pick(25) - 2);
-    case D1T_BOOL: return text_of(a, "%d", pick(2));
-    case D1T_REAL: return text_of(a, "%d.%d", pick(12), pick(2) * 5);
-    case D1T_BLOB: return chance(40) ? text_of(a, "x'%02x'", 48 + pick(10)) : text_of(a, "x'00ff%02x'", pick(20));
-    case D1T_JSON: return chance(50) ? "'{\"a\":1}'" : "'[]'";
-    default: return chance(35) ? texts[pick(9)] : chance(30) ? text_of(a, "'%d'", pick(25)) : text_of(a, "'k%d'", pick(25));
+        case D1T_INTEGER:
+        case D1T_NUMERIC:
+            if (type == D1T_NUMERIC && chance(30)) return chance(50) ? "'n/a'" : "2.5";
+            return chance(4) ? "9007199254740993" : text_of(a, "%d", pick(25) - 2);
+        case D1T_BOOL: return text_of(a, "%d", pick(2));
+        case D1T_REAL: return text_of(a, "%d.%d", pick(12), pick(2) * 5);
+        case D1T_BLOB: return chance(40) ? text_of(a, "x'%02x'", 48 + pick(10)) : text_of(a, "x'00ff%02x'", pick(20));
+        case D1T_JSON: return chance(50) ? "'{\"a\":1}'" : "'[]'";
+        default:
+            return chance(35)   ? texts[pick(9)]
+                   : chance(30) ? text_of(a, "'%d'", pick(25))
+                                : text_of(a, "'k%d'", pick(25));
     }
 }
 
@@ -157,13 +155,13 @@ static inline void fill_table(sqlite3 *s, d1t_arena *a, const m_table *t, int *t
         for (int i = 0; i < t->column_count; i++) {
             const m_column *c = &t->columns[i];
 
-            if (c->generated || c->name == TAG || (c->fallback && chance(15)))
-                continue;
+            if (c->generated || c->name == TAG || (c->fallback && chance(15))) continue;
             names = text_of(a, "%s,%s", names, quoted(a, column_name(a, c->name)));
             values = text_of(a, "%s,%s", values, random_literal(a, t, c));
         }
-        sqlite3_exec(s, text_of(a, "INSERT OR IGNORE INTO %s(%s) VALUES(%s)", quoted(a, table_name(a, t->name)), names, values),
-                     NULL, NULL, NULL); /* a STRICT table refuses some: then there are fewer rows */
+        sqlite3_exec(
+            s, text_of(a, "INSERT OR IGNORE INTO %s(%s) VALUES(%s)", quoted(a, table_name(a, t->name)), names, values),
+            NULL, NULL, NULL); /* a STRICT table refuses some: then there are fewer rows */
     }
 }
 
@@ -194,13 +192,10 @@ static inline const char *first_orphan(sqlite3 *s, d1t_arena *a)
     const char *table = NULL;
     int status;
 
-    if (sqlite3_prepare_v2(s, "PRAGMA foreign_key_check", -1, &stmt, NULL) != SQLITE_OK)
-        return "mismatch";
+    if (sqlite3_prepare_v2(s, "PRAGMA foreign_key_check", -1, &stmt, NULL) != SQLITE_OK) return "mismatch";
     status = sqlite3_step(stmt);
-    if (status == SQLITE_ROW)
-        table = text_of(a, "%s", (const char *)sqlite3_column_text(stmt, 0));
-    else if (status != SQLITE_DONE)
-        table = "mismatch";
+    if (status == SQLITE_ROW) table = text_of(a, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    else if (status != SQLITE_DONE) table = "mismatch";
     sqlite3_finalize(stmt);
     return table;
 }
@@ -210,16 +205,14 @@ static inline void fill(sqlite3 *s, d1t_arena *a, const m_schema *schema)
     int tag = 0, changes = 1;
     const char *orphan;
 
-    for (int i = 0; i < schema->count; i++)
-        fill_table(s, a, &schema->tables[i], &tag);
+    for (int i = 0; i < schema->count; i++) fill_table(s, a, &schema->tables[i], &tag);
     while (changes) {
         changes = 0;
         for (int i = 0; i < schema->count; i++)
             for (int f = 0; f < schema->tables[i].key_count; f++)
                 changes += drop_orphans(s, a, &schema->tables[i], &schema->tables[i].keys[f]);
     }
-    while ((orphan = first_orphan(s, a)) != NULL)
-        scratch_exec(s, text_of(a, "DELETE FROM %s", quoted(a, orphan)));
+    while ((orphan = first_orphan(s, a)) != NULL) scratch_exec(s, text_of(a, "DELETE FROM %s", quoted(a, orphan)));
 }
 
 /* ---- values */
@@ -259,11 +252,9 @@ static inline char *text_as_real(d1t_arena *a, const char *v)
     char *digits = text_of(a, "%.*s", (int)strlen(v) - 2, v + 1), *end, *back;
     double d = strtod(digits, &end);
 
-    if (!*digits || *end || (*digits != '-' && (*digits < '0' || *digits > '9')))
-        return NULL;
+    if (!*digits || *end || (*digits != '-' && (*digits < '0' || *digits > '9'))) return NULL;
     back = text_of(a, "%.15g", d);
-    if (!strchr(back, '.') && !strchr(back, 'e'))
-        back = text_of(a, "%s.0", back);
+    if (!strchr(back, '.') && !strchr(back, 'e')) back = text_of(a, "%s.0", back);
     return strcmp(back, digits) == 0 ? back : NULL;
 }
 
@@ -272,8 +263,7 @@ static inline bool reads_as_number(d1t_arena *a, const char *v)
 {
     char *digits = text_of(a, "%.*s", (int)strlen(v) - 2, v + 1), *end;
 
-    if (!*digits || strpbrk(digits, "xXnNpP"))
-        return false;
+    if (!*digits || strpbrk(digits, "xXnNpP")) return false;
     strtod(digits, &end);
     return end != digits && !*end;
 }
@@ -296,29 +286,25 @@ static inline const char *converted(d1t_arena *a, const char *v, d1t_type to, bo
 {
     char *number = is_text(v) ? text_as_integer(a, v) : NULL;
 
-    if (strcmp(v, "NULL") == 0)
-        return v;
+    if (strcmp(v, "NULL") == 0) return v;
     switch (to) {
-    case D1T_INTEGER:
-        if (is_blob(v))
-            return NULL;
-        if (is_text(v))
-            return number;
-        return !is_real(v) ? v : strtod(v, NULL) == (double)(long long)strtod(v, NULL)
-                                     ? text_of(a, "%lld", (long long)strtod(v, NULL)) : NULL;
-    case D1T_REAL:
-        if (is_blob(v))
-            return NULL;
-        if (is_text(v))
-            return number && strlen(number) < 16 ? number : text_as_real(a, v);
-        return is_real(v) || (long long)(double)strtoll(v, NULL, 10) == strtoll(v, NULL, 10) ? v : NULL;
-    case D1T_TEXT: return is_blob(v) ? NULL : is_text(v) ? v : text_of(a, "'%s'", v);
-    case D1T_BLOB: return !strict || is_blob(v) ? v : is_text(v) ? text_as_blob(a, v) : NULL;
-    case D1T_NUMERIC:
-        if (!is_text(v) || !reads_as_number(a, v))
-            return v;
-        return number ? number : !text_as_real(a, v) || strstr(v, ".0'") ? NULL : text_as_real(a, v);
-    default: return v;
+        case D1T_INTEGER:
+            if (is_blob(v)) return NULL;
+            if (is_text(v)) return number;
+            return !is_real(v) ? v
+                   : strtod(v, NULL) == (double)(long long)strtod(v, NULL)
+                       ? text_of(a, "%lld", (long long)strtod(v, NULL))
+                       : NULL;
+        case D1T_REAL:
+            if (is_blob(v)) return NULL;
+            if (is_text(v)) return number && strlen(number) < 16 ? number : text_as_real(a, v);
+            return is_real(v) || (long long)(double)strtoll(v, NULL, 10) == strtoll(v, NULL, 10) ? v : NULL;
+        case D1T_TEXT: return is_blob(v) ? NULL : is_text(v) ? v : text_of(a, "'%s'", v);
+        case D1T_BLOB: return !strict || is_blob(v) ? v : is_text(v) ? text_as_blob(a, v) : NULL;
+        case D1T_NUMERIC:
+            if (!is_text(v) || !reads_as_number(a, v)) return v;
+            return number ? number : !text_as_real(a, v) || strstr(v, ".0'") ? NULL : text_as_real(a, v);
+        default: return v;
     }
 }
 
@@ -333,20 +319,16 @@ static inline m_map map_table(const m_schema *a, const m_table *t)
     map.source = NONE;
     for (int pass = 0; pass < 2 && map.source == NONE; pass++)
         for (int i = 0; i < a->count; i++)
-            if (a->tables[i].name == (pass ? t->was : t->name))
-                map.source = i;
-    for (int i = 0; i < MAX_COLUMNS; i++)
-        map.columns[i] = NONE;
-    if (map.source == NONE)
-        return map;
+            if (a->tables[i].name == (pass ? t->was : t->name)) map.source = i;
+    for (int i = 0; i < MAX_COLUMNS; i++) map.columns[i] = NONE;
+    if (map.source == NONE) return map;
     from = &a->tables[map.source];
     for (int pass = 0; pass < 2; pass++) /* renames first: then the old name is free for another column */
         for (int i = 0; i < t->column_count; i++) {
             const m_column *c = &t->columns[i];
             bool there = false;
 
-            for (int k = 0; k < from->column_count; k++)
-                there = there || from->columns[k].name == c->name;
+            for (int k = 0; k < from->column_count; k++) there = there || from->columns[k].name == c->name;
             for (int k = 0; k < from->column_count; k++)
                 if (!taken[k] && from->columns[k].name == (pass ? c->name : there ? NONE : c->was)) {
                     map.columns[i] = k;
@@ -356,8 +338,8 @@ static inline m_map map_table(const m_schema *a, const m_table *t)
     return map;
 }
 
-/* What the database should have in the end: B, and the tables of A that stay because nobody asked to drop them, with the
-   names that they know others by. */
+/* What the database should have in the end: B, and the tables of A that stay because nobody asked to drop them, with
+   the names that they know others by. */
 static inline void leave_undeclared(m_schema *target, const m_schema *a)
 {
     int declared = target->count;
@@ -366,21 +348,19 @@ static inline void leave_undeclared(m_schema *target, const m_schema *a)
         bool used = false;
         m_table t = a->tables[i];
 
-        for (int k = 0; k < declared; k++)
-            used = used || map_table(a, &target->tables[k]).source == i;
-        if (used || target->count == MAX_TABLES)
-            continue;
+        for (int k = 0; k < declared; k++) used = used || map_table(a, &target->tables[k]).source == i;
+        if (used || target->count == MAX_TABLES) continue;
         for (int f = 0; f < t.key_count; f++)
             for (int k = 0; k < declared; k++) {
                 m_table *p = &target->tables[k];
                 m_map map = map_table(a, p);
 
-                if (map.source == NONE || a->tables[map.source].name != a->tables[i].keys[f].parent)
-                    continue;
+                if (map.source == NONE || a->tables[map.source].name != a->tables[i].keys[f].parent) continue;
                 t.keys[f].parent = p->name;
                 for (int c = 0; c < p->column_count; c++)
                     for (int n = 0; n < 2 && map.columns[c] != NONE; n++)
-                        if (a->tables[map.source].columns[map.columns[c]].name == a->tables[i].keys[f].parent_columns[n])
+                        if (a->tables[map.source].columns[map.columns[c]].name ==
+                            a->tables[i].keys[f].parent_columns[n])
                             t.keys[f].parent_columns[n] = p->columns[c].name;
             }
         target->tables[target->count++] = t;
@@ -392,20 +372,16 @@ static inline bool same_key(const m_table *a, const m_table *t, const m_map *map
     int old[MAX_COLUMNS], fresh[MAX_COLUMNS], n = key_columns(a, old), m = 0;
 
     for (int i = 0; i < t->column_count; i++)
-        if (t->columns[i].key)
-            fresh[m++] = map->columns[i] == NONE ? -2 : a->columns[map->columns[i]].name;
-    if (n != m)
-        return false;
+        if (t->columns[i].key) fresh[m++] = map->columns[i] == NONE ? -2 : a->columns[map->columns[i]].name;
+    if (n != m) return false;
     for (int i = 0; i < n; i++)
-        if (old[i] != fresh[i])
-            return false;
+        if (old[i] != fresh[i]) return false;
     return true;
 }
 
 static inline bool value_changes(const m_table *a, const m_column *from, const m_table *t, const m_column *c)
 {
-    if (from->generated || c->generated)
-        return false;
+    if (from->generated || c->generated) return false;
     return affinity(from) != affinity(c) || ((t->flags & D1T_STRICT) && !(a->flags & D1T_STRICT)) ||
            (rowid_alias(t) == c && rowid_alias(a) != from);
 }
@@ -420,8 +396,7 @@ static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table
         const char *v = from ? row[fate->map.columns[i]] : NULL;
         const char *fallback = c->fallback ? text_of(arena, "(%s)", default_text(c)) : "NULL";
 
-        if (!v || c->generated)
-            continue;
+        if (!v || c->generated) continue;
         if (value_changes(a, from, t, c)) {
             const char *w = converted(arena, v, affinity(c), strict);
 
@@ -443,31 +418,29 @@ static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table
     }
 }
 
-static inline void decide_fate(d1t_arena *arena, const m_schema *a, const m_rows *before, const m_table *t, m_fate *fate)
+static inline void decide_fate(d1t_arena *arena, const m_schema *a, const m_rows *before, const m_table *t,
+                               m_fate *fate)
 {
     const m_table *from;
     const m_rows *rows;
 
     memset(fate, 0, sizeof *fate);
     fate->map = map_table(a, t);
-    if (fate->map.source == NONE)
-        return;
+    if (fate->map.source == NONE) return;
     from = &a->tables[fate->map.source];
     rows = &before[fate->map.source];
     fate->key_changes = !same_key(from, t, &fate->map);
     for (int i = 0; i < t->column_count; i++) {
         const m_column *c = &t->columns[i];
 
-        if (c->key && fate->map.columns[i] == NONE && !c->fallback && rowid_alias(t) != c)
-            fate->empty = true;
+        if (c->key && fate->map.columns[i] == NONE && !c->fallback && rowid_alias(t) != c) fate->empty = true;
         if (c->generated && fate->map.columns[i] != NONE && !from->columns[fate->map.columns[i]].generated)
             fate->dropped = true;
     }
     for (int k = 0; k < from->column_count; k++) {
         bool used = false;
 
-        for (int i = 0; i < t->column_count; i++)
-            used = used || fate->map.columns[i] == k;
+        for (int i = 0; i < t->column_count; i++) used = used || fate->map.columns[i] == k;
         fate->dropped = fate->dropped || (!used && !from->columns[k].generated);
     }
     fate->rows = (char ***)d1t_arena_take(arena, (size_t)(rows->count + 1) * sizeof *fate->rows);
@@ -485,10 +458,8 @@ static inline const char *new_key(d1t_arena *arena, const m_table *t, const m_fa
     char *key = text_of(arena, "k");
 
     for (int i = 0; i < t->column_count; i++) {
-        if (!t->columns[i].key)
-            continue;
-        if (!fate->rows[r][i] && rowid_alias(t))
-            return NULL;
+        if (!t->columns[i].key) continue;
+        if (!fate->rows[r][i] && rowid_alias(t)) return NULL;
         key = text_of(arena, "%s,%s", key, fate->rows[r][i] ? fate->rows[r][i] : "default");
     }
     return key;
@@ -507,8 +478,7 @@ static inline int settle_keys(d1t_arena *arena, const m_table *t, m_fate *fate, 
         for (int q = r; q < count && key; q++) {
             const char *other = fate->goes[q] ? NULL : new_key(arena, t, fate, q);
 
-            if (!other || strcmp(key, other) != 0 || !stays || !stays[q])
-                continue;
+            if (!other || strcmp(key, other) != 0 || !stays || !stays[q]) continue;
             keep = q;
             staying++;
         }
@@ -516,11 +486,9 @@ static inline int settle_keys(d1t_arena *arena, const m_table *t, m_fate *fate, 
         for (int q = r; q < count && key; q++) {
             const char *other = fate->goes[q] ? NULL : new_key(arena, t, fate, q);
 
-            if (q != keep && other && strcmp(key, other) == 0)
-                fate->goes[q] = true;
+            if (q != keep && other && strcmp(key, other) == 0) fate->goes[q] = true;
         }
-        if (key && keep != r)
-            continue;
+        if (key && keep != r) continue;
     }
     return wrong;
 }
@@ -535,21 +503,21 @@ static inline const char *fit(sqlite3 *s, d1t_arena *arena, const m_schema *targ
         const m_fate *fate = &fates[i];
         int count = fate->map.source == NONE ? 0 : before[fate->map.source].count;
 
-        if (fate->keyless)
-            return "a key without a value";
+        if (fate->keyless) return "a key without a value";
         for (int r = 0; r < count; r++) {
             char *names = text_of(arena, "%s", ""), *values = names, *message = NULL;
 
-            if (fate->goes[r])
-                continue;
+            if (fate->goes[r]) continue;
             for (int c = 0; c < t->column_count; c++) {
-                if (!fate->rows[r][c])
-                    continue;
-                names = text_of(arena, "%s%s%s", names, *names ? "," : "", quoted(arena, column_name(arena, t->columns[c].name)));
+                if (!fate->rows[r][c]) continue;
+                names = text_of(arena, "%s%s%s", names, *names ? "," : "",
+                                quoted(arena, column_name(arena, t->columns[c].name)));
                 values = text_of(arena, "%s%s%s", values, *values ? "," : "", fate->rows[r][c]);
             }
-            if (sqlite3_exec(s, text_of(arena, "INSERT INTO %s(%s) VALUES(%s)", quoted(arena, table_name(arena, t->name)),
-                                        names, values), NULL, NULL, &message) != SQLITE_OK) {
+            if (sqlite3_exec(s,
+                             text_of(arena, "INSERT INTO %s(%s) VALUES(%s)", quoted(arena, table_name(arena, t->name)),
+                                     names, values),
+                             NULL, NULL, &message) != SQLITE_OK) {
                 const char *word = text_of(arena, "%s", message);
 
                 sqlite3_free(message);

@@ -14,23 +14,23 @@
 #include "../../examples/local_d1.h"
 #include "../support/lab.h"
 #include "../support/test.h"
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include "server.h"
 #include "shop.h"
 
 typedef struct program {
-    const shop   *to;
-    bool          setup;        /* d1t_setup, else a plan */
-    d1t_result    result;
-    char          error[D1T_ERROR_TEXT + 32];
-    uint64_t      requests;
+    const shop *to;
+    bool setup; /* d1t_setup, else a plan */
+    d1t_result result;
+    char error[D1T_ERROR_TEXT + 32];
+    uint64_t requests;
     /* local only */
-    struct program *overtaken_by;   /* runs when this one wants to write for the first time */
+    struct program *overtaken_by; /* runs when this one wants to write for the first time */
     d1t_transport transport;
 } program;
 
-static const char *url;     /* of the database; NULL: local */
+static const char *url; /* of the database; NULL: local */
 static char **urls;
 static int url_count, url_turn;
 static local_d1 *d;
@@ -43,48 +43,13 @@ static void complain(const char *what, const char *more)
     printf("%s: %s: %s\n", title, what, more);
 }
 
-/* ---- the server */
-
-static size_t keep_body(char *p, size_t size, size_t n, void *ctx)
-{
-    char *body = (char *)ctx;
-    size_t at = strlen(body), take = size * n < 255 - at ? size * n : 255 - at;
-
-    memcpy(body + at, p, take);
-    body[at + take] = 0;
-    return size * n;
-}
-
-/* reset, or barrier: how many requests have met at it. -1: the server refuses. */
-static long server(const char *call, bool post)
-{
-    CURL *curl = curl_easy_init();
-    char target[512], body[256] = "";
-    const char *come;
-    long status = 0;
-
-    snprintf(target, sizeof target, "%s/%s", url, call);
-    curl_easy_setopt(curl, CURLOPT_URL, target);
-    if (post)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, "t");
-    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    if (curl_easy_perform(curl) == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(curl);
-    come = strstr(body, "\"come\":");
-    return status != 200 ? -1 : come ? strtol(come + 7, NULL, 10) : 0;
-}
+/* ---- databases */
 
 static void fresh_database(void)
 {
     if (urls) {
         url = urls[url_turn++ % url_count];
-        if (server("reset", true) < 0)
-            complain("reset", url);
+        if (server_call(url, "reset", true) < 0) complain("reset", url);
         return;
     }
     local_d1_close(d);
@@ -140,8 +105,7 @@ static d1t_config configured(program *p)
     config.seed = 1;
     config.allow = D1T_EFFECT_DESTRUCTIVE;
     config.database_url = url;
-    if (!url)
-        config = lab_config(d);
+    if (!url) config = lab_config(d);
     config.allow = D1T_EFFECT_DESTRUCTIVE;
     if (!url && p) {
         p->transport = config.transport;
@@ -176,8 +140,7 @@ static void run(program *p)
         p->result = d1t_setup(&db, p->to->list, p->to->count);
     } else if (p->result == D1T_OK) {
         p->result = d1t_plan_read_desc(&plan, &db, &desc);
-        if (p->result == D1T_OK)
-            p->result = d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE);
+        if (p->result == D1T_OK) p->result = d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE);
         d1t_plan_free(&plan);
     }
     p->requests = db.stats.requests;
@@ -198,8 +161,7 @@ static void run_alone(const shop *to)
     memset(&p, 0, sizeof p);
     p.to = to;
     run(&p);
-    if (p.result != D1T_OK)
-        complain("alone", p.error);
+    if (p.result != D1T_OK) complain("alone", p.error);
 }
 
 /* Both at once; whether both had read before either wrote. */
@@ -215,12 +177,12 @@ static bool run_both(program *a, program *b)
         run(a);
         return overlaps == before + 1;
     }
-    if (server("barrier", true) < 0 || pthread_create(&threads[0], NULL, thread, a) != 0 ||
+    if (server_call(url, "barrier", true) < 0 || pthread_create(&threads[0], NULL, thread, a) != 0 ||
         pthread_create(&threads[1], NULL, thread, b) != 0)
         abort();
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
-    met = server("barrier", false) == 2;
+    met = server_call(url, "barrier", false) == 2;
     overlaps += met;
     return met;
 }
@@ -245,8 +207,7 @@ static void ask(const char *sql, char *text)
 
     text[0] = 0;
     d1t_open(&db, &config);
-    if (d1t_query(&db, sql, NULL, 0, put_text, text) != D1T_OK)
-        complain(sql, db.error.text);
+    if (d1t_query(&db, sql, NULL, 0, put_text, text) != D1T_OK) complain(sql, db.error.text);
     d1t_close(&db);
 }
 
@@ -269,8 +230,7 @@ static void prepare(const shop *from)
         statements[i].sql = i < SHOP_ROWS ? shop_rows[i] : shop_by_hand[i - SHOP_ROWS];
     config = configured(NULL);
     d1t_open(&db, &config);
-    if (d1t_exec(&db, statements, SHOP_ROWS + SHOP_BY_HAND) != D1T_OK)
-        complain("preparing", db.error.text);
+    if (d1t_exec(&db, statements, SHOP_ROWS + SHOP_BY_HAND) != D1T_OK) complain("preparing", db.error.text);
     d1t_close(&db);
 }
 
@@ -283,12 +243,10 @@ static uint32_t steps_left(const shop *to)
     d1t_plan plan;
     uint32_t steps;
 
-    if (to)
-        desc = wanted(to);
+    if (to) desc = wanted(to);
     desc.drift = !to;
     d1t_open(&db, &config);
-    if (d1t_plan_read_desc(&plan, &db, &desc) != D1T_OK)
-        complain("reading", db.error.text);
+    if (d1t_plan_read_desc(&plan, &db, &desc) != D1T_OK) complain("reading", db.error.text);
     steps = plan.step_count;
     d1t_plan_free(&plan);
     d1t_close(&db);
@@ -303,8 +261,7 @@ static void check_rows(void)
         "||','||(SELECT count(*) FROM products)||','||(SELECT count(*) FROM pragma_foreign_key_check)||','||"
         "(SELECT count(*) FROM sqlite_schema WHERE name GLOB '_d1t_*' AND name<>'_d1t_setup' OR type='view')",
         text);
-    if (strncmp(text, "7,12,20,13,0,", 13) != 0)
-        complain("customers, orders, lines, products, orphans", text);
+    if (strncmp(text, "7,12,20,13,0,", 13) != 0) complain("customers, orders, lines, products, orphans", text);
 }
 
 /* ---- the rounds */
@@ -316,8 +273,7 @@ static void two_targets(shop *base, shop *a, shop *b)
 {
     const shop_edit *one = &shop_edits[number % SHOP_EDITS], *two = &shop_edits[(number * 7 + 11) % SHOP_EDITS];
 
-    if (one == two)
-        two = &shop_edits[(number + 1) % SHOP_EDITS];
+    if (one == two) two = &shop_edits[(number + 1) % SHOP_EDITS];
     snprintf(title, sizeof title, "%u %s | %s", number, one->name, two->name);
     shop_base(base, false);
     shop_ready(base);
@@ -361,8 +317,7 @@ static void of_two_that_migrate_at_once_one_wins_and_the_other_plans_again(void)
     }
     conflicts++;
     schema(text);
-    if (strcmp(text, alone[winner]) != 0)
-        complain("the schema is not the winner's", text);
+    if (strcmp(text, alone[winner]) != 0) complain("the schema is not the winner's", text);
     CHECK_INT(steps_left(&target[winner]), 0);
     CHECK_INT(steps_left(NULL), 0);
     check_rows();
@@ -378,18 +333,14 @@ static void two_that_set_up_the_same_tables_at_once_both_end_well(void)
     program p[2];
 
     two_targets(&base, &target[0], &target[1]);
-    if (number % 2)
-        fresh_database();
-    else
-        prepare(&base);
+    if (number % 2) fresh_database();
+    else prepare(&base);
     memset(p, 0, sizeof p);
     p[0].to = p[1].to = &target[0];
     p[0].setup = p[1].setup = true;
     CHECK(run_both(&p[0], &p[1]));
-    if (p[0].result != D1T_OK)
-        complain("the one", p[0].error);
-    if (p[1].result != D1T_OK)
-        complain("the other", p[1].error);
+    if (p[0].result != D1T_OK) complain("the one", p[0].error);
+    if (p[1].result != D1T_OK) complain("the other", p[1].error);
     CHECK(p[0].requests != p[1].requests); /* one has read again */
     CHECK_INT(steps_left(NULL), 0);
     setups++;
@@ -413,10 +364,9 @@ int main(int argc, char **argv)
         RUN(of_two_that_migrate_at_once_one_wins_and_the_other_plans_again);
         rounds++;
     }
-    for (number = 0; number < (count + 4) / 5; number++)
-        RUN(two_that_set_up_the_same_tables_at_once_both_end_well);
+    for (number = 0; number < (count + 4) / 5; number++) RUN(two_that_set_up_the_same_tables_at_once_both_end_well);
     local_d1_close(d);
-    printf("figure: rounds %u\nfigure: overlaps %u\nfigure: conflicts %u\nfigure: setups_at_once %u\n", rounds, overlaps,
-           conflicts, setups);
+    printf("figure: rounds %u\nfigure: overlaps %u\nfigure: conflicts %u\nfigure: setups_at_once %u\n", rounds,
+           overlaps, conflicts, setups);
     TEST_MAIN_END;
 }

@@ -33,8 +33,7 @@ static void start_plain(const d1t_table *table)
 static void finish(void)
 {
     CHECK_INT(d1t_close(&db), D1T_OK);
-    if (db.error.code != D1T_OK)
-        printf("%s\n", db.error.text);
+    if (db.error.code != D1T_OK) printf("%s\n", db.error.text);
 }
 
 /* One text out of a body; ?1 is the body. */
@@ -43,8 +42,7 @@ static const char *in_body(const char *body, const char *query)
     static char answer[1 << 16];
     sqlite3_stmt *stmt = NULL;
 
-    if (sqlite3_prepare_v2(json, query, -1, &stmt, NULL) != SQLITE_OK)
-        return sqlite3_errmsg(json);
+    if (sqlite3_prepare_v2(json, query, -1, &stmt, NULL) != SQLITE_OK) return sqlite3_errmsg(json);
     sqlite3_bind_text(stmt, 1, body, -1, SQLITE_STATIC);
     answer[0] = 0;
     if (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -60,8 +58,7 @@ static const char *rows_of(size_t request, int statement)
 {
     char query[100];
 
-    if (request >= s.kept)
-        return "(no such request)";
+    if (request >= s.kept) return "(no such request)";
     sprintf(query, "SELECT json_extract(?1,'$.batch[%d].params[0]')", statement);
     return in_body(s.requests[request].body, query);
 }
@@ -129,8 +126,7 @@ static void test_integers_are_sent_in_numeric_order(void)
     size_t i;
 
     start_plain(&numbers);
-    for (i = 0; i < sizeof keys / sizeof *keys; i++)
-        put(&numbers, keys[i], "x", 1);
+    for (i = 0; i < sizeof keys / sizeof *keys; i++) put(&numbers, keys[i], "x", 1);
     finish();
     CHECK_STR(in_body(s.requests[0].body,
                       "SELECT group_concat(value->>0) FROM json_each(json_extract(?1,'$.batch[0].params[0]'))"),
@@ -171,8 +167,7 @@ static size_t random_text(uint64_t *seed, char *out)
     size_t n = script_random(seed) % 7;
 
     out[0] = 0;
-    while (n--)
-        strcat(out, bits[script_random(seed) % (sizeof bits / sizeof *bits)]);
+    while (n--) strcat(out, bits[script_random(seed) % (sizeof bits / sizeof *bits)]);
     return strlen(out);
 }
 
@@ -233,9 +228,11 @@ static void test_many_integers_of_all_sizes_are_sent_in_order(void)
 static void test_many_texts_with_a_common_beginning_are_sent_in_order(void)
 {
     static const char common[] = "/a/path/that/all/of/the/keys/have/in/front/of/what/makes/them/different/from/others/";
-    static const struct { int shared; const char *before, *behind; } shapes[] = {
-        {0, "", ""}, {80, "", ""}, {80, "", "\"x\""}, {30, "", "/"}, {60, "", ""}, {61, "", ""}, {62, "", ""}, {63, "", ""},
-        {64, "\\", "\\"}, {8, "\xC3\xA9", ""}, {0, "", common}};
+    static const struct {
+        int shared;
+        const char *before, *behind;
+    } shapes[] = {{0, "", ""},  {80, "", ""}, {80, "", "\"x\""}, {30, "", "/"},       {60, "", ""},   {61, "", ""},
+                  {62, "", ""}, {63, "", ""}, {64, "\\", "\\"},  {8, "\xC3\xA9", ""}, {0, "", common}};
     uint64_t seed = 6;
     size_t shape;
     char text[200];
@@ -274,18 +271,13 @@ static void test_all_key_types_are_sent_in_order(void)
             bits[1] = script_random(&seed);
             row[1] = d1t_int((int64_t)(bits[1] % 5));
             row[0] = d1t_blob(bits, bits[0] % 17);
-            if (types[i] == D1T_UUID)
-                row[0] = d1t_uuid((const uint8_t *)bits);
-            if (types[i] == D1T_DATE)
-                row[0] = d1t_date((int32_t)(bits[0] % 9999), 1 + (int32_t)(bits[1] % 12), 1);
-            if (types[i] == D1T_TIME)
-                row[0] = d1t_time((int32_t)(bits[0] % 24), 1, 1, (int32_t)(bits[1] % 1000000));
-            if (types[i] == D1T_TIMESTAMP)
-                row[0] = d1t_timestamp((int64_t)(bits[0] % 1000000000000000));
+            if (types[i] == D1T_UUID) row[0] = d1t_uuid((const uint8_t *)bits);
+            if (types[i] == D1T_DATE) row[0] = d1t_date((int32_t)(bits[0] % 9999), 1 + (int32_t)(bits[1] % 12), 1);
+            if (types[i] == D1T_TIME) row[0] = d1t_time((int32_t)(bits[0] % 24), 1, 1, (int32_t)(bits[1] % 1000000));
+            if (types[i] == D1T_TIMESTAMP) row[0] = d1t_timestamp((int64_t)(bits[0] % 1000000000000000));
             if (types[i] == D1T_TIMESTAMPTZ)
                 row[0] = d1t_timestamptz((int64_t)(bits[0] % 100000000000000), (int32_t)(bits[1] % 600));
-            if (types[i] == D1T_BOOL)
-                row[0] = d1t_bool(bits[0] % 2);
+            if (types[i] == D1T_BOOL) row[0] = d1t_bool(bits[0] % 2);
             CHECK_INT(d1t_upsert(&db, &t, row, 2), D1T_OK);
         }
         finish();
@@ -436,8 +428,7 @@ static void test_a_full_batch_is_offered_back_when_driven(void)
     finish();
     CHECK_INT(db.stats.rows_sent, 500);
     CHECK_INT(s.kept, full + 1);
-    for (i = 0; i <= full; i++)
-        CHECK(s.requests[i].size <= 5000);
+    for (i = 0; i <= full; i++) CHECK(s.requests[i].size <= 5000);
 }
 
 /* Writes rows of random sizes up to `most` bytes; the largest body of a request with more than one row. */
@@ -459,8 +450,7 @@ static size_t largest_body(size_t max_body, size_t most, bool around, uint64_t s
     before[1] = after;
     config.max_body = max_body;
     start(tables, 3, &config);
-    if (around)
-        CHECK_INT(d1t_around(&db, before, 2, &after, 1), D1T_OK);
+    if (around) CHECK_INT(d1t_around(&db, before, 2, &after, 1), D1T_OK);
     for (i = 0; i < 300 && total < 3000000; i++) {
         size_t n = script_random(&seed) % (most + 1);
         memset(text, script_random(&seed) % 2 ? 'x' : '"', n);
@@ -540,8 +530,7 @@ static void test_rows_of_a_statement_are_cut_at_the_size_of_a_parameter(void)
     text[sizeof text - 1] = 0;
     config.limits.parameter = 1000;
     start(tables, 1, &config);
-    for (i = 0; i < 50; i++)
-        put(&numbers, i, text, i);
+    for (i = 0; i < 50; i++) put(&numbers, i, text, i);
     finish();
     CHECK_INT(s.kept, 1);
     CHECK_STR(in_body(s.requests[0].body,
@@ -677,8 +666,7 @@ static void test_a_statement_over_the_sql_limit_is_refused_before_sending(void)
     config.setup = D1T_SETUP_TRUST;
     CHECK_INT(d1t_open(&db, &config), D1T_OK);
     result = d1t_setup(&db, tables, 1);
-    if (result == D1T_OK)
-        result = d1t_upsert(&db, &t, row, 40);
+    if (result == D1T_OK) result = d1t_upsert(&db, &t, row, 40);
     CHECK_INT(result, D1T_ERR_LIMIT);
     CHECK_INT(d1t_close(&db), D1T_ERR_LIMIT);
     CHECK_INT(s.kept, 0);
@@ -704,12 +692,10 @@ static void test_a_group_is_never_split(void)
         d1t_clear(&db, D1T_KEEP_ROWS);
         while (rows--) {
             CHECK_INT(put(tables[rows % 2], ++k, "some text of a row in a group", group), D1T_OK);
-            if (script_random(&seed) % 50 == 0)
-                CHECK_INT(d1t_flush(&db), D1T_OK); /* sends what is before the group */
+            if (script_random(&seed) % 50 == 0) CHECK_INT(d1t_flush(&db), D1T_OK); /* sends what is before the group */
         }
         CHECK_INT(d1t_group_end(&db), D1T_OK);
-        for (rows = script_random(&seed) % 20; rows; rows--)
-            put(&numbers, ++k, "between groups", 0);
+        for (rows = script_random(&seed) % 20; rows; rows--) put(&numbers, ++k, "between groups", 0);
     }
     CHECK_INT(d1t_group_end(&db), D1T_ERR_STATE);
     d1t_clear(&db, D1T_KEEP_ROWS);
@@ -742,8 +728,7 @@ static void test_a_group_larger_than_a_request_is_refused(void)
     start(tables, 1, &config);
     put(&numbers, 0, "before", 0);
     d1t_group_begin(&db);
-    for (k = 1; k < 1000 && result == D1T_OK; k++)
-        result = put(&numbers, k, "a row of a group that never ends", k);
+    for (k = 1; k < 1000 && result == D1T_OK; k++) result = put(&numbers, k, "a row of a group that never ends", k);
     CHECK_INT(result, D1T_ERR_LIMIT);
     d1t_close(&db);
     CHECK(s.kept <= 1); /* at most what came before it */
@@ -762,8 +747,7 @@ static void test_a_wide_row_does_not_split_its_group(void)
     start(tables, 1, &config);
     d1t_group_begin(&db);
     result = put(&numbers, 1, big, 1);
-    if (result == D1T_OK)
-        result = put(&numbers, 2, "small", 1);
+    if (result == D1T_OK) result = put(&numbers, 2, "small", 1);
     CHECK_INT(result, D1T_ERR_LIMIT);
     d1t_close(&db);
     CHECK_INT(s.kept, 0);
@@ -778,8 +762,7 @@ static void test_a_group_is_not_halved_when_the_server_wants_less(void)
     s.answers = &too_big;
     s.count = 1;
     d1t_group_begin(&db);
-    for (k = 0; k < 100; k++)
-        put(&numbers, k, "x", k);
+    for (k = 0; k < 100; k++) put(&numbers, k, "x", k);
     d1t_group_end(&db);
     CHECK_INT(d1t_flush(&db), D1T_ERR_LIMIT);
     CHECK_INT(s.kept, 1);
@@ -795,8 +778,7 @@ static void test_rows_without_a_group_are_halved_until_they_pass(void)
     start_plain(&numbers);
     s.answers = &too_big;
     s.count = 1;
-    for (k = 0; k < 100; k++)
-        put(&numbers, k, "x", k);
+    for (k = 0; k < 100; k++) put(&numbers, k, "x", k);
     finish();
     CHECK(s.kept >= 5);
     for (i = 3; i < s.kept; i++)
@@ -822,8 +804,7 @@ static void test_prologue_and_epilogue_stand_around_every_request(void)
     config.max_body = 5000;
     start(tables, 1, &config);
     CHECK_INT(d1t_around(&db, before, 2, &after, 1), D1T_OK);
-    for (k = 0; k < 100; k++)
-        put(&numbers, k, k == 50 ? big : "a text that fills the request", k);
+    for (k = 0; k < 100; k++) put(&numbers, k, k == 50 ? big : "a text that fills the request", k);
     CHECK_INT(d1t_flush(&db), D1T_OK);
     CHECK(s.kept >= 3);
     for (i = 0; i < s.kept; i++) {
@@ -890,8 +871,7 @@ static char *shuffled_body(uint64_t seed, int operations)
     d1t_value row[2];
     char *body;
 
-    for (i = 0; i < operations; i++)
-        order[i] = i;
+    for (i = 0; i < operations; i++) order[i] = i;
     for (i = operations - 1; i > 0; i--) {
         k = (int)(script_random(&seed) % (uint64_t)(i + 1));
         swap = order[i];
@@ -903,20 +883,13 @@ static char *shuffled_body(uint64_t seed, int operations)
         k = order[i];
         row[0] = d1t_text(k % 2 ? "odd\n" : "even");
         row[1] = d1t_int(k);
-        if (k % 7 == 0)
-            put(&others, k, "x", k);
-        else if (k % 7 == 1)
-            drop(&others, k);
-        else if (k % 7 == 2)
-            drop(&numbers, k);
-        else if (k % 7 == 3)
-            change(k, "x", 0);
-        else if (k % 7 == 4)
-            change(k, NULL, k);
-        else if (k % 7 == 5)
-            d1t_upsert(&db, &texts, row, 2);
-        else
-            put(&numbers, k, "x", k);
+        if (k % 7 == 0) put(&others, k, "x", k);
+        else if (k % 7 == 1) drop(&others, k);
+        else if (k % 7 == 2) drop(&numbers, k);
+        else if (k % 7 == 3) change(k, "x", 0);
+        else if (k % 7 == 4) change(k, NULL, k);
+        else if (k % 7 == 5) d1t_upsert(&db, &texts, row, 2);
+        else put(&numbers, k, "x", k);
     }
     finish();
     CHECK_INT(s.kept, 1);
@@ -948,17 +921,15 @@ enum { LENGTHS = 36, ODD_ONES = 10 };
 /* A text of that length, to the byte, with an odd character at that place. NULL: it does not fit there. */
 static char *odd_text(size_t odd, size_t length, size_t place, size_t *n)
 {
-    static const char *const odds[ODD_ONES] = {"\"",       "\\",           "\n",           "\x01", "\x1f", "\x7f",
-                                               "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", " "};
+    static const char *const odds[ODD_ONES] = {
+        "\"", "\\", "\n", "\x01", "\x1f", "\x7f", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", " "};
     const size_t width = strlen(odds[odd]);
     char *text;
     size_t i;
 
-    if (place + width > length)
-        return NULL;
+    if (place + width > length) return NULL;
     text = (char *)malloc(length);
-    for (i = 0; i < length; i++)
-        text[i] = (char)('#' + (i * 7 + length) % 57); /* to '[' */
+    for (i = 0; i < length; i++) text[i] = (char)('#' + (i * 7 + length) % 57); /* to '[' */
     memcpy(text + place, odds[odd], width);
     *n = length;
     return text;
@@ -1081,7 +1052,8 @@ static void test_a_body_pulled_in_windows_of_any_size_is_the_same_body(void)
     config.driven = true;
     start(tables, 1, &config);
     for (i = 20; i-- > 0;)
-        CHECK_INT(put(&numbers, i, i % 3 ? "a text\nof some length, \"plain\" for sixteen bytes and more" : "", i), D1T_OK);
+        CHECK_INT(put(&numbers, i, i % 3 ? "a text\nof some length, \"plain\" for sixteen bytes and more" : "", i),
+                  D1T_OK);
     CHECK_INT(d1t_flush_start(&db), D1T_OK);
     CHECK_INT(d1t_next(&db, 0, &todo), D1T_SEND);
     n = d1t_request_read(todo.request, whole, sizeof whole);
@@ -1151,8 +1123,7 @@ static d1t_result model_step(uint64_t *seed)
     row[2] = number_or_null(b);
     row[3] = text_or_null(h);
     condition.equals = equals;
-    if (!(own && !equals))
-        condition.value = text_or_null(against);
+    if (!(own && !equals)) condition.value = text_or_null(against);
     if (pick < 8 || (pick < 10 && (!m->there || (m->h == against) == equals))) {
         m->there = true;
         m->a = a;
@@ -1164,16 +1135,12 @@ static d1t_result model_step(uint64_t *seed)
     } else if (pick >= 15 && (pick < 18 || (m->h == against) == equals)) {
         m->there = false;
     }
-    if (pick < 8)
-        return d1t_upsert(&db, &model_table, row, 4);
-    if (pick < 10)
-        return d1t_upsert_where(&db, &model_table, row, 4, &condition);
+    if (pick < 8) return d1t_upsert(&db, &model_table, row, 4);
+    if (pick < 10) return d1t_upsert_where(&db, &model_table, row, 4, &condition);
     row[1] = pick & 1 ? row[1] : d1t_absent();
     row[3] = d1t_absent();
-    if (pick < 15)
-        return d1t_update(&db, &model_table, row, 4);
-    if (pick < 18)
-        return d1t_delete(&db, &model_table, row, 1);
+    if (pick < 15) return d1t_update(&db, &model_table, row, 4);
+    if (pick < 18) return d1t_delete(&db, &model_table, row, 1);
     condition.value = text_or_null(against);
     return d1t_delete_where(&db, &model_table, row, 1, &condition);
 }
@@ -1185,8 +1152,7 @@ static int compare_row(void *ctx, const d1t_row *row)
 
     for (k = 0; k < KEYS; k++) {
         d1t_value key = model_key(k, text);
-        if (!d1t_str_equal(key.u.s, row->values[0].u.s))
-            continue;
+        if (!d1t_str_equal(key.u.s, row->values[0].u.s)) continue;
         ++*found;
         CHECK(model[k].there);
         for (i = 1; i < 3; i++)
@@ -1203,8 +1169,7 @@ static void compare_with_model(void)
     int k, there = 0, found = 0;
 
     CHECK_INT(d1t_read(&db, &model_table, NULL, NULL, 0, compare_row, &found), D1T_OK);
-    for (k = 0; k < KEYS; k++)
-        there += model[k].there;
+    for (k = 0; k < KEYS; k++) there += model[k].there;
     CHECK_INT(found, there);
 }
 
@@ -1228,8 +1193,7 @@ static void test_100000_random_operations_end_as_the_model_says(void)
         CHECK_INT(d1t_setup(&db, tables, 1), D1T_OK);
         for (n = 0; n < 33400 && db.error.code == D1T_OK; n++) {
             CHECK_INT(model_step(&seed), D1T_OK);
-            if (script_random(&seed) % 3000 == 0)
-                compare_with_model();
+            if (script_random(&seed) % 3000 == 0) compare_with_model();
             operations++;
         }
         compare_with_model();

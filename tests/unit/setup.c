@@ -32,8 +32,7 @@ static void have(const char *sql)
 {
     char *message = NULL;
 
-    if (sql && sqlite3_exec(local_d1_sqlite(d1), sql, NULL, NULL, &message) != SQLITE_OK)
-        printf("%s\n", message);
+    if (sql && sqlite3_exec(local_d1_sqlite(d1), sql, NULL, NULL, &message) != SQLITE_OK) printf("%s\n", message);
     CHECK(!message);
     sqlite3_free(message);
 }
@@ -59,10 +58,10 @@ static const d1t_index indexes[] = {
 static const d1t_table table = {"t", columns, 4, indexes, 3, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 static const d1t_table *const tables[] = {&table};
 
-#define K "`k` INTEGER NOT NULL"
-#define A "`a` TEXT"
-#define B "`b` INTEGER NOT NULL DEFAULT 0"
-#define G "`g` TEXT GENERATED ALWAYS AS (a || b)"
+#define K  "`k` INTEGER NOT NULL"
+#define A  "`a` TEXT"
+#define B  "`b` INTEGER NOT NULL DEFAULT 0"
+#define G  "`g` TEXT GENERATED ALWAYS AS (a || b)"
 #define PK "PRIMARY KEY(`k`)"
 #define INDEXES                                                                                                        \
     "CREATE INDEX t_a ON t(a); CREATE UNIQUE INDEX t_ab ON t(a,b); CREATE INDEX `t_part` ON `t`(`a`) WHERE b > 3"
@@ -107,7 +106,8 @@ static void test_what_is_missing_is_made_and_then_nothing_is_left_to_do(void)
         {"CREATE TABLE T(K INTEGER PRIMARY KEY NOT NULL, A TEXT, B INTEGER DEFAULT 0 NOT NULL, " G
          "); CREATE INDEX T_A ON t(A)",
          2, "+ index t_ab on t"},
-        {"CREATE TABLE t(" K "," A "," B "," G "," PK ");" INDEXES "; CREATE INDEX more ON t(b)", 1, "- index more on t"},
+        {"CREATE TABLE t(" K "," A "," B "," G "," PK ");" INDEXES "; CREATE INDEX more ON t(b)", 1,
+         "- index more on t"},
     };
     d1t_plan plan;
     size_t i;
@@ -155,8 +155,8 @@ static const struct {
      D1T_EFFECT_NONE, true},
     {"CREATE TABLE t(" K ", `a` TEXT DEFAULT 'x'," B "," G "," PK ")", "~ column t.a default 'x' -> none",
      D1T_EFFECT_NONE, true},
-    {"CREATE TABLE t(" K "," A "," B ", `g` TEXT," PK ")", "~ column t.g generated no -> a || b", D1T_EFFECT_DESTRUCTIVE,
-     true},
+    {"CREATE TABLE t(" K "," A "," B ", `g` TEXT," PK ")", "~ column t.g generated no -> a || b",
+     D1T_EFFECT_DESTRUCTIVE, true},
     {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || 'x' || b)," PK ")", "~ column t.g generated", D1T_EFFECT_NONE,
      true},
     {"CREATE TABLE t(" K "," A "," B ", `g` TEXT AS (a || b) STORED," PK ")", "~ column t.g generated", D1T_EFFECT_NONE,
@@ -165,12 +165,14 @@ static const struct {
      D1T_EFFECT_NONE, true},
     {"CREATE TABLE t(" K "," A "," B "," G ", z TEXT NOT NULL," PK ")", "- column t.z", D1T_EFFECT_DESTRUCTIVE, false},
     {"CREATE TABLE t(" K "," A "," B "," G "," PK ") STRICT", "~ table t - STRICT", D1T_EFFECT_NONE, true},
-    {"CREATE TABLE t(" K "," A "," B "," G "," PK ") WITHOUT ROWID", "~ table t - WITHOUT ROWID", D1T_EFFECT_NONE, true},
+    {"CREATE TABLE t(" K "," A "," B "," G "," PK ") WITHOUT ROWID", "~ table t - WITHOUT ROWID", D1T_EFFECT_NONE,
+     true},
     {"CREATE TABLE p(x PRIMARY KEY); CREATE TABLE t(" K ", `a` TEXT REFERENCES p," B "," G "," PK ")",
      "- constraint of t foreign key (a) to p", D1T_EFFECT_NONE, true},
     {"CREATE TABLE t(" K ", `a` TEXT CHECK(a <> 'x')," B "," G "," PK ")", "- constraint of t check a <> 'x'",
      D1T_EFFECT_NONE, true},
-    {"CREATE TABLE t(" K ", `a` TEXT UNIQUE," B "," G "," PK ")", "- constraint of t UNIQUE (a)", D1T_EFFECT_NONE, true},
+    {"CREATE TABLE t(" K ", `a` TEXT UNIQUE," B "," G "," PK ")", "- constraint of t UNIQUE (a)", D1T_EFFECT_NONE,
+     true},
     {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(b)", "~ index t_a on t", D1T_EFFECT_NONE,
      false},
     {"CREATE TABLE t(" K "," A "," B "," G "," PK "); CREATE INDEX t_a ON t(a, b)", "~ index t_a on t", D1T_EFFECT_NONE,
@@ -199,14 +201,11 @@ static void test_what_differs_is_changed_and_the_plan_says_what_that_does(void)
         planned(different[i].sql, &table, &plan);
         for (step = plan.steps, found = NULL, rebuilt = false; step; step = step->next) {
             rebuilt = rebuilt || step->kind == D1T_REBUILD_TABLE;
-            if (strncmp(step->text, different[i].text, strlen(different[i].text)) == 0)
-                found = step;
+            if (strncmp(step->text, different[i].text, strlen(different[i].text)) == 0) found = step;
         }
-        if (!found)
-            printf("no step \"%s\" for %s\n", different[i].text, different[i].sql);
+        if (!found) printf("no step \"%s\" for %s\n", different[i].text, different[i].sql);
         CHECK(found != NULL);
-        if (found)
-            CHECK_INT(found->effect, different[i].effect);
+        if (found) CHECK_INT(found->effect, different[i].effect);
         CHECK_INT(rebuilt, different[i].rebuilt);
         CHECK_INT(plan.refused, 0);
         if (d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE) != D1T_OK)
@@ -242,8 +241,7 @@ static void test_what_cannot_be_changed_is_refused_by_name_with_the_cure(void)
         d1t_clear(&db, D1T_KEEP_ROWS);
         CHECK_INT(d1t_setup(&db, tables, 1), D1T_ERR_SCHEMA);
         CHECK_STR(db.error.table, "t");
-        if (!strstr(db.error.text, cells[i][1]))
-            printf("%s\n", db.error.text);
+        if (!strstr(db.error.text, cells[i][1])) printf("%s\n", db.error.text);
         CHECK(strstr(db.error.text, cells[i][1]) != NULL);
         CHECK_INT(d1t_close(&db), D1T_ERR_SCHEMA);
         CHECK_STR(schema(), before); /* nothing of a refused plan is done */
@@ -267,7 +265,7 @@ static void test_setup_never_drops(void)
     CHECK_STR(local_ask(d1, "SELECT type FROM pragma_table_xinfo('t') WHERE name='a'"), "TEXT");
 }
 
-/* Values that the new type cannot hold are counted before anything is done; setup loses none unless it is told it may. */
+/* Values that the new type cannot hold are counted before anything is done; setup loses none unless told. */
 static void test_setup_loses_no_value_unless_it_may(void)
 {
     d1t_config config;
@@ -360,8 +358,7 @@ static void test_foreign_keys_and_checks_are_compared(void)
 
     for (i = 0; i < sizeof others / sizeof *others; i++) {
         planned(others[i], &t, &plan);
-        if (plan.step_count < 2 || plan.refused)
-            printf("not changed: %s\n", others[i]);
+        if (plan.step_count < 2 || plan.refused) printf("not changed: %s\n", others[i]);
         CHECK(plan.step_count >= 2); /* the constraint, and the rebuild that it needs */
         CHECK_INT(plan.refused, 0);
         d1t_plan_free(&plan);
@@ -404,8 +401,7 @@ static void test_every_kind_of_table_is_found_unchanged_after_it_was_made(void)
         CHECK_INT(d1t_setup(&db, list, 1), D1T_OK);
         CHECK_INT(s.sent, 4);
         CHECK_INT(d1t_close(&db), D1T_OK);
-        if (db.error.code)
-            printf("%s\n", db.error.text);
+        if (db.error.code) printf("%s\n", db.error.text);
     }
 }
 
@@ -521,8 +517,7 @@ static void test_statements_of_unknown_outcome_are_followed_by_a_look_at_the_sch
             have(added ? "CREATE TABLE t(" K "," B "," PK ")" : NULL);
             local_d1_set_fault(d1, cells[i].fault, 3, 1);
             CHECK_INT(d1t_setup(&db, tables, 1), D1T_OK);
-            if (ddl_requests() != cells[i].ddl)
-                printf("fault %d: %u\n", (int)cells[i].fault, ddl_requests());
+            if (ddl_requests() != cells[i].ddl) printf("fault %d: %u\n", (int)cells[i].fault, ddl_requests());
             CHECK_INT(ddl_requests(), cells[i].ddl);
             if (cells[i].fault == LOCAL_D1_ZOMBIE || cells[i].fault == LOCAL_D1_LOSE_AFTER)
                 CHECK(s.requests[3].at_ms >= s.requests[2].at_ms + 35000);

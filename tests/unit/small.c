@@ -62,8 +62,7 @@ static void perform(local_d1 *d, d1t_todo *todo)
     size_t n = 0, got, at;
     local_d1_answer answer;
 
-    while ((got = d1t_request_read(todo->request, body + n, 100)) > 0)
-        n += got;
+    while ((got = d1t_request_read(todo->request, body + n, 100)) > 0) n += got;
     CHECK_INT(n, todo->request->body_size);
     local_d1_exchange(d, "POST", "/accounts/a/d1/database/d/raw", "Bearer token", body, n, local_d1_now(d), &answer);
     d1t_op_on_status(todo->op, answer.status);
@@ -81,16 +80,15 @@ static void drive(d1t_client *db, local_d1 *d, d1t_result started)
 
     while (step < D1T_DONE) {
         step = d1t_next(db, local_d1_now(d), &todo);
-        if (step == D1T_SEND)
-            perform(d, &todo);
-        if (step == D1T_WAIT)
-            local_d1_sleep(d, 100);
+        if (step == D1T_SEND) perform(d, &todo);
+        if (step == D1T_WAIT) local_d1_sleep(d, 100);
     }
     CHECK_INT(db->error.code, D1T_OK);
 }
 
 static const int64_t numbers[] = {0, 9, 10, -1, 99999, -4294967295, 4294967296, 10000000000, INT64_MAX, INT64_MIN};
-static const char *const notes[] = {"", "plain", "a longer plain text", "\"quoted\" \\ and\ttab", "\x01", "na\xC3\xAFve"};
+static const char *const notes[] = {"",     "plain",       "a longer plain text", "\"quoted\" \\ and\ttab",
+                                    "\x01", "na\xC3\xAFve"};
 
 static void make_row(uint32_t key, uint32_t i, char name[40], d1t_value row[4])
 {
@@ -137,15 +135,16 @@ static void test_rows_arrive_whole_and_the_last_of_a_key_stays(void)
     d1t_value row[4];
     uint32_t i;
 
-    sqlite3_exec(local_d1_sqlite(d), "CREATE TABLE readings(name TEXT, n INTEGER, reading INTEGER, note TEXT, "
-                 "PRIMARY KEY(name, n))", NULL, NULL, NULL);
+    sqlite3_exec(local_d1_sqlite(d),
+                 "CREATE TABLE readings(name TEXT, n INTEGER, reading INTEGER, note TEXT, "
+                 "PRIMARY KEY(name, n))",
+                 NULL, NULL, NULL);
     CHECK_INT(d1t_open(&db, &config), D1T_OK);
     drive(&db, d, d1t_setup_start(&db, tables, 1));
     for (i = 0; i < ROWS; i++) {
         make_row(key_of(i), i, name, row);
         latest[key_of(i)] = i;
-        while (d1t_upsert(&db, &readings, row, 4) == D1T_FULL)
-            drive(&db, d, d1t_flush_start(&db));
+        while (d1t_upsert(&db, &readings, row, 4) == D1T_FULL) drive(&db, d, d1t_flush_start(&db));
     }
     drive(&db, d, d1t_flush_start(&db));
     CHECK(db.stats.requests > 1);
@@ -168,8 +167,7 @@ static void refused(d1t_result code, int what)
     CHECK_INT(d1t_open(&db, &config), D1T_OK);
     CHECK_INT(d1t_setup_start(&db, tables, 1), D1T_OK);
     CHECK_INT(d1t_next(&db, 0, &todo), D1T_DONE);
-    if (what == 3)
-        row[3] = d1t_json("{}", 2);
+    if (what == 3) row[3] = d1t_json("{}", 2);
     CHECK_INT(what == 0   ? d1t_update(&db, &readings, row, 4)
               : what == 1 ? d1t_delete(&db, &readings, row, 2)
               : what == 2 ? d1t_upsert_where(&db, &readings, row, 4, &differs)

@@ -138,8 +138,7 @@ static void test_what_is_no_key_is_refused_with_a_reason(void)
         CHECK_INT(d1t_setup_key_from_json(d1t_cstr(cases[i].json), &arena, &key, NULL, &error), D1T_ERR_JSON);
         CHECK_INT(error.code, D1T_ERR_JSON);
         CHECK(strstr(error.text, "setup key: "));
-        if (!strstr(error.text, cases[i].says))
-            CHECK_STR(error.text, cases[i].says);
+        if (!strstr(error.text, cases[i].says)) CHECK_STR(error.text, cases[i].says);
     }
     d1t_arena_free(&arena);
 }
@@ -159,8 +158,7 @@ static void test_without_memory_a_key_is_not_read(void)
         result = d1t_setup_key_from_json(d1t_cstr("{\"database\":\"db\",\"table\":\"t\"}"), &arena, &key, NULL, NULL);
         d1t_arena_free(&arena);
         CHECK_INT(a.live, 0);
-        if (result == D1T_OK)
-            break;
+        if (result == D1T_OK) break;
         CHECK_INT(result, D1T_ERR_NOMEM);
     }
     CHECK(i > 2);
@@ -183,7 +181,8 @@ static void test_keys_are_equal_when_sqlite_would_take_them_for_one_table(void)
 
 static const d1t_column c1[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("part", D1T_TEXT, D1T_KEY),
                                 D1T_COLUMN("a", D1T_TEXT, 0), D1T_COLUMN("b", D1T_REAL, D1T_NOT_NULL)};
-static const d1t_column c1_turned[] = {D1T_COLUMN("b", D1T_REAL, D1T_NOT_NULL), D1T_COLUMN("ID", D1T_INTEGER, D1T_KEY),
+static const d1t_column c1_turned[] = {D1T_COLUMN("b", D1T_REAL, D1T_NOT_NULL),
+                                       D1T_COLUMN("ID", D1T_INTEGER, D1T_KEY),
                                        D1T_COLUMN("part", D1T_TEXT, D1T_KEY | D1T_NOT_NULL),
                                        {"a", D1T_TEXT, 0, NULL, NULL, NULL, "BINARY", NULL, NULL}};
 static const d1t_column c_more[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("part", D1T_TEXT, D1T_KEY),
@@ -222,7 +221,8 @@ static const char *const on_a[] = {"a"}, *const on_b[] = {"b"};
 static const d1t_index ab[] = {D1T_INDEX("t_a", on_a), D1T_INDEX("t_b", on_b)},
                        ba[] = {D1T_INDEX("t_b", on_b), D1T_INDEX("t_a", on_a)},
                        unique[] = {D1T_UNIQUE_INDEX("t_a", on_a), D1T_INDEX("t_b", on_b)};
-static const d1t_foreign_key parents[] = {D1T_REFERENCES(on_a, "p", D1T_CASCADE), D1T_REFERENCES(on_b, "q", D1T_CASCADE)},
+static const d1t_foreign_key parents[] = {D1T_REFERENCES(on_a, "p", D1T_CASCADE),
+                                          D1T_REFERENCES(on_b, "q", D1T_CASCADE)},
                              turned_parents[] = {D1T_REFERENCES(on_b, "q", D1T_CASCADE),
                                                  D1T_REFERENCES(on_a, "p", D1T_CASCADE)},
                              other_parents[] = {D1T_REFERENCES(on_a, "p", D1T_SET_NULL),
@@ -260,8 +260,9 @@ static void test_states_are_equal_whatever_the_order_of_their_parts(void)
 
 static void test_every_part_of_a_state_counts(void)
 {
-    static const d1t_table *const others[] = {&more, &retyped, &nullable, &renamed, &key_turned, &key_less,
-                                              &key_retyped, &with_default, &generated, &other_name, &strict, &by_user};
+    static const d1t_table *const others[] = {&more,       &retyped,    &nullable,    &renamed,
+                                              &key_turned, &key_less,   &key_retyped, &with_default,
+                                              &generated,  &other_name, &strict,      &by_user};
     d1t_table full = with(ab, parents, checks, commands), part;
     size_t i;
 
@@ -305,8 +306,8 @@ static void test_a_state_comes_back_from_its_stored_form_equal(void)
 /* ---- possible versions */
 
 static const d1t_table *const staged_more[] = {&more}, *const staged_t1[] = {&t1}, *const staged_delete[] = {NULL},
-                             *const staged_both[] = {&more, NULL, &retyped}, *const staged_users[] = {&by_user},
-                             *const staged_mixed[] = {&by_user, NULL, &more};
+                              *const staged_both[] = {&more, NULL, &retyped}, *const staged_users[] = {&by_user},
+                              *const staged_mixed[] = {&by_user, NULL, &more};
 
 static d1t_combined_state state(const d1t_table *current, const d1t_table *const *staged, size_t count)
 {
@@ -350,10 +351,10 @@ static void test_a_table_always_exists_with_a_current_state_and_no_staged_delete
         size_t count;
         bool exists, without_c;
     } cases[] = {
-        {NULL, NULL, 0, false, false},         {&t1, NULL, 0, true, true},
-        {&more, NULL, 0, true, false},         {&t1, staged_more, 1, true, false},
-        {&t1, staged_t1, 1, true, true},       {&t1, staged_delete, 1, false, false},
-        {NULL, staged_t1, 1, false, false},    {NULL, staged_delete, 1, false, false},
+        {NULL, NULL, 0, false, false},       {&t1, NULL, 0, true, true},
+        {&more, NULL, 0, true, false},       {&t1, staged_more, 1, true, false},
+        {&t1, staged_t1, 1, true, true},     {&t1, staged_delete, 1, false, false},
+        {NULL, staged_t1, 1, false, false},  {NULL, staged_delete, 1, false, false},
         {&t1, staged_both, 3, false, false},
     };
     size_t i;
@@ -377,13 +378,13 @@ static void test_there_is_a_difference_unless_every_possible_version_is_as_desir
         const d1t_table *desired;
         bool differs;
     } cases[] = {
-        {NULL, NULL, 0, NULL, false},       {&t1, NULL, 0, NULL, true},
-        {NULL, staged_t1, 1, NULL, true},   {NULL, staged_delete, 1, NULL, false},
+        {NULL, NULL, 0, NULL, false},        {&t1, NULL, 0, NULL, true},
+        {NULL, staged_t1, 1, NULL, true},    {NULL, staged_delete, 1, NULL, false},
         {&t1, staged_delete, 1, NULL, true}, {NULL, NULL, 0, &t1, true},
-        {&t1, NULL, 0, &t1, false},         {&t1_turned, NULL, 0, &t1, false},
-        {&more, NULL, 0, &t1, true},        {&t1, staged_t1, 1, &t1, false},
-        {&t1, staged_more, 1, &t1, true},   {&more, staged_t1, 1, &t1, true},
-        {&t1, staged_delete, 1, &t1, true}, {NULL, staged_t1, 1, &t1, true},
+        {&t1, NULL, 0, &t1, false},          {&t1_turned, NULL, 0, &t1, false},
+        {&more, NULL, 0, &t1, true},         {&t1, staged_t1, 1, &t1, false},
+        {&t1, staged_more, 1, &t1, true},    {&more, staged_t1, 1, &t1, true},
+        {&t1, staged_delete, 1, &t1, true},  {NULL, staged_t1, 1, &t1, true},
     };
     size_t i;
 
@@ -482,10 +483,8 @@ static const char *diff(const d1t_table *desired, const d1t_table *first, const 
     size_t count = 0;
     d1t_diff_action action;
 
-    if (first)
-        prev[count++] = first;
-    if (second)
-        prev[count++] = second;
+    if (first) prev[count++] = first;
+    if (second) prev[count++] = second;
     text[0] = 0;
     action = d1t_diff_table(desired, prev, count, missing, report, text);
     CHECK_INT(d1t_diff_table(desired, prev, count, missing, NULL, NULL), action);
@@ -612,16 +611,14 @@ static const char *planned_with(const d1t_allocator *allocator, const d1t_table 
 
     memset(&plan, 0, sizeof plan);
     memset(&error, 0, sizeof error);
-    if (allocator)
-        d1t_arena_init(&plan.arena, *allocator, 0);
+    if (allocator) d1t_arena_init(&plan.arena, *allocator, 0);
     *result = d1t_state_diff(&plan, desired, &s, &error);
     CHECK_INT(error.code, *result);
     CHECK_INT(plan.statement_count, 0);
     strcpy(text, changes[plan.change]);
     for (step = plan.steps; step; step = step->next) {
         sprintf(strchr(text, 0), "%s%s", step == plan.steps ? ": " : "; ", step->text);
-        if (step->effect)
-            strcat(text, step->effect == D1T_EFFECT_LOSSY ? " (lossy)" : " (destructive)");
+        if (step->effect) strcat(text, step->effect == D1T_EFFECT_LOSSY ? " (lossy)" : " (destructive)");
         CHECK(*result != D1T_OK || (strstr(step->line, step->text) && step->table != NULL));
     }
     d1t_plan_free(&plan);
@@ -707,10 +704,8 @@ static void test_indexes_and_commands_come_change_and_go(void)
     d1t_table plain = with(NULL, NULL, NULL, NULL), a = with(ab, NULL, NULL, commands),
               b = with(unique, NULL, NULL, other_commands), words = with(fts, NULL, NULL, NULL);
 
-    CHECK_STR(planned(&a, state(&plain, NULL, 0)),
-              "update: + index t_a on t; + index t_b on t; + command x of t");
-    CHECK_STR(planned(&plain, state(&a, NULL, 0)),
-              "update: - index t_a on t; - index t_b on t; - command x of t");
+    CHECK_STR(planned(&a, state(&plain, NULL, 0)), "update: + index t_a on t; + index t_b on t; + command x of t");
+    CHECK_STR(planned(&plain, state(&a, NULL, 0)), "update: - index t_a on t; - index t_b on t; - command x of t");
     CHECK_STR(planned(&b, state(&a, NULL, 0)), "update: ~ index t_a on t");
     CHECK_STR(planned(&words, state(&plain, NULL, 0)), "update: + index t_words on t (FTS5); + index t_b on t");
     CHECK_STR(planned(&words, state(&words, NULL, 0)), "none");
@@ -749,8 +744,7 @@ static void test_without_memory_nothing_is_planned_and_nothing_leaks(void)
         a.fail_at = i;
         planned_with(&allocator, &t1, state(&more, staged_both, 3), &result);
         CHECK_INT(a.live, 0);
-        if (a.calls < i)
-            break;
+        if (a.calls < i) break;
         CHECK_INT(result, D1T_ERR_NOMEM);
     }
     CHECK_INT(result, D1T_OK);

@@ -9,17 +9,21 @@
 #include "../support/lab.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define I(v) d1t_int(v)
-#define T(s) d1t_text(s)
-#define ROW(...) \
-    {(const d1t_value[]){__VA_ARGS__}, sizeof((const d1t_value[]){__VA_ARGS__}) / sizeof(d1t_value), {NULL, 0}}
+#define I(v)         d1t_int(v)
+#define T(s)         d1t_text(s)
+#define ROW(...)                                                                                                       \
+    {                                                                                                                  \
+        (const d1t_value[]){__VA_ARGS__}, sizeof((const d1t_value[]){__VA_ARGS__}) / sizeof(d1t_value),                \
+        {                                                                                                              \
+            NULL, 0                                                                                                    \
+        }                                                                                                              \
+    }
 
 static char text[4096];
 
 static void says(const char *have, const char *part)
 {
-    if (!strstr(have, part))
-        CHECK_STR(have, part);
+    if (!strstr(have, part)) CHECK_STR(have, part);
 }
 
 /* ---- names */
@@ -47,32 +51,30 @@ static void test_a_name_keeps_letters_digits_and_underscores(void)
 static void test_a_name_keeps_letters_and_digits_of_every_script(void)
 {
     static const char *const stay[] = {
-        "caf\xC3\xA9",                  /* e acute */
-        "\xE6\xB5\x8B\xE8\xAF\x95",     /* CJK */
-        "\xD9\xA1",                     /* an Arabic digit */
-        "\xC2\xB2",                     /* superscript two */
-        "\xE2\x85\xA7",                 /* Roman eight */
-        "\xE0\xA4\x95\xE0\xA4\xBF",     /* Devanagari ka with its vowel sign */
-        "\xF0\xA0\x80\x80",             /* CJK, plane 2 */
-        "\xEA\xB0\x80",                 /* Hangul */
+        "caf\xC3\xA9",              /* e acute */
+        "\xE6\xB5\x8B\xE8\xAF\x95", /* CJK */
+        "\xD9\xA1",                 /* an Arabic digit */
+        "\xC2\xB2",                 /* superscript two */
+        "\xE2\x85\xA7",             /* Roman eight */
+        "\xE0\xA4\x95\xE0\xA4\xBF", /* Devanagari ka with its vowel sign */
+        "\xF0\xA0\x80\x80",         /* CJK, plane 2 */
+        "\xEA\xB0\x80",             /* Hangul */
     };
     static const char *const go[] = {
-        "\xF0\x9F\x9A\x80",     /* rocket */
-        "\xC2\xA0",             /* no-break space */
-        "\xE2\x80\x99",         /* apostrophe */
-        "\xE2\x82\xAC",         /* euro */
-        "\xEE\x80\x80",         /* private use */
-        "\xC3\x97",             /* times */
-        "\xCC\x81",             /* combining acute */
-        "\xEF\xBF\xBD",         /* replacement character */
-        "\xFF",                 /* no UTF-8 */
+        "\xF0\x9F\x9A\x80", /* rocket */
+        "\xC2\xA0",         /* no-break space */
+        "\xE2\x80\x99",     /* apostrophe */
+        "\xE2\x82\xAC",     /* euro */
+        "\xEE\x80\x80",     /* private use */
+        "\xC3\x97",         /* times */
+        "\xCC\x81",         /* combining acute */
+        "\xEF\xBF\xBD",     /* replacement character */
+        "\xFF",             /* no UTF-8 */
     };
     size_t i;
 
-    for (i = 0; i < COUNT(stay); i++)
-        CHECK_STR(sanitized(stay[i]), stay[i]);
-    for (i = 0; i < COUNT(go); i++)
-        CHECK_STR(sanitized(go[i]), "__");
+    for (i = 0; i < COUNT(stay); i++) CHECK_STR(sanitized(stay[i]), stay[i]);
+    for (i = 0; i < COUNT(go); i++) CHECK_STR(sanitized(go[i]), "__");
 }
 
 /* ---- building */
@@ -268,20 +270,38 @@ static void test_a_spec_that_cannot_be_a_table_is_refused_by_name(void)
     const char *parts[14];
 
 #define CASE(part) s[n] = spec_of("pages"), parts[n++] = part
-    CASE("it names no database"); s[n - 1].database = NULL;
-    CASE("it names no database"); s[n - 1].database = "";
-    CASE("it names no table"); s[n - 1].flow = NULL;
-    CASE("it names no table"); s[n - 1].collection = "";
-    CASE("no key column"); s[n - 1].key_count = 0;
-    CASE("column cannot be REAL"); s[n - 1].keys = real_key;
-    CASE("appears twice"); s[n - 1].values = twice; s[n - 1].value_count = 1;
-    CASE("type is not one"); s[n - 1].values = no_type; s[n - 1].value_count = 1;
-    CASE("sqlite_"); s[n - 1].values = bad_name; s[n - 1].value_count = 1;
-    CASE("a column name must be"); s[n - 1].values = null_name; s[n - 1].value_count = 1;
-    CASE("table"); s[n - 1].table = "";
-    CASE("_d1t_"); s[n - 1].flow = "_d1t";
-    CASE("a flag is not"); s[n - 1].flags = D1T_BY_USER;
-    CASE("a list of fields is NULL"); s[n - 1].values = NULL;
+    CASE("it names no database");
+    s[n - 1].database = NULL;
+    CASE("it names no database");
+    s[n - 1].database = "";
+    CASE("it names no table");
+    s[n - 1].flow = NULL;
+    CASE("it names no table");
+    s[n - 1].collection = "";
+    CASE("no key column");
+    s[n - 1].key_count = 0;
+    CASE("column cannot be REAL");
+    s[n - 1].keys = real_key;
+    CASE("appears twice");
+    s[n - 1].values = twice;
+    s[n - 1].value_count = 1;
+    CASE("type is not one");
+    s[n - 1].values = no_type;
+    s[n - 1].value_count = 1;
+    CASE("sqlite_");
+    s[n - 1].values = bad_name;
+    s[n - 1].value_count = 1;
+    CASE("a column name must be");
+    s[n - 1].values = null_name;
+    s[n - 1].value_count = 1;
+    CASE("table");
+    s[n - 1].table = "";
+    CASE("_d1t_");
+    s[n - 1].flow = "_d1t";
+    CASE("a flag is not");
+    s[n - 1].flags = D1T_BY_USER;
+    CASE("a list of fields is NULL");
+    s[n - 1].values = NULL;
 #undef CASE
     for (i = 0; i < n; i++) {
         CHECK(build(&s[i], 1, &r) < 0);
@@ -327,7 +347,9 @@ static void test_a_spec_is_read_from_json_whatever_the_order_of_its_members(void
                         "\"key_fields\":[{\"name\":\"id\",\"type\":\"Int64\"},{\"name\":\"part\",\"type\":\"uuid\"}],"
                         "\"indexes\":[{\"name\":\"by_title\",\"columns\":[\"title\"],\"unique\":true}],"
                         "\"foreign_keys\":[{\"parent\":\"p\",\"columns\":[\"id\"],\"on_delete\":\"cascade\"}],"
-                        "\"commands\":[{\"name\":\"x\",\"setup\":\"SELECT 1\",\"teardown\":\"SELECT 2\"}]}", &s), D1T_OK);
+                        "\"commands\":[{\"name\":\"x\",\"setup\":\"SELECT 1\",\"teardown\":\"SELECT 2\"}]}",
+                        &s),
+              D1T_OK);
     CHECK_STR(error.text, "");
     CHECK_STR(s.flow, "docs");
     CHECK_STR(s.account, "acc");
@@ -353,7 +375,9 @@ static void test_a_spec_in_json_can_name_its_table_and_leave_the_setup_to_the_us
     d1t_target_spec s;
 
     CHECK_INT(read_spec("{\"table\":\"t\",\"database\":\"main\",\"setup_by_user\":true,\"key_fields\":[],"
-                        "\"value_fields\":[]}", &s), D1T_OK);
+                        "\"value_fields\":[]}",
+                        &s),
+              D1T_OK);
     CHECK_STR(s.table, "t");
     CHECK(s.setup_by_user);
     CHECK_INT(s.flags, 0);
@@ -424,8 +448,7 @@ static void test_a_spec_in_json_is_read_strictly(void)
 
     for (i = 0; i < COUNT(cases); i++) {
         CHECK_INT(read_spec(cases[i].json, &s), cases[i].result);
-        if (!strstr(error.text, cases[i].says))
-            CHECK_STR(error.text, cases[i].says);
+        if (!strstr(error.text, cases[i].says)) CHECK_STR(error.text, cases[i].says);
         CHECK(error.text[0] != 0);
         d1t_arena_free(&arena);
     }
@@ -448,8 +471,7 @@ static void test_without_memory_no_spec_is_read(void)
         d1t_arena_free(&arena);
         CHECK_INT(a.live, 0);
         CHECK_INT(error.code, result);
-        if (result == D1T_OK || i > 50)
-            break;
+        if (result == D1T_OK || i > 50) break;
         CHECK_INT(result, D1T_ERR_NOMEM);
     }
     CHECK_INT(result, D1T_OK);
@@ -463,19 +485,46 @@ static void test_every_value_type_of_recoco_and_of_tables_has_a_column_type(void
         const char *word;
         d1t_type type;
     } cases[] = {
-        {"Bytes", D1T_BLOB}, {"Str", D1T_TEXT}, {"Bool", D1T_BOOL}, {"Int64", D1T_INTEGER}, {"Float32", D1T_REAL},
-        {"Float64", D1T_REAL}, {"Range", D1T_TEXT}, {"Uuid", D1T_UUID}, {"Date", D1T_DATE}, {"Time", D1T_TIME},
-        {"LocalDateTime", D1T_TIMESTAMP}, {"OffsetDateTime", D1T_TIMESTAMPTZ}, {"TimeDelta", D1T_INTEGER},
-        {"Json", D1T_JSON}, {"Vector", D1T_VECTOR}, {"Union", D1T_JSON}, {"Struct", D1T_JSON}, {"UTable", D1T_JSON},
-        {"KTable", D1T_JSON}, {"LTable", D1T_JSON}, {"integer", D1T_INTEGER}, {"real", D1T_REAL}, {"text", D1T_TEXT},
-        {"blob", D1T_BLOB}, {"any", D1T_ANY}, {"bool", D1T_BOOL}, {"json", D1T_JSON}, {"uuid", D1T_UUID},
-        {"date", D1T_DATE}, {"time", D1T_TIME}, {"timestamp", D1T_TIMESTAMP}, {"timestamptz", D1T_TIMESTAMPTZ},
-        {"vector", D1T_VECTOR}, {"", (d1t_type)0}, {"str", (d1t_type)0}, {"STR", (d1t_type)0},
+        {"Bytes", D1T_BLOB},
+        {"Str", D1T_TEXT},
+        {"Bool", D1T_BOOL},
+        {"Int64", D1T_INTEGER},
+        {"Float32", D1T_REAL},
+        {"Float64", D1T_REAL},
+        {"Range", D1T_TEXT},
+        {"Uuid", D1T_UUID},
+        {"Date", D1T_DATE},
+        {"Time", D1T_TIME},
+        {"LocalDateTime", D1T_TIMESTAMP},
+        {"OffsetDateTime", D1T_TIMESTAMPTZ},
+        {"TimeDelta", D1T_INTEGER},
+        {"Json", D1T_JSON},
+        {"Vector", D1T_VECTOR},
+        {"Union", D1T_JSON},
+        {"Struct", D1T_JSON},
+        {"UTable", D1T_JSON},
+        {"KTable", D1T_JSON},
+        {"LTable", D1T_JSON},
+        {"integer", D1T_INTEGER},
+        {"real", D1T_REAL},
+        {"text", D1T_TEXT},
+        {"blob", D1T_BLOB},
+        {"any", D1T_ANY},
+        {"bool", D1T_BOOL},
+        {"json", D1T_JSON},
+        {"uuid", D1T_UUID},
+        {"date", D1T_DATE},
+        {"time", D1T_TIME},
+        {"timestamp", D1T_TIMESTAMP},
+        {"timestamptz", D1T_TIMESTAMPTZ},
+        {"vector", D1T_VECTOR},
+        {"", (d1t_type)0},
+        {"str", (d1t_type)0},
+        {"STR", (d1t_type)0},
     };
     size_t i;
 
-    for (i = 0; i < COUNT(cases); i++)
-        CHECK_INT(d1t_type_from_word(d1t_cstr(cases[i].word)), cases[i].type);
+    for (i = 0; i < COUNT(cases); i++) CHECK_INT(d1t_type_from_word(d1t_cstr(cases[i].word)), cases[i].type);
 }
 
 /* ---- targets by name */
@@ -519,8 +568,9 @@ static void test_the_d1_target_is_named_d1_and_speaks_of_its_keys(void)
     d1t_writer_fixed(&w, text, sizeof text);
     d1->key_to_json(d1->self, &key, &w);
     CHECK_STR(text, "{\"database\":\"main\",\"table\":\"pages\"}");
-    CHECK_INT(d1->key_from_json(d1->self, d1t_cstr("{\"database_id\":\"main\",\"table_name\":\"pages\"}"), &arena, &back,
-                                &canonical, NULL), D1T_OK);
+    CHECK_INT(d1->key_from_json(d1->self, d1t_cstr("{\"database_id\":\"main\",\"table_name\":\"pages\"}"), &arena,
+                                &back, &canonical, NULL),
+              D1T_OK);
     CHECK(!canonical);
     CHECK_INT(d1t_setup_key_compare(&key, &back), 0);
     d1t_arena_free(&arena);
@@ -571,16 +621,14 @@ static d1t_result resolve(void *ctx, const char *credential, const char *databas
 {
     CHECK(ctx == told);
     CHECK(!credential || strcmp(credential, "prod") == 0);
-    if (unknown_database && strcmp(database, unknown_database) == 0)
-        return D1T_ERR_NOT_FOUND;
+    if (unknown_database && strcmp(database, unknown_database) == 0) return D1T_ERR_NOT_FOUND;
     out->account = "0123456789abcdef0123456789abcdef";
     out->token = LAB_TOKEN;
     out->transport = local_d1_transport(strcmp(database, "main") == 0 ? main_d1 : other_d1);
     out->max_body = max_body;
     out->isolate = isolate;
     out->seed = 1;
-    if (alloc)
-        out->allocator = checked_allocator(alloc);
+    if (alloc) out->allocator = checked_allocator(alloc);
     return D1T_OK;
 }
 
@@ -600,15 +648,15 @@ static d1t_target_desc desc_of(void)
     desc.resolve = resolve;
     desc.on_database = on_database;
     desc.ctx = told;
-    if (alloc)
-        desc.allocator = checked_allocator(alloc);
+    if (alloc) desc.allocator = checked_allocator(alloc);
     told[0] = 0;
     rows_written = 0;
     return desc;
 }
 
 static const d1t_column parent_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0)};
-static const d1t_column child_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("nth", D1T_INTEGER, D1T_KEY),
+static const d1t_column child_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
+                                           D1T_COLUMN("nth", D1T_INTEGER, D1T_KEY),
                                            D1T_COLUMN("text", D1T_TEXT, D1T_NOT_NULL)};
 static const d1t_column note_columns[] = {D1T_COLUMN("key", D1T_TEXT, D1T_KEY)};
 static const char *const on_id[] = {"id"};
@@ -647,11 +695,10 @@ static void open_lab(void)
     both[0] = main_d1;
     both[1] = other_d1;
     for (i = 0; i < 2; i++)
-        CHECK(lab_exec(both[i],
-                       "CREATE TABLE parent(id INTEGER NOT NULL PRIMARY KEY, name TEXT);"
-                       "CREATE TABLE child(id INTEGER NOT NULL REFERENCES parent, nth INTEGER NOT NULL,"
-                       "text TEXT NOT NULL CHECK(text <> 'bad'), PRIMARY KEY(id, nth));"
-                       "CREATE TABLE note(key TEXT NOT NULL PRIMARY KEY)"));
+        CHECK(lab_exec(both[i], "CREATE TABLE parent(id INTEGER NOT NULL PRIMARY KEY, name TEXT);"
+                                "CREATE TABLE child(id INTEGER NOT NULL REFERENCES parent, nth INTEGER NOT NULL,"
+                                "text TEXT NOT NULL CHECK(text <> 'bad'), PRIMARY KEY(id, nth));"
+                                "CREATE TABLE note(key TEXT NOT NULL PRIMARY KEY)"));
 }
 
 static d1t_result mutate(const d1t_mutation *mutations, size_t count)
@@ -663,8 +710,8 @@ static d1t_result mutate(const d1t_mutation *mutations, size_t count)
 
 static void test_rows_of_many_tables_reach_their_databases(void)
 {
-    const d1t_target_row children[] = {ROW(I(1), I(1), T("a")), ROW(I(1), I(2), T("b"))}, parents[] = {ROW(I(1), T("p"))},
-                         notes[] = {ROW(T("x")), ROW(T("y"))};
+    const d1t_target_row children[] = {ROW(I(1), I(1), T("a")), ROW(I(1), I(2), T("b"))},
+                         parents[] = {ROW(I(1), T("p"))}, notes[] = {ROW(T("x")), ROW(T("y"))};
     const d1t_mutation m[] = {
         {&child, children, 2, NULL, 0}, {&other_note, notes, 2, NULL, 0}, {&parent, parents, 1, NULL, 0}};
 
@@ -684,7 +731,8 @@ static void test_rows_of_many_tables_reach_their_databases(void)
 
 static void test_a_database_takes_one_client_and_one_request_for_all_its_tables(void)
 {
-    const d1t_target_row children[] = {ROW(I(1), I(1), T("a"))}, parents[] = {ROW(I(1), T("p"))}, notes[] = {ROW(T("x"))};
+    const d1t_target_row children[] = {ROW(I(1), I(1), T("a"))}, parents[] = {ROW(I(1), T("p"))},
+                         notes[] = {ROW(T("x"))};
     const d1t_mutation m[] = {{&child, children, 1, NULL, 0},
                               {&note, notes, 1, NULL, 0},
                               {&other_note, notes, 1, NULL, 0},
@@ -699,7 +747,8 @@ static void test_a_database_takes_one_client_and_one_request_for_all_its_tables(
 
 static void test_the_same_rows_again_write_nothing(void)
 {
-    const d1t_target_row children[] = {ROW(I(1), I(1), T("a"))}, parents[] = {ROW(I(1), T("p"))}, gone[] = {ROW(T("x"))};
+    const d1t_target_row children[] = {ROW(I(1), I(1), T("a"))}, parents[] = {ROW(I(1), T("p"))},
+                         gone[] = {ROW(T("x"))};
     const d1t_mutation m[] = {
         {&child, children, 1, NULL, 0}, {&note, NULL, 0, gone, 1}, {&parent, parents, 1, NULL, 0}};
 
@@ -773,7 +822,8 @@ static void test_upserts_come_before_deletes_so_that_a_child_can_move_to_a_new_p
                          new_parent[] = {ROW(I(2), T("new"))}, new_child[] = {ROW(I(2), I(1), T("c"))},
                          old_parent_key[] = {ROW(I(1))}, old_child_key[] = {ROW(I(1), I(1))};
     const d1t_mutation before[] = {{&child, old_child, 1, NULL, 0}, {&parent, old_parent, 1, NULL, 0}},
-                       after[] = {{&parent, new_parent, 1, old_parent_key, 1}, {&child, new_child, 1, old_child_key, 1}};
+                       after[] = {{&parent, new_parent, 1, old_parent_key, 1},
+                                  {&child, new_child, 1, old_child_key, 1}};
 
     open_lab();
     CHECK_INT(mutate(before, 2), D1T_OK);
@@ -893,8 +943,7 @@ static void test_a_database_that_cannot_be_resolved_or_opened_is_named(void)
 {
     static const d1t_target_resource bad = {{"no/id", "note"}, NULL, NULL, &note_table};
     const d1t_target_row notes[] = {ROW(T("x"))};
-    const d1t_mutation m[] = {
-        {&other_note, notes, 1, NULL, 0}, {&note, notes, 1, NULL, 0}, {&bad, notes, 1, NULL, 0}};
+    const d1t_mutation m[] = {{&other_note, notes, 1, NULL, 0}, {&note, notes, 1, NULL, 0}, {&bad, notes, 1, NULL, 0}};
 
     open_lab();
     unknown_database = "other";
@@ -961,8 +1010,7 @@ static void test_no_memory_is_an_ordinary_error_and_all_of_it_is_given_back(void
         CHECK_INT(a.live, 0);
         CHECK(result == D1T_OK || result == D1T_ERR_NOMEM);
         close_databases();
-        if (result == D1T_OK && a.calls < i)
-            break;
+        if (result == D1T_OK && a.calls < i) break;
     }
     CHECK(i > 4 && i < 100);
 }
@@ -977,8 +1025,7 @@ static void test_the_token_does_not_stay_in_the_job(void)
 
     open_lab();
     CHECK_INT(mutate(m, 1), D1T_OK);
-    for (; at < end; at++)
-        found += memcmp(at, LAB_TOKEN, sizeof LAB_TOKEN - 1) == 0;
+    for (; at < end; at++) found += memcmp(at, LAB_TOKEN, sizeof LAB_TOKEN - 1) == 0;
     for (i = 0; i + sizeof token <= sizeof job; i += sizeof token)
         found += memcmp((const char *)&job + i, &token, sizeof token) == 0;
     CHECK_INT(found, 0);
@@ -996,12 +1043,9 @@ static d1t_step drive(size_t stop_after)
     d1t_transport t;
 
     while ((step = d1t_target_next(&job, now, &todo)) != D1T_DONE && step != D1T_FAIL) {
-        if (step == D1T_WAIT)
-            now = todo.wake_ms;
-        if (step != D1T_SEND)
-            continue;
-        if (sent++ == stop_after)
-            return D1T_SEND;
+        if (step == D1T_WAIT) now = todo.wake_ms;
+        if (step != D1T_SEND) continue;
+        if (sent++ == stop_after) return D1T_SEND;
         t = job.db.transport;
         d1t_op_on_end(todo.op, now, t.perform(t.ctx, todo.request, todo.op), 0);
     }
@@ -1116,7 +1160,8 @@ static const char *tables_of(local_d1 *d)
     text[0] = 0;
     sqlite3_prepare_v2(local_d1_sqlite(d),
                        "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE name NOT LIKE "
-                       "'sqlite_%' AND name <> '_d1t_setup' AND name NOT LIKE '_cf_%' ORDER BY name)", -1, &stmt, NULL);
+                       "'sqlite_%' AND name <> '_d1t_setup' AND name NOT LIKE '_cf_%' ORDER BY name)",
+                       -1, &stmt, NULL);
     if (stmt && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0))
         strcpy(text, (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
@@ -1412,8 +1457,7 @@ static void test_setup_without_memory_is_an_ordinary_error_and_all_of_it_is_give
         CHECK_INT(a.live, 0);
         CHECK(result == D1T_OK || result == D1T_ERR_NOMEM);
         close_databases();
-        if (a.calls < i)
-            break;
+        if (a.calls < i) break;
     }
     CHECK_INT(result, D1T_OK);
     CHECK(i > 10 && i < 400);
@@ -1464,8 +1508,7 @@ static d1t_client *memory_next(void *self, d1t_target_job *j)
 {
     size_t i;
 
-    for (i = 0; i < j->count; i++)
-        *(size_t *)self += j->mutations[i].upsert_count;
+    for (i = 0; i < j->count; i++) *(size_t *)self += j->mutations[i].upsert_count;
     return NULL;
 }
 
