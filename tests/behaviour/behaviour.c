@@ -1699,7 +1699,7 @@ static void test_numeric_columns_keep_numbers_and_other_text(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY),
                                          {"a", D1T_NUMERIC, 0, NULL, NULL, NULL, NULL, "DATETIME", NULL}};
-    static const char *const numbers[] = {"007", " 1e3 ", "-.5", "+5.", "9223372036854775808", "1e-5\n"};
+    static const char *const readable[] = {"007", " 1e3 ", "-.5", "+5.", "9223372036854775808", "1e-5\n"};
     const d1t_table t = D1T_TABLE("t", columns);
     const d1t_value values[] = {I(INT64_MAX), d1t_double(0.1),       T("2026-01-31T12:00:00"), T("1e"),    T(""),
                                 T("."),       d1t_double(-infinite), d1t_bool(true),           d1t_null(), T("0x1F"),
@@ -1716,8 +1716,8 @@ static void test_numeric_columns_keep_numbers_and_other_text(void)
         reopen(NULL);
     }
     DECLARE(&t);
-    for (i = 0; i < COUNT(numbers); i++) {
-        FAILS(D1T_ERR_VALUE, d1t_upsert(&db, &t, ROW(I(1), T(numbers[i]))));
+    for (i = 0; i < COUNT(readable); i++) {
+        FAILS(D1T_ERR_VALUE, d1t_upsert(&db, &t, ROW(I(1), T(readable[i]))));
         CLEAR();
     }
 }

@@ -1,5 +1,6 @@
 /* Random pairs of schemas: A with random rows is changed into B. Then D1 has B, every row and value that both can hold
-   is there, and nothing is left over; or the change is refused, SQLite agrees that it is impossible, and nothing changed.
+   is there, and nothing is left over; or the change is refused, SQLite agrees that it is impossible, and nothing
+   changed.
    What may change is said in oracle.h.
 
        property local | url DATABASE_URL...     PAIRS=n how many (2,000; url: 200), SEED=n only that one */
