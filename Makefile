@@ -1,6 +1,7 @@
 # make demo       the main job on real input, from nothing: installs what is missing, builds, runs three times
 # make test       everything that is quick: units, header hygiene, four back ends, faults, seams, docs
 # make show-main  measures every promise from clean and prints ok or short for each (about an hour)
+# make show-setup measures what plans and migrations promise, in the same way
 # make sabotage   breaks each promise on purpose and demands that its test notices
 # make bench      speed;  make size  lines and bytes per room;  make clean
 
@@ -52,6 +53,9 @@ build/unit/%: tests/unit/%.c $(HEADERS) Makefile
 show-main: clean
 	@tests/tools/need.sh $(NEED_TEST)
 	@tests/tools/show-main.sh
+show-setup: clean
+	@tests/tools/need.sh $(NEED_TEST)
+	@tests/tools/show-setup.sh
 sabotage:
 	@tests/tools/need.sh $(NEED_TEST)
 	@tests/tools/sabotage.sh
@@ -63,4 +67,4 @@ size:
 clean:
 	rm -rf build
 
-.PHONY: demo test show-main sabotage bench size clean $(SUITES)
+.PHONY: demo test show-main show-setup sabotage bench size clean $(SUITES)
