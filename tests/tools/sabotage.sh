@@ -9,18 +9,22 @@ work=$PWD/build/sabotage
 export work
 
 run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
-    local copy=$1 source=$1/tests/${2%%:*}.c args= wrap=
+    local copy=$1 source=$1/tests/${2%%:*}.c args= wrap= only=
     case $2 in
     hygiene*)
         ONLY=${2#*:} "$copy/tests/compile/run.sh" >"$copy/log" 2>&1
         return
         ;;
     behaviour*) source=$copy/tests/behaviour/behaviour.c args=local ;;
+    setup/crash) args=10 ;;
+    setup/race) args='local 20' ;;
+    setup/*) args=local ;;
     seams/device) wrap=-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free ;;
     esac
     "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -w "$source" -o "$copy/program" -lsqlite3 -lcurl -lm -lpthread $wrap \
         >"$copy/log" 2>&1 || return 2
-    (cd "$copy" && ONLY=${2#*:} timeout 120 ./program $args) >"$copy/log" 2>&1 || return 1
+    [[ $2 != *:* ]] || only=${2#*:}
+    (cd "$copy" && ${only:+env ONLY="$only"} timeout 120 ./program $args) >"$copy/log" 2>&1 || return 1
 }
 
 copy_tree() { # FROM NAME

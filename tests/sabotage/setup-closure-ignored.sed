@@ -1,0 +1,3 @@
+# Broken: Tables that reference a rebuilt one are not rebuilt with it.
+# Shows: setup/crash
+s/if \(child->listed \|\| /if (1 || child->listed || /

@@ -1,0 +1,3 @@
+# Broken: The name that a column had is not looked for.
+# Shows: setup/crash
+s/if \(!c->was \|\| /if (1 || !c->was || /
