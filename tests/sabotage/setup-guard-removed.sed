@@ -1,3 +1,3 @@
 # Broken: A plan is applied to whatever schema there is by then.
 # Shows: setup/race
-s/'d1t conflict'\) WHERE coalesce/'d1t conflict') WHERE 0 AND coalesce/
+s/SELECT json_extract\('\{\}','d1t conflict'\) WHERE coalesce/SELECT 1 WHERE coalesce/
