@@ -9,7 +9,7 @@ out=${BUILD:-build}/faults
 flags=(-std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual
        -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Wpointer-arith -Werror)
 sanitized=(-O1 -g -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined)
-wrapped=(-DWRAPPED_BY_LINKER -Xlinker --wrap=free -Xlinker --wrap=realloc)
+wrapped=(-DWRAPPED_BY_LINKER -Xlinker --wrap=free -Xlinker --wrap=realloc -Xlinker --wrap=malloc)
 failed=0 passed=0
 mkdir -p "$out"
 

@@ -15,7 +15,7 @@
 #include "../support/test.h"
 
 #define TOTAL 8192u
-#define WINDOW 512u
+#define WINDOW 384u
 #define MEMORY ((TOTAL - WINDOW - sizeof(d1t_client)) & ~(size_t)7)
 #define KEYS 9500u
 #define ROWS 10000u

@@ -784,7 +784,8 @@ static const struct {
      "the rows are encoded already, and are sent from where they are"},
     {" d1t_config_from_env d1t_put_line ", "libc's own"},
     {" d1t_schema_recorded d1t_plan_to_json d1t_setup_key_to_json d1t_setup_key_compare d1t_setup_key_describe "
-     "d1t_state_version d1t_state_always_exists d1t_state_always_exists_and d1t_state_equal d1t_state_has_diff "
+     "d1t_sql_equal d1t_sql_mentions d1t_state_version d1t_state_always_exists d1t_state_always_exists_and "
+     "d1t_state_equal d1t_state_has_diff "
      "d1t_state_transition d1t_diff d1t_diff_table d1t_state_compatibility d1t_type_from_word "
      "d1t_d1_target d1t_registry_init d1t_registry_add d1t_registry_find d1t_target_additional_key d1t_target_end ",
      "look at states and targets, or write into what the caller gives"},
