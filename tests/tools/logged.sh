@@ -7,7 +7,7 @@ shift
 log=build/log/$name.log
 mkdir -p build/log
 status=0
-timeout --kill-after=10 600 "$@" >"$log" 2>&1 </dev/null || status=$?
+timeout --kill-after=10 1200 "$@" >"$log" 2>&1 </dev/null || status=$?
 # the total in the last line; else the sum of lines with a name before them
 read -r passed failed < <(awk '{ last = $0 }
     match($0, /^[a-z_0-9-]+: [0-9]+ passed, [0-9]+ failed$/) { p += $2; f += $4; named = 1 }
