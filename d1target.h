@@ -93,7 +93,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
     D1T_NO_TABLE_JSON      impl   no d1t_table_to_json and d1t_table_from_json, if D1T_NO_PLAN is defined too
     D1T_NO_CHECK           impl   declarations are not checked: check them with a build that does
     D1T_NO_TIME            impl   no dates and times: their kinds are D1T_ERR_VALUE
-    D1T_NO_WIDE            impl   a row must fit the block and one parameter: else D1T_ERR_LIMIT
+    D1T_NO_WIDE            impl   a row must fit the block and one parameter, and its text the limit `row` with 9 bytes
+                                  to spare for each value: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
     D1T_NO_TARGET          impl   no setup states and no targets; so do D1T_NO_PLAN, D1T_NO_QUERY and
@@ -1999,6 +2000,13 @@ D1TDEF bool d1t_str_equal_nocase(d1t_str a, d1t_str b) {
     return true;
 }
 
+/* Is a word in a list of words (see d1t__word_at), ASCII case ignored? */
+D1T__PRIVATE bool d1t__is_in(const char *list, d1t_str word) {
+    for (; *list; list = d1t__word_at(list, 1))
+        if (d1t_str_equal_nocase(d1t_cstr(list), word)) return true;
+    return false;
+}
+
 D1T__PRIVATE bool d1t__same(const char *a, const char *b) {
     return d1t_str_equal(d1t_cstr(a), d1t_cstr(b));
 }
@@ -3632,43 +3640,28 @@ D1TDEF d1t_sql_token d1t_sql_next(d1t_str s, size_t *pos) {
 
 /* Words that SQLite takes as a name only in quotes. */
 D1T__PRIVATE bool d1t__sql_reserved(d1t_str word) {
-    static const char *const words[] = {
-        "ADD", "ALL", "ALTER", "AND", "AS", "AUTOINCREMENT", "BETWEEN", "CASE", "CHECK", "COLLATE", "COMMIT",
-        "CONSTRAINT", "CREATE", "DEFAULT", "DEFERRABLE", "DELETE", "DISTINCT", "DROP", "ELSE", "ESCAPE", "EXCEPT",
-        "EXISTS", "FOREIGN", "FROM", "GROUP", "HAVING", "IN", "INDEX", "INSERT", "INTERSECT", "INTO", "IS", "ISNULL",
-        "JOIN", "LIMIT", "NOT", "NOTHING", "NOTNULL", "NULL", "ON", "OR", "ORDER", "PRIMARY", "REFERENCES",
-        "RETURNING", "SELECT", "SET", "TABLE", "THEN", "TO", "TRANSACTION", "UNION", "UNIQUE", "UPDATE", "USING",
-        "VALUES", "WHEN", "WHERE"};
-    size_t low = 0, high = D1T__COUNT(words), mid, i;
-    int order;
-    while (low < high) {
-        mid = low + (high - low) / 2;
-        for (i = 0, order = 0; order == 0 && words[mid][i] && i < word.n; i++)
-            order = d1t__lower(word.p[i]) - d1t__lower(words[mid][i]);
-        if (order == 0) order = words[mid][i] ? -1 : i < word.n;
-        if (order == 0) return true;
-        if (order < 0) high = mid;
-        else low = mid + 1;
-    }
-    return false;
+    static const char words[] =
+        "ADD\0" "ALL\0" "ALTER\0" "AND\0" "AS\0" "AUTOINCREMENT\0" "BETWEEN\0" "CASE\0" "CHECK\0" "COLLATE\0"
+        "COMMIT\0" "CONSTRAINT\0" "CREATE\0" "DEFAULT\0" "DEFERRABLE\0" "DELETE\0" "DISTINCT\0" "DROP\0" "ELSE\0"
+        "ESCAPE\0" "EXCEPT\0" "EXISTS\0" "FOREIGN\0" "FROM\0" "GROUP\0" "HAVING\0" "IN\0" "INDEX\0" "INSERT\0"
+        "INTERSECT\0" "INTO\0" "IS\0" "ISNULL\0" "JOIN\0" "LIMIT\0" "NOT\0" "NOTHING\0" "NOTNULL\0" "NULL\0" "ON\0"
+        "OR\0" "ORDER\0" "PRIMARY\0" "REFERENCES\0" "RETURNING\0" "SELECT\0" "SET\0" "TABLE\0" "THEN\0" "TO\0"
+        "TRANSACTION\0" "UNION\0" "UNIQUE\0" "UPDATE\0" "USING\0" "VALUES\0" "WHEN\0" "WHERE\0";
+    return d1t__is_in(words, word);
 }
 
 /* A word that is never the name of a column's type, though a name may be one. */
 D1T__PRIVATE bool d1t__sql_joins(d1t_str word) {
-    static const char *const words[] = {"CROSS", "FULL", "INDEXED", "INNER", "LEFT", "NATURAL", "OUTER", "RIGHT"};
-    size_t i;
-    for (i = 0; i < D1T__COUNT(words); i++)
-        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
-    return false;
+    static const char words[] =
+        "CROSS\0" "FULL\0" "INDEXED\0" "INNER\0" "LEFT\0" "NATURAL\0" "OUTER\0" "RIGHT\0";
+    return d1t__is_in(words, word);
 }
 
 /* A word that is a value where a value may stand: not the same as a name in quotes. */
 D1T__PRIVATE bool d1t__sql_constant(d1t_str word) {
-    static const char *const words[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "FALSE", "NULL", "TRUE"};
-    size_t i;
-    for (i = 0; i < D1T__COUNT(words); i++)
-        if (d1t_str_equal_nocase(word, d1t_cstr(words[i]))) return true;
-    return false;
+    static const char words[] =
+        "CURRENT_DATE\0" "CURRENT_TIME\0" "CURRENT_TIMESTAMP\0" "FALSE\0" "NULL\0" "TRUE\0";
+    return d1t__is_in(words, word);
 }
 
 /* The next character of what a word or a quoted token says; -1: the end. *i begins with 0. */
@@ -7859,6 +7852,8 @@ D1T__PRIVATE d1t_result d1t__row_fault(const d1t_batch *b, const d1t__add *a, co
     return code;
 }
 
+#ifndef D1T_NO_WIDE
+
 /* The size of the row as SQLite stores it: does D1 allow it? */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__check_stored(const d1t_batch *b, const d1t__add *a) {
     const d1t_shape *s = a->desc.shape;
@@ -7885,6 +7880,15 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__check_stored(const d1t_batch *b, cons
     a->error->need = stored;
     return D1T_ERR_LIMIT;
 }
+
+#else
+
+D1T__PRIVATE d1t_result d1t__check_stored(const d1t_batch *b, const d1t__add *a) {
+    return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "the text of the row is too long for this build (D1T_NO_WIDE)",
+                          NULL);
+}
+
+#endif
 
 /* Writes a whole row; *key gets the bytes up to the end of the key, *escaped whether it has escapes. Columns in `big`
    become null: they travel apart. */
@@ -13131,19 +13135,16 @@ D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
 
 /* Only reads may be sent again after an unknown outcome, and nobody but the caller knows what else a statement does. */
 D1T__PRIVATE bool d1t__reads_only(const char *sql) {
-    static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
-    static const char *const reads[] = {"SELECT", "WITH", "VALUES", "EXPLAIN", "PRAGMA"};
+    static const char writes[] = "INSERT\0" "UPDATE\0" "DELETE\0" "REPLACE\0";
+    static const char reads[] = "SELECT\0" "WITH\0" "VALUES\0" "EXPLAIN\0" "PRAGMA\0";
     d1t_str s = d1t_cstr(sql);
-    size_t pos = 0, i, open = 0;
+    size_t pos = 0, open = 0;
     d1t_sql_token t = d1t_sql_next(s, &pos);
-    bool found = false;
-    for (i = 0; i < D1T__COUNT(reads); i++) found = found || d1t_str_equal_nocase(t.text, d1t_cstr(reads[i]));
-    if (!found || t.kind != D1T_SQL_WORD) return false;
+    if (t.kind != D1T_SQL_WORD || !d1t__is_in(reads, t.text)) return false;
     if (!d1t_str_equal_nocase(t.text, d1t_cstr("WITH"))) return true;
     for (t = d1t_sql_next(s, &pos); t.kind != D1T_SQL_END; t = d1t_sql_next(s, &pos)) {
         if (t.kind == D1T_SQL_SYMBOL) open += t.text.p[0] == '(' ? 1u : t.text.p[0] == ')' ? (size_t)-1 : 0u;
-        for (i = 0; i < D1T__COUNT(writes) && t.kind == D1T_SQL_WORD && open == 0; i++)
-            if (d1t_str_equal_nocase(t.text, d1t_cstr(writes[i]))) return false;
+        if (t.kind == D1T_SQL_WORD && open == 0 && d1t__is_in(writes, t.text)) return false;
     }
     return true;
 }

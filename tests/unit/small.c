@@ -190,6 +190,29 @@ static void test_values_of_other_kinds_are_refused(void)
     refused(D1T_ERR_VALUE, 3);
 }
 
+static void test_a_row_too_long_for_the_limit_is_refused(void)
+{
+    static char note[200];
+    d1t_config config = device_config();
+    d1t_todo todo;
+    d1t_client db;
+    d1t_value row[4];
+
+    memset(note, 'x', sizeof note - 1);
+    config.limits.row = 150;
+    CHECK_INT(d1t_open(&db, &config), D1T_OK);
+    CHECK_INT(d1t_setup_start(&db, tables, 1), D1T_OK);
+    CHECK_INT(d1t_next(&db, 0, &todo), D1T_DONE);
+    row[0] = d1t_text("sensor");
+    row[1] = row[2] = d1t_int(1);
+    row[3] = d1t_text_n(note, 50);
+    CHECK_INT(d1t_upsert(&db, &readings, row, 4), D1T_OK);
+    row[3] = d1t_text(note);
+    CHECK_INT(d1t_upsert(&db, &readings, row, 4), D1T_ERR_LIMIT);
+    CHECK_INT(db.error.row, 2);
+    d1t_close(&db);
+}
+
 static void ignore(void *ctx, const d1t_event *event)
 {
     (void)ctx, (void)event;
@@ -226,6 +249,7 @@ int main(void)
     RUN(test_rows_arrive_whole_and_the_last_of_a_key_stays);
     RUN(test_updates_deletes_and_conditions_are_refused);
     RUN(test_values_of_other_kinds_are_refused);
+    RUN(test_a_row_too_long_for_the_limit_is_refused);
     RUN(test_a_configuration_that_needs_what_is_left_out_is_refused);
     RUN(test_integers_are_written_as_in_a_full_build);
     TEST_MAIN_END;
