@@ -838,12 +838,12 @@ typedef struct d1t_reply {
     uint8_t           word_n;
     uint8_t           place[8];     /* what each level of nesting is */
     uint16_t          text_n;
-    d1t_reply_handler handler;
-    void             *ctx;
+    char              word[26];         /* the key or number being read */
     uint32_t          statement, column;
     uint32_t          statements;   /* complete results */
     int32_t           d1_code;      /* of errors[0] */
-    char              word[26];         /* the key or number being read */
+    d1t_reply_handler handler;
+    void             *ctx;
     d1t_json_reader   json;
     d1t_meta          meta;         /* of the current statement */
     d1t_sums          total;        /* over the statements */
@@ -919,7 +919,7 @@ typedef struct d1t_op {
     bool          other;            /* an attempt ended otherwise than by a deferred violation */
     bool          retryable;
     bool          shrink;           /* a smaller request may pass */
-    d1t_outcome   outcome;
+    uint8_t       outcome;          /* d1t_outcome */
     uint32_t      attempt;          /* from 1 */
     uint32_t      expect;           /* results in the reply */
     uint64_t      wake_ms, sent_ms;
@@ -1052,26 +1052,24 @@ typedef struct d1t_batch {
     size_t          around;     /* bytes of prologue and epilogue */
     bool            full;       /* D1T_FULL was answered: the next flush makes room, it is not the end of the flush */
     bool            grouped;    /* holds a group of the caller's: it may not be split */
+    bool            ascending;  /* rows of one statement in strictly ascending order so far: no hash is needed */
+    uint8_t         nan_policy, nul_policy; /* d1t_policy */
     uint32_t        rows, live; /* all rows, rows that would be sent */
     uint32_t        slots;      /* of the hash; 0: there is none yet */
     uint32_t        reserve;    /* slots that there is room for */
     uint32_t        ordered;    /* rows in the sorted order; 0: not sorted */
-    bool            ascending;  /* rows of one statement in strictly ascending order so far: no hash is needed */
     size_t          last;       /* where the last row begins */
     uint32_t        groups;     /* different statements so far */
     uint32_t        max_groups;
-    d1t_write_desc *group;      /* [max_groups] */
-    uint32_t       *group_sort; /* [max_groups]: the order of statements */
+    d1t_write_desc *group;      /* [max_groups], and behind them as many uint32_t: the order of statements */
     size_t          mark;       /* bytes of rows before the open group; SIZE_MAX: no open group */
     uint64_t        next_row;   /* number of the last row since open */
     uint64_t        seed;       /* of the hash */
     const d1t_limits *limits;
-    d1t_allocator   allocator;  /* for wide rows */
     d1t_buffer      wide;       /* parameters of the one row that is too wide for the block; n 0: none */
     uint32_t        wide_key;   /* where its key ends */
-    d1t_columns     big;        /* its columns that are parameters of their own */
     uint32_t        wide_group;
-    d1t_policy      nan_policy, nul_policy;
+    d1t_columns     big;        /* its columns that are parameters of their own */
 } d1t_batch;
 
 /* A walk over the parts of one request's body: prologue, parks, rows by statement, epilogue. Private. */
@@ -1334,7 +1332,6 @@ struct d1t__task {
     uint8_t   kind, phase, rounds;
     bool      active, has_op, announced;
     bool      automatic;        /* the flush only makes room; more rows will come */
-    bool      probing;          /* looking for the refused row */
     bool      unsure;           /* steps were sent, and what became of them is not known */
     uint32_t  low, high;        /* the prefix of `low` rows passes, the one of `high` rows does not */
     uint64_t  changed, count;   /* rows counted in the reply so far; the count being read */
@@ -1346,8 +1343,9 @@ struct d1t__task {
    used most first. */
 typedef struct d1t_client {
     bool          open, busy, driven, isolate, park;
-    d1t_setup_mode setup;
-    d1t_effect    allow;
+    bool          probing;          /* looking for the refused row */
+    uint8_t       setup;            /* d1t_setup_mode */
+    uint8_t       allow;            /* d1t_effect */
     struct d1t__task task;
     d1t_error     error;            /* yours to read */
     d1t_stats     stats;            /* yours to read */
@@ -6758,7 +6756,7 @@ D1TDEF void d1t_op_on_end(d1t_op *op, uint64_t now_ms, d1t_result result, int32_
     op->state = D1T__OP_SETTLED;
     op->code = v.code;
     /* An earlier attempt of unknown outcome is not undone by a later one that surely did nothing. */
-    op->outcome = op->unknown && (v.retryable || v.outcome == D1T_PERMANENT) ? D1T_UNKNOWN : v.outcome;
+    op->outcome = (uint8_t)(op->unknown && (v.retryable || v.outcome == D1T_PERMANENT) ? D1T_UNKNOWN : v.outcome);
     if (!op->other && op->attempt > 1) op->outcome = D1T_PERMANENT;     /* it repeats alone: the batch itself does it */
     if (op->read_only && op->outcome == D1T_UNKNOWN) op->outcome = D1T_NOT_APPLIED;
     op->retryable = v.retryable;
@@ -7584,6 +7582,10 @@ D1T__PRIVATE int d1t__compare_plain(const char *p, const char *q, size_t room) {
     return d1t__compare_int(&p, &q);
 }
 
+D1T__PRIVATE uint32_t *d1t__group_sort(const d1t_batch *b) {
+    return (uint32_t *)(void *)(b->group + b->max_groups);
+}
+
 /* Orders two rows: by statement, then by key as the database orders it, so that it inserts at neighbouring places. */
 D1T__PRIVATE int d1t__compare_rows(const d1t_batch *b, uint32_t x, uint32_t y) {
     d1t__row row = d1t__row_at(b, x), other = d1t__row_at(b, y);
@@ -7591,7 +7593,8 @@ D1T__PRIVATE int d1t__compare_rows(const d1t_batch *b, uint32_t x, uint32_t y) {
     const char *p = d1t__row_text(b, x), *q = d1t__row_text(b, y);
     int c = 0;
     size_t e;
-    if (row.group != other.group) return b->group_sort[row.group] < b->group_sort[other.group] ? -1 : 1;
+    if (row.group != other.group)
+        return d1t__group_sort(b)[row.group] < d1t__group_sort(b)[other.group] ? -1 : 1;
     if (!row.escaped && !other.escaped) return d1t__compare_plain(p, q, row.key < other.key ? row.key : other.key);
     for (e = 0; e < s->keys && c == 0; e++) {
         d1t_type type = s->table->columns[s->order[e]].type;
@@ -7648,7 +7651,7 @@ D1T__PRIVATE void d1t__rank_groups(d1t_batch *b) {
         rank = b->group[g].shape->rank;
         if (kind == D1T_WRITE_DELETE) rank = 255 - rank;
         for (place = k = 0; k < b->groups; k++) place += d1t__group_before(&b->group[k], &b->group[g]);
-        b->group_sort[g] = kind << 24 | rank << 16 | place;
+        d1t__group_sort(b)[g] = kind << 24 | rank << 16 | place;
     }
 }
 
@@ -8166,7 +8169,6 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put_wide(d1t_batch *b, const d1
         return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT,
                               "its long values need more parameters than D1 allows (limit parameters)", NULL);
     d1t_buffer_free(&b->wide);
-    d1t_buffer_init(&b->wide, b->allocator, SIZE_MAX / 4);
     result = d1t_buffer_reserve(&b->wide, (size_t)check.total + 16u * parameters + 64);
     d1t_writer_growing(&w, &b->wide);
     if (result == D1T_OK) {
@@ -11453,7 +11455,6 @@ D1T__PRIVATE d1t_result d1t__take_base(d1t_client *db, const d1t_config *c) {
     if (!db->base) return d1t__error(db, D1T_ERR_NOMEM, "no memory to open the client", NULL, NULL);
     db->batch.max_groups = (uint32_t)groups;
     db->batch.group = (d1t_write_desc *)(void *)db->base;
-    db->batch.group_sort = (uint32_t *)(void *)(db->base + groups * sizeof(d1t_write_desc));
     d1t_writer_fixed(&w, db->base + at, db->base_size - at);
     d1t__write_url(&w, c);
     db->url = d1t_bytes(db->base + at, w.n);
@@ -11466,11 +11467,12 @@ D1T__PRIVATE d1t_result d1t__take_base(d1t_client *db, const d1t_config *c) {
 D1T__PRIVATE void d1t__take_batch(d1t_client *db, const d1t_config *c) {
     d1t_batch *b = &db->batch;
     b->limits = &db->limits;
-    b->allocator = db->allocator;
+    b->wide.allocator = db->allocator;
+    b->wide.max = SIZE_MAX / 4;
     b->seed = d1t__random(&db->exchange.random);
     b->mark = SIZE_MAX;
-    b->nan_policy = c->nan_policy;
-    b->nul_policy = c->nul_policy;
+    b->nan_policy = (uint8_t)c->nan_policy;
+    b->nul_policy = (uint8_t)c->nul_policy;
     db->max_kept = c->max_kept ? c->max_kept : c->memory ? c->memory_size / 16 : 8u << 20;
     db->batch_size = c->memory ? 0 : ((size_t)db->limits.body * 2 + 65536) & ~(size_t)7u;
 }
@@ -11490,8 +11492,8 @@ D1TDEF d1t_result d1t_open_(d1t_client *db, const d1t_config *config, uint32_t v
                           NULL);
     if (!D1T__EVENTS && config->on_event)
         return d1t__error(db, D1T_ERR_UNSUPPORTED, "this build has no events (D1T_NO_EVENT)", NULL, NULL);
-    db->setup = config->setup;
-    db->allow = config->allow;
+    db->setup = (uint8_t)config->setup;
+    db->allow = (uint8_t)config->allow;
     db->isolate = config->isolate;
     db->driven = config->driven;
     db->on_event = config->on_event;
@@ -11582,7 +11584,7 @@ D1T__PRIVATE struct d1t__cause d1t__cause_of(const d1t_client *db) {
     struct d1t__cause cause;
     D1T_MEMSET(&cause, 0, sizeof cause);
     cause.code = op->code;
-    cause.outcome = op->outcome;
+    cause.outcome = (d1t_outcome)op->outcome;
     cause.http_status = op->http_status;
     cause.d1_code = op->reply.d1_code;
     cause.transport_code = op->transport_code;
@@ -11815,7 +11817,7 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     s->park = db->park;
     s->probe = probe;
     db->task.changed = 0;
-    db->task.probing = probe;
+    db->probing = probe;
     D1T_MEMSET(&desc, 0, sizeof desc);
     desc.body = d1t__send_as_body(s);
     desc.idempotent = true;
@@ -12068,7 +12070,7 @@ D1T__PRIVATE void d1t__flush_failed(d1t_client *db) {
 D1T__PRIVATE void d1t__flush_settled(d1t_client *db) {
     db->task.has_op = false;
 #ifndef D1T_NO_PROBE
-    if (db->task.probing) {
+    if (db->probing) {
         d1t__probe_settled(db);
         return;
     }
@@ -12083,7 +12085,7 @@ D1T__PRIVATE d1t_result d1t__start(d1t_client *db, uint8_t kind) {
     D1T_MEMSET(&db->task, 0, sizeof db->task);
     db->task.kind = kind;
     db->task.active = true;
-    db->park = false;
+    db->park = db->probing = false;
     db->key = d1t_bytes(NULL, 0);
     return D1T_OK;
 }
@@ -12506,7 +12508,7 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
     desc.tables = tables;
     desc.count = count;
     desc.keep = true;
-    ((d1t__job *)db->job)->allow = db->allow;
+    ((d1t__job *)db->job)->allow = (d1t_effect)db->allow;
     return d1t__plan_started(db, d1t__plan_new(&((d1t__job *)db->job)->own_plan, db, &desc));
 }
 
