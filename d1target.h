@@ -42,7 +42,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     model     >>table  >>table_sql
     wire      >>request  >>reply
     exchange  >>limiter  >>op
-    planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>plan
+    planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>split  >>plan
     client    >>client  >>setup  >>query  >>probe
     contracts >>state  >>target
     drivers   >>run  >>curl
@@ -1115,6 +1115,7 @@ typedef struct d1t_schema {
     d1t_arena         *arena;
     d1t_schema_object *objects, *last;      /* in the order of sqlite_schema */
     d1t_schema_record *records;
+    struct d1t__copy  *copies;              /* private: rebuilds that are under way, see >>split */
     uint64_t           version;             /* of the record: it grows with every change; 0: none yet */
     uint64_t           shape;               /* a sum over all objects, to notice that something came or went */
     void              *reader;              /* private */
@@ -1140,6 +1141,10 @@ D1TDEF const d1t_schema_record *d1t_schema_recorded(const d1t_schema *schema, co
 /* ---- >>rebuild ------------------------------------------------------------------------------------------------ */
 
 /* No calls of its own: the statements that make a table anew with all that references it. */
+
+/* ---- >>split -------------------------------------------------------------------------------------------------- */
+
+/* No calls of its own: a table made anew in several requests (d1t_plan_desc.split). */
 
 /* ---- >>plan --------------------------------------------------------------------------------------------------- */
 
@@ -1190,7 +1195,8 @@ typedef struct d1t_plan_desc {
     bool             prune;     /* tables that were recorded and are not declared any more are dropped */
     bool             adopt;     /* tables that are there as declared but not recorded are recorded */
     bool             drift;     /* instead of `tables`: what was recorded, to see what somebody changed since */
-    bool             split;     /* a rebuild too large for one request may be spread over several */
+    bool             split;     /* a rebuild too large for one request (limits.rebuild) is spread over several, if no
+                                   foreign key leads to the table and its key stays; docs/migrations.md says how */
 } d1t_plan_desc;
 
 /* A plan: what would make D1 hold the declared tables. Zeroed or made by d1t_plan_read; always free it. */
@@ -1202,7 +1208,8 @@ typedef struct d1t_plan {
     d1t_estimate   estimate;
     d1t_statement *statements;              /* one atomic batch, locks and checks included */
     size_t         statement_count;
-    bool           more;                    /* renames come first: applying reads again and does the rest */
+    bool           more;                    /* renames or parts of a split rebuild come first: applying reads again and
+                                               does the rest */
     d1t_plan_desc  desc;
     d1t_arena      arena;
     struct d1t_client *db;
@@ -8661,13 +8668,38 @@ D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json) {
     return D1T_OK;
 }
 
+#define D1T__NEW "_d1t_new_"
+
+/* A rebuild in several requests that has begun. Its record has the name of the new table. */
+typedef struct d1t__copy {
+    const char *table;      /* that is copied */
+    const char *id;         /* what the copy is for */
+    bool        complete;
+    struct d1t__copy *next;
+} d1t__copy;
+
+D1T__PRIVATE d1t_result d1t__schema_copy(d1t_schema *schema, d1t_str table, bool complete, d1t_str id) {
+    d1t__copy *copy = (d1t__copy *)d1t_arena_take(schema->arena, sizeof *copy);
+    if (!copy) return D1T_ERR_NOMEM;
+    copy->table = d1t_arena_text(schema->arena, table);
+    copy->id = d1t_arena_text(schema->arena, id);
+    if (!copy->table || !copy->id) return D1T_ERR_NOMEM;
+    copy->complete = complete;
+    copy->next = schema->copies;
+    schema->copies = copy;
+    return D1T_OK;
+}
+
 D1TDEF d1t_result d1t_schema_add_record(d1t_schema *schema, d1t_str name, uint64_t version, d1t_str json) {
+    const size_t prefix = sizeof D1T__NEW - 1;
     d1t_schema_record *record;
     d1t_result result;
     if (name.n == 0) {
         schema->version = version;
         return D1T_OK;
     }
+    if (d1t__begins(name, D1T__NEW))
+        return d1t__schema_copy(schema, d1t_bytes(name.p + prefix, name.n - prefix), version != 0, json);
     record = (d1t_schema_record *)d1t_arena_take(schema->arena, sizeof *record);
     if (!record) return D1T_ERR_NOMEM;
     record->table = d1t_arena_text(schema->arena, name);
@@ -8745,6 +8777,7 @@ typedef struct d1t__item {
     bool     drop, touched, renamed, listed;
     bool     has_rows;              /* rows is known */
     uint32_t rank;                  /* among the members: parents first */
+    uint32_t chunk;                 /* rows that a request copies; 0: the rebuild is not split */
     uint64_t rows;
 } d1t__item;
 
@@ -9474,8 +9507,6 @@ D1T__PRIVATE void d1t__notes(d1t__planner *p, d1t__item *item) {
    the new parent, and are dropped before it. Views and triggers that use one of them are dropped first and made again
    at the end, word for word. docs/migrations.md has a picture. */
 
-#define D1T__NEW "_d1t_new_"
-
 /* ---- statements of the plan */
 
 D1T__PRIVATE void d1t__statement_args(d1t__planner *p, const char *sql, const d1t_value *args, size_t count) {
@@ -9519,6 +9550,13 @@ D1T__PRIVATE void d1t__statement_name(d1t__planner *p, const char *before, const
     d1t_write_name(w, name);
     d1t_write_text(w, after);
     d1t__statement_end(p);
+}
+
+D1T__PRIVATE void d1t__forget_record(d1t__planner *p, const char *name) {
+    d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
+    if (!arg) return;
+    *arg = d1t_text(d1t__keep_text(p, name));
+    d1t__statement_args(p, "DELETE FROM `_d1t_setup` WHERE `name`=?1", arg, 1);
 }
 
 /* ---- which tables */
@@ -9610,11 +9648,15 @@ D1T__PRIVATE void d1t__find_members(d1t__planner *p) {
 
 /* ---- the new tables */
 
-D1T__PRIVATE const char *d1t__new_name(d1t__planner *p, const char *name) {
+D1T__PRIVATE const char *d1t__prefixed(d1t__planner *p, const char *prefix, const char *name) {
     d1t_writer *w = d1t__text_begin(p);
-    d1t_write_text(w, D1T__NEW);
+    d1t_write_text(w, prefix);
     d1t_write_text(w, name);
     return d1t__text_end(p);
+}
+
+D1T__PRIVATE const char *d1t__new_name(d1t__planner *p, const char *name) {
+    return d1t__prefixed(p, D1T__NEW, name);
 }
 
 D1T__PRIVATE const d1t__item *d1t__member_of(d1t__planner *p, d1t_str name) {
@@ -9761,11 +9803,13 @@ D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_c
 
 /* A column's value on its way into the new table. A value that does not survive becomes the default, or NULL; if none
    was found when they were counted, one that came since stops the batch. (The empty piece of the column keeps SQLite
-   from computing the error before it is needed.) */
+   from computing the error before it is needed.) A split rebuild always has a way out: its triggers may not stop what
+   others write. Its last request looks once more. */
 D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__item *item, const d1t_column *c) {
     const d1t__tally *type = d1t__count_of(p, D1T__COUNT_TYPE, item, c);
     const d1t__tally *null = d1t__count_of(p, D1T__COUNT_NULL, item, c);
-    bool lossy = type && (!p->counted || type->rows), fill = null && c->default_sql && (!p->counted || null->rows);
+    bool lossy = type && (!p->counted || item->chunk || type->rows);
+    bool fill = null && c->default_sql && (!p->counted || item->chunk || null->rows);
     if (fill) d1t_write_text(w, "coalesce(");
     if (type) {
         d1t_write_text(w, "CASE WHEN ");
@@ -9817,6 +9861,17 @@ D1T__PRIVATE void d1t__write_columns(d1t__planner *p, d1t_writer *w, const d1t__
     }
 }
 
+/* The columns of the key, as `OLD.` has them or without a prefix. */
+D1T__PRIVATE void d1t__write_key_list(d1t_writer *w, const d1t_table *t, const char *prefix) {
+    const d1t_column *c;
+    size_t i;
+    for (i = 0; (c = d1t__key_column(t, i)) != NULL; i++) {
+        if (i) d1t_write_text(w, ",");
+        d1t_write_text(w, prefix);
+        d1t_write_name(w, c->name);
+    }
+}
+
 /* A new key cannot hold every row: of those that would share one the first stays, and those without one go. */
 D1T__PRIVATE void d1t__write_key_filter(d1t_writer *w, const d1t__item *item) {
     const d1t_column *c;
@@ -9829,19 +9884,12 @@ D1T__PRIVATE void d1t__write_key_filter(d1t_writer *w, const d1t__item *item) {
     }
     if (n == 0) d1t_write_text(w, " WHERE true");
     d1t_write_text(w, " ON CONFLICT(");
-    for (i = 0; (c = d1t__key_column(item->target, i)) != NULL; i++) {
-        if (i) d1t_write_text(w, ",");
-        d1t_write_name(w, c->name);
-    }
+    d1t__write_key_list(w, item->target, "");
     d1t_write_text(w, ") DO NOTHING");
 }
 
-D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
-    const d1t__tally *key = d1t__count_of(p, D1T__COUNT_KEY, item, NULL);
-    d1t_writer *w;
-    const char *name = d1t__new_name(p, item->name);
-    if (item->empty || !name) return;
-    w = d1t__text_begin(p);
+/* The rows into the new table of this name; conditions may follow. */
+D1T__PRIVATE void d1t__write_copy(d1t__planner *p, d1t_writer *w, const d1t__item *item, const char *name) {
     d1t_write_text(w, "INSERT INTO ");
     d1t_write_name(w, name);
     d1t_write_text(w, "(");
@@ -9850,6 +9898,15 @@ D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
     d1t__write_columns(p, w, item, true);
     d1t_write_text(w, " FROM ");
     d1t_write_name(w, item->name);
+}
+
+D1T__PRIVATE void d1t__copy_rows(d1t__planner *p, const d1t__item *item) {
+    const d1t__tally *key = d1t__count_of(p, D1T__COUNT_KEY, item, NULL);
+    d1t_writer *w;
+    const char *name = d1t__new_name(p, item->name);
+    if (item->empty || !name) return;
+    w = d1t__text_begin(p);
+    d1t__write_copy(p, w, item, name);
     if (key && (!p->counted || key->rows)) d1t__write_key_filter(w, item);
     d1t__statement_end(p);
 }
@@ -10067,17 +10124,23 @@ D1T__PRIVATE void d1t__drop_tables(d1t__planner *p) {
         if (d1t__is_missed(p, i)) d1t__statement_name(p, "DROP TABLE ", item->name, "");
 }
 
+D1T__PRIVATE void d1t__copy_rest(d1t__planner *p, const d1t__item *item);
+
 /* Makes the members anew, and drops them as they were and all other tables that go. */
 D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     d1t__item *item;
     size_t i;
-    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__create_new(p, item);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++)
+        if (!item->chunk) d1t__create_new(p, item);
     for (i = 0; (item = d1t__drop_number(p, i)) != NULL && p->result == D1T_OK; i++)
         if (item->from) d1t__index_temporarily(p, item, item->from, false);
     for (i = 0; (item = d1t__member_number(p, i)) != NULL && p->result == D1T_OK; i++)
         d1t__index_temporarily(p, item, item->target ? item->target : item->from, true);
     for (i = 0; i < p->item_count; i++) d1t__index_parents(p, &p->items[i]);
-    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__copy_rows(p, item);
+    for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) {
+        if (item->chunk) d1t__copy_rest(p, item);
+        else d1t__copy_rows(p, item);
+    }
     for (i = 0; (item = d1t__member_number(p, i)) != NULL; i++) d1t__carry_sequence(p, item);
     for (i = 0; (item = d1t__drop_number(p, i)) != NULL; i++)
         if (item->from) d1t__let_go(p, item);
@@ -10170,6 +10233,280 @@ D1T__PRIVATE void d1t__make_dependents(d1t__planner *p, const d1t__dependents *d
     size_t i;
     for (o = p->schema->objects, i = 0; o; o = o->next, i++)
         if (d->marks[i] && !d1t__is_remade_trigger(p, o)) d1t__statement(p, d1t__keep_text(p, o->sql));
+}
+
+/* ---- >>split (implementation) --------------------------------------------------------------------------------- */
+
+/* A rebuild that is too large for one request, in several. The first one makes the new table, and triggers that repeat
+   in it whatever others do to the old one from then on; it and the following ones copy the rows in the order of the
+   key, some at a time; the last one is the end of any other rebuild. How far the copy has come is known to D1 alone:
+   its record says what it is for and whether it is complete, table _d1t_at_T has the key that was copied last. So each
+   request is planned from what was read before it, and it makes no difference who sends the next one. */
+
+#define D1T__AT "_d1t_at_"
+#define D1T__ON_INSERT "_d1t_copy_i_"
+#define D1T__ON_UPDATE "_d1t_copy_u_"
+#define D1T__ON_DELETE "_d1t_copy_d_"
+
+D1T__PRIVATE const d1t__copy *d1t__copy_of(const d1t__planner *p, const d1t__item *item) {
+    const d1t__copy *c = p->schema->copies;
+    while (c && !d1t__same_name(c->table, item->name)) c = c->next;
+    return c;
+}
+
+/* Does the key stand for the same row before and after? */
+D1T__PRIVATE bool d1t__keeps_keys(d1t__planner *p, const d1t__item *item) {
+    const d1t_column *a, *b;
+    size_t i;
+    if (!d1t__key_column(item->from, 0) || !d1t__same_key(item->from, item->target)) return false;
+    for (i = 0; (a = d1t__key_column(item->from, i)) != NULL; i++) {
+        b = d1t__key_column(item->target, i);
+        if (!d1t__same_type(item->from, a, item->target, b) || d1t__count_of(p, D1T__COUNT_TYPE, item, b)) return false;
+    }
+    return d1t__count_of(p, D1T__COUNT_KEY, item, NULL) == NULL;
+}
+
+/* Why a rebuild cannot be split; NULL: it can. */
+D1T__PRIVATE const char *d1t__why_whole(d1t__planner *p, const d1t__item *item) {
+    size_t i;
+    for (i = 0; i < p->item_count; i++) {
+        const d1t__item *other = &p->items[i];
+        if (other->have && !other->drop && d1t__references(other, item)) return "a foreign key leads to it";
+        if (d1t__goes(other) && d1t__references(item, other)) return "a table that it references changes too";
+    }
+    for (i = 0; i < item->target->foreign_key_count; i++) {
+        const d1t__item *parent = d1t__item_of(p, item->target->foreign_keys[i].parent);
+        if (!parent || !parent->have || parent->touched) return "a table that it references changes too";
+    }
+    return d1t__keeps_keys(p, item) ? NULL : "its key changes";
+}
+
+/* The beginning of a condition: WHERE (key and what is given. */
+D1T__PRIVATE void d1t__write_key_is(d1t_writer *w, const d1t__item *item, const char *compare) {
+    d1t_write_text(w, " WHERE (");
+    d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, compare);
+}
+
+/* ---- what others write */
+
+/* The row is taken from the table, not from NEW: the copy has what the table has, in whatever order triggers run. Rows
+   that only the new table cannot hold both are left to the last request. */
+D1T__PRIVATE void d1t__write_mirror(d1t__planner *p, d1t_writer *w, const d1t__item *item, const char *name,
+                                    const char *row, bool insert) {
+    d1t_write_text(w, "DELETE FROM ");
+    d1t_write_name(w, name);
+    d1t__write_key_is(w, item, ")=(");
+    d1t__write_key_list(w, item->from, row);
+    d1t_write_text(w, "); ");
+    if (!insert) return;
+    d1t__write_copy(p, w, item, name);
+    d1t__write_key_is(w, item, ")=(");
+    d1t__write_key_list(w, item->from, row);
+    d1t_write_text(w, ") ON CONFLICT DO NOTHING; ");
+}
+
+D1T__PRIVATE void d1t__copy_trigger(d1t__planner *p, const d1t__item *item, const char *prefix, const char *event) {
+    const char *trigger = d1t__prefixed(p, prefix, item->name), *name = d1t__new_name(p, item->name);
+    d1t_writer *w;
+    if (!trigger || !name) return;
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "CREATE TRIGGER ");
+    d1t_write_name(w, trigger);
+    d1t_write_text(w, " AFTER ");
+    d1t_write_text(w, event);
+    d1t_write_text(w, " ON ");
+    d1t_write_name(w, item->name);
+    d1t_write_text(w, " BEGIN ");
+    if (!d1t__same(event, "INSERT")) d1t__write_mirror(p, w, item, name, "OLD.", false);
+    if (!d1t__same(event, "DELETE")) d1t__write_mirror(p, w, item, name, "NEW.", true);
+    d1t_write_text(w, "END");
+    d1t__statement_end(p);
+}
+
+D1T__PRIVATE void d1t__create_copy(d1t__planner *p, const d1t__item *item) {
+    d1t__create_new(p, item);
+    d1t__copy_trigger(p, item, D1T__ON_INSERT, "INSERT");
+    d1t__copy_trigger(p, item, D1T__ON_UPDATE, "UPDATE");
+    d1t__copy_trigger(p, item, D1T__ON_DELETE, "DELETE");
+}
+
+D1T__PRIVATE void d1t__drop_copy(d1t__planner *p, const char *table) {
+    static const char *const triggers[] = {D1T__ON_INSERT, D1T__ON_UPDATE, D1T__ON_DELETE};
+    const char *name = d1t__new_name(p, table), *at = d1t__prefixed(p, D1T__AT, table), *trigger;
+    size_t i;
+    for (i = 0; i < D1T__COUNT(triggers); i++) {
+        trigger = d1t__prefixed(p, triggers[i], table);
+        if (trigger) d1t__statement_name(p, "DROP TRIGGER IF EXISTS ", trigger, "");
+    }
+    if (!name || !at) return;
+    d1t__statement_name(p, "DROP TABLE IF EXISTS ", name, "");
+    d1t__statement_name(p, "DROP TABLE IF EXISTS ", at, "");
+    d1t__forget_record(p, name);
+}
+
+/* ---- the rows that are there */
+
+/* What a copy is for: a hash of the table's SQL and of the statements that make it. */
+D1T__PRIVATE const char *d1t__copy_id(d1t__planner *p, const d1t__item *item) {
+    static const uint8_t key[16] = {0};
+    size_t first = p->plan->statement_count, i;
+    char sum[16];
+    d1t_hash h;
+    d1t_hash_init(&h, key);
+    d1t_hash_add(&h, item->have->sql, d1t__strlen(item->have->sql));
+    d1t__create_copy(p, item);
+    for (i = first; i < p->plan->statement_count; i++)
+        d1t_hash_add(&h, p->plan->statements[i].sql, d1t__strlen(p->plan->statements[i].sql));
+    p->plan->statement_count = first;
+    d1t_hash_end(&h, (uint8_t *)sum);
+    d1t_write_hex(d1t__text_begin(p), d1t_bytes(sum, sizeof sum));
+    return d1t__text_end(p);
+}
+
+/* Rows in the order of the key, from the beginning or after the one that was copied last. */
+D1T__PRIVATE void d1t__write_after(d1t_writer *w, const d1t__item *item, const char *at, bool first) {
+    if (!first) {
+        d1t__write_key_is(w, item, ")>(SELECT ");
+        d1t__write_key_list(w, item->from, "");
+        d1t_write_text(w, " FROM ");
+        d1t_write_name(w, at);
+        d1t_write_text(w, ")");
+    }
+    d1t_write_text(w, " ORDER BY ");
+    d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, " LIMIT ");
+}
+
+/* To the key of the last row of the chunk. None, or NULL: the table ends in it, the copy is complete. */
+D1T__PRIVATE void d1t__move_on(d1t__planner *p, const d1t__item *item, const char *name, const char *at, bool first) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, first ? "INSERT INTO " : "UPDATE ");
+    d1t_write_name(w, at);
+    if (!first) d1t_write_text(w, " SET (");
+    if (!first) d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, first ? " SELECT " : ")=(SELECT ");
+    d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, " FROM ");
+    d1t_write_name(w, item->name);
+    d1t__write_after(w, item, at, first);
+    d1t_write_text(w, "1 OFFSET ");
+    d1t_write_uint(w, item->chunk - 1);
+    if (!first) d1t_write_text(w, ")");
+    d1t__statement_end(p);
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "UPDATE `_d1t_setup` SET `version`=NOT EXISTS(SELECT 1 FROM ");
+    d1t_write_name(w, at);
+    d1t_write_text(w, " WHERE ");
+    d1t_write_name(w, d1t__key_column(item->from, 0)->name);
+    d1t_write_text(w, " IS NOT NULL) WHERE `name`=");
+    d1t_write_sql_string(w, d1t_cstr(name));
+    d1t__statement_end(p);
+}
+
+D1T__PRIVATE void d1t__copy_chunk(d1t__planner *p, const d1t__item *item, const char *name, const char *at,
+                                  bool first) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t__write_copy(p, w, item, name);
+    d1t__write_after(w, item, at, first);
+    d1t_write_uint(w, item->chunk);
+    d1t_write_text(w, " ON CONFLICT(");
+    d1t__write_key_list(w, item->target, "");
+    d1t_write_text(w, ") DO NOTHING");      /* a trigger was faster */
+    d1t__statement_end(p);
+    d1t__move_on(p, item, name, at, first);
+}
+
+/* The new table, and a record of it. */
+D1T__PRIVATE void d1t__begin_copy(d1t__planner *p, const d1t__item *item, const char *name, const char *at,
+                                  const char *id) {
+    d1t_value *args = (d1t_value *)d1t__planner_take(p, 2 * sizeof *args);
+    d1t_writer *w;
+    if (!args) return;
+    if (d1t__copy_of(p, item)) d1t__drop_copy(p, item->name);
+    d1t__create_copy(p, item);
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "CREATE TABLE ");
+    d1t_write_name(w, at);
+    d1t_write_text(w, "(");     /* without types: any key is kept as it is */
+    d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, ")");
+    d1t__statement_end(p);
+    args[0] = d1t_text(name);
+    args[1] = d1t_text(id);
+    d1t__statement_args(p, "INSERT INTO `_d1t_setup` VALUES(?1,0,?2)", args, 2);
+}
+
+/* The next request of a copy. False: it is complete. */
+D1T__PRIVATE bool d1t__copy_on(d1t__planner *p, const d1t__item *item) {
+    const d1t__copy *copy = d1t__copy_of(p, item);
+    const char *name = d1t__new_name(p, item->name), *at = d1t__prefixed(p, D1T__AT, item->name);
+    const char *id = d1t__copy_id(p, item);
+    bool first;
+    if (!name || !at || !id) return true;
+    first = !copy || !d1t__same(copy->id, id);
+    if (!first && copy->complete) return false;
+    if (first) d1t__begin_copy(p, item, name, at, id);
+    d1t__copy_chunk(p, item, name, at, first);
+    return true;
+}
+
+/* ---- the last request */
+
+/* What a column is called in D1 before the renames. */
+D1T__PRIVATE const char *d1t__old_name(const d1t__item *item, const char *name) {
+    size_t i = d1t_table_column(item->from, d1t_cstr(name));
+    return i < item->from->column_count ? item->have->table->columns[i].name : name;
+}
+
+/* Which rows stand against a step. */
+D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
+    if (c->kind == D1T__COUNT_TYPE) {
+        d1t_write_text(w, " WHERE NOT ");
+        d1t__write_survives(w, d1t__old_name(c->item, c->column->name),
+                            d1t__column_affinity(c->item->target, c->column),
+                            (c->item->target->flags & D1T_STRICT) != 0);
+    } else if (c->kind == D1T__COUNT_NULL) {
+        d1t_write_text(w, " WHERE ");
+        d1t_write_name(w, d1t__old_name(c->item, c->column->name));
+        d1t_write_text(w, " IS NULL");
+    }
+}
+
+/* Values that came since they were counted and do not survive stop the batch. */
+D1T__PRIVATE void d1t__check_survival(d1t__planner *p, const d1t__item *item) {
+    const d1t__tally *c;
+    d1t_writer *w;
+    for (c = p->counts; c && p->result == D1T_OK; c = c->next) {
+        if (c->item != item || c->rows || (c->kind != D1T__COUNT_TYPE && c->kind != D1T__COUNT_NULL)) continue;
+        w = d1t__text_begin(p);
+        d1t_write_text(w, "SELECT json_extract('{}','d1t conflict') WHERE EXISTS (SELECT 1 FROM ");
+        d1t_write_name(w, item->name);
+        d1t__write_count_condition(w, c);
+        d1t_write_text(w, ")");
+        d1t__statement_end(p);
+    }
+}
+
+/* Statements of others that are silent towards triggers (OR REPLACE, OR IGNORE) have left rows too many or too few. */
+D1T__PRIVATE void d1t__copy_rest(d1t__planner *p, const d1t__item *item) {
+    const char *name = d1t__new_name(p, item->name);
+    unsigned part;
+    d1t__check_survival(p, item);
+    for (part = 0; part < 2 && p->result == D1T_OK; part++) {
+        d1t_writer *w = d1t__text_begin(p);
+        if (part) d1t__write_copy(p, w, item, name);
+        else d1t_write_text(w, "DELETE FROM ");
+        if (!part) d1t_write_name(w, name);
+        d1t_write_text(w, " AS a WHERE NOT EXISTS (SELECT 1 FROM ");
+        d1t_write_name(w, part ? name : item->name);
+        d1t_write_text(w, " AS b WHERE (");
+        d1t__write_key_list(w, item->from, "a.");
+        d1t_write_text(w, ")=(");
+        d1t__write_key_list(w, item->from, "b.");
+        d1t_write_text(w, "))");
+        d1t__statement_end(p);
+    }
 }
 
 /* ---- >>plan (implementation) ---------------------------------------------------------------------------------- */
@@ -10656,13 +10993,6 @@ D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
                            "`state`=excluded.`state`", args, 2);
 }
 
-D1T__PRIVATE void d1t__forget_record(d1t__planner *p, const char *name) {
-    d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
-    if (!arg) return;
-    *arg = d1t_text(d1t__keep_text(p, name));
-    d1t__statement_args(p, "DELETE FROM `_d1t_setup` WHERE `name`=?1", arg, 1);
-}
-
 /* Nothing else changes, but what is written down is not what is declared. */
 D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     const d1t_schema_record *record = d1t__record_of(p, item);
@@ -10694,8 +11024,15 @@ D1T__PRIVATE const d1t_table *d1t__renamed_state(d1t__planner *p, const d1t__ite
     return t;
 }
 
+D1T__PRIVATE void d1t__next_version(d1t__planner *p) {
+    d1t_writer *w = d1t__text_begin(p);
+    d1t_write_text(w, "INSERT INTO `_d1t_setup` VALUES('',");
+    d1t_write_uint(w, p->schema->version + 1);
+    d1t_write_text(w, ",NULL) ON CONFLICT(`name`) DO UPDATE SET `version`=excluded.`version`");
+    d1t__statement_end(p);
+}
+
 D1T__PRIVATE void d1t__records(d1t__planner *p) {
-    d1t_writer *w;
     size_t i;
     for (i = 0; i < p->item_count && p->result == D1T_OK; i++) {
         const d1t__item *item = &p->items[i];
@@ -10704,11 +11041,7 @@ D1T__PRIVATE void d1t__records(d1t__planner *p) {
         if (p->renames ? item->renamed : item->touched && item->to)
             d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target);
     }
-    w = d1t__text_begin(p);
-    d1t_write_text(w, "INSERT INTO `_d1t_setup` VALUES('',");
-    d1t_write_uint(w, p->schema->version + 1);
-    d1t_write_text(w, ",NULL) ON CONFLICT(`name`) DO UPDATE SET `version`=excluded.`version`");
-    d1t__statement_end(p);
+    d1t__next_version(p);
 }
 
 /* Is a step planned for this column or index of the table? */
@@ -10833,6 +11166,50 @@ D1T__PRIVATE void d1t__create_tables(d1t__planner *p) {
     }
 }
 
+/* Has the table steps, so that a copy of it that is not among them goes? */
+D1T__PRIVATE bool d1t__is_changed(const d1t__item *item) {
+    return item->drop || item->member || item->touched;
+}
+
+/* Is a copy that was begun of no use any more? One of a table that is not declared is another program's affair, and
+   d1t_setup leaves it alone if it has nothing to do. */
+D1T__PRIVATE bool d1t__is_leftover(const d1t__planner *p, const d1t__item *item) {
+    if (!item) return true;
+    if (d1t__is_changed(item)) return !item->chunk;
+    return item->to && !p->plan->desc.keep;
+}
+
+/* Copies of tables that have no other steps. */
+D1T__PRIVATE void d1t__plan_leftovers(d1t__planner *p) {
+    const d1t__copy *c;
+    for (c = p->schema->copies; c && p->result == D1T_OK && !p->plan->desc.drift; c = c->next) {
+        d1t__item *item = d1t__item_of(p, c->table), gone;
+        if (!d1t__is_leftover(p, item) || (item && d1t__is_changed(item))) continue;
+        D1T_MEMSET(&gone, 0, sizeof gone);      /* the table itself has no step */
+        gone.name = item ? item->name : d1t__keep_text(p, c->table);
+        if (!gone.name) return;
+        (void)d1t__step_begin(p, "= drop the unfinished copy of ", gone.name, NULL);
+        (void)d1t__step_end(p, D1T_RECORD, &gone, NULL);
+    }
+}
+
+D1T__PRIVATE void d1t__drop_leftovers(d1t__planner *p) {
+    const d1t__copy *c;
+    for (c = p->schema->copies; c && p->result == D1T_OK; c = c->next)
+        if (d1t__is_leftover(p, d1t__item_of(p, c->table))) d1t__drop_copy(p, c->table);
+}
+
+/* The next request of the rebuilds that are split. False: all rows are copied. */
+D1T__PRIVATE bool d1t__write_split(d1t__planner *p) {
+    bool more = false;
+    size_t i;
+    d1t__begin_rebuild(p);
+    d1t__guard(p);
+    for (i = 0; i < p->item_count && !more; i++) more = p->items[i].chunk && d1t__copy_on(p, &p->items[i]);
+    if (more) d1t__next_version(p);
+    return more;
+}
+
 /* All statements, in the one order that works; see >>rebuild. */
 D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     d1t__dependents dependents = {NULL, false};
@@ -10843,6 +11220,7 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     for (i = 0; i < p->item_count; i++) drops = drops || p->items[i].drop;
     if (p->rebuilds || drops) d1t__begin_rebuild(p);
     d1t__guard(p);
+    d1t__drop_leftovers(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__tear_down(p, &p->items[i]);
     if (p->rebuilds && !d1t__find_dependents(p, &dependents)) return;
@@ -10853,6 +11231,8 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i]);
     if (p->rebuilds || drops) d1t__rebuild_members(p);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].chunk) d1t__drop_copy(p, p->items[i].name);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched || p->items[i].member) d1t__make_indexes(p, &p->items[i]);
     if (p->rebuilds) d1t__make_dependents(p, &dependents);
@@ -10875,26 +11255,6 @@ D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
 }
 
 /* ---- what has to be counted */
-
-/* What a column is called in D1 before the renames. */
-D1T__PRIVATE const char *d1t__old_name(const d1t__item *item, const char *name) {
-    size_t i = d1t_table_column(item->from, d1t_cstr(name));
-    return i < item->from->column_count ? item->have->table->columns[i].name : name;
-}
-
-/* Which rows stand against a step. */
-D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
-    if (c->kind == D1T__COUNT_TYPE) {
-        d1t_write_text(w, " WHERE NOT ");
-        d1t__write_survives(w, d1t__old_name(c->item, c->column->name),
-                            d1t__column_affinity(c->item->target, c->column),
-                            (c->item->target->flags & D1T_STRICT) != 0);
-    } else if (c->kind == D1T__COUNT_NULL) {
-        d1t_write_text(w, " WHERE ");
-        d1t_write_name(w, d1t__old_name(c->item, c->column->name));
-        d1t_write_text(w, " IS NULL");
-    }
-}
 
 /* The key as a JSON array, which holds no blobs: those in hexadecimal. */
 D1T__PRIVATE void d1t__write_count_key(d1t_writer *w, const d1t_table *t) {
@@ -11038,6 +11398,15 @@ D1T__PRIVATE void d1t__write_dollars(d1t_writer *w, uint64_t cost) {
     d1t_write_uint(w, cents % 100);
 }
 
+/* How many requests a rebuild takes that is split. */
+D1T__PRIVATE void d1t__write_requests(d1t__planner *p, d1t_writer *w, const d1t_plan_step *s) {
+    const d1t__item *item = s->kind == D1T_REBUILD_TABLE ? d1t__item_of(p, s->table) : NULL;
+    if (!item || !item->chunk) return;
+    d1t_write_text(w, ", in about ");
+    d1t__write_grouped(w, s->rows / item->chunk + 2);
+    d1t_write_text(w, " requests");
+}
+
 /* Text, effect, and what is known of the rows, in columns. */
 D1T__PRIVATE void d1t__write_line(d1t__planner *p, d1t_plan_step *s) {
     static const char *const effects[] = {"none", "lossy", "destructive"};
@@ -11055,6 +11424,7 @@ D1T__PRIVATE void d1t__write_line(d1t__planner *p, d1t_plan_step *s) {
         d1t__write_grouped(w, s->written);
         d1t_write_text(w, " rows written, ");
         d1t__write_dollars(w, s->written * 1000);
+        d1t__write_requests(p, w, s);
     } else if (s->rows && (s->kind == D1T_CHANGE_COLUMN || s->kind == D1T_CHANGE_TABLE)) {
         d1t_write_text(w, ", ");
         d1t__write_grouped(w, s->rows);
@@ -11063,14 +11433,39 @@ D1T__PRIVATE void d1t__write_line(d1t__planner *p, d1t_plan_step *s) {
     s->line = d1t__text_end(p);
 }
 
-/* A batch that writes more than D1 does in its 30 seconds is not tried. */
+D1T__PRIVATE void d1t__refuse_size(d1t__planner *p, d1t_plan_step *s, const char *whole) {
+    d1t_writer *w = d1t__text_begin(p);
+    const char *why;
+    d1t_write_text(w, "it would write more rows than one request should (limit rebuild); see the estimate, and raise "
+                      "the limit if D1 is known to manage it in 30 seconds");
+    d1t_write_text(w, whole ? "; it cannot be split: " : ", or plan with split");
+    if (whole) d1t_write_text(w, whole);
+    why = d1t__text_end(p);
+    if (why) d1t__step_refuse(p, s, why);
+}
+
+/* A rebuild that is split writes a quarter of the limit at a time. */
+D1T__PRIVATE void d1t__split(d1t__planner *p, d1t__item *item, uint64_t rows) {
+    uint64_t chunk = p->limits.rebuild / 4 / d1t__writes_per_row(item->target);
+    item->chunk = chunk ? (uint32_t)chunk : 1;
+    p->plan->estimate.requests += (uint32_t)(rows / item->chunk) + 1;
+}
+
+/* A batch that writes more than D1 does in its 30 seconds is not tried: what can be split is, if that was asked for. */
 D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
+    uint64_t written = p->plan->estimate.rows_written;
+    bool split = p->plan->desc.split;
     d1t_plan_step *s;
-    if (p->plan->estimate.rows_written <= p->limits.rebuild) return;
-    for (s = p->plan->steps; s && p->result == D1T_OK; s = s->next)
-        if (s->kind == D1T_REBUILD_TABLE)
-            d1t__step_refuse(p, s, "it would write more rows than one request should (limit rebuild); "
-                             "see the estimate, and raise the limit if D1 is known to manage it in 30 seconds");
+    if (written <= p->limits.rebuild) return;
+    for (s = p->plan->steps; s && split; s = s->next) {
+        d1t__item *item = s->kind == D1T_REBUILD_TABLE ? d1t__item_of(p, s->table) : NULL;
+        if (!item || !s->rows || d1t__why_whole(p, item)) continue;
+        d1t__split(p, item, s->rows);
+        written -= s->written;
+    }
+    for (s = p->plan->steps; s && p->result == D1T_OK && written > p->limits.rebuild; s = s->next)
+        if (s->kind == D1T_REBUILD_TABLE && !d1t__item_of(p, s->table)->chunk)
+            d1t__refuse_size(p, s, split ? d1t__why_whole(p, d1t__item_of(p, s->table)) : NULL);
 }
 
 D1T__PRIVATE d1t_change d1t__change_of(const d1t_plan *plan) {
@@ -11111,9 +11506,10 @@ D1T__PRIVATE d1t_result d1t__plan_finish(d1t__planner *p) {
     d1t__estimate(p);
     d1t__check_size(p);
     d1t__finish_steps(p);
-    plan->estimate.requests = plan->step_count ? 1u + plan->more : 0u;
+    plan->estimate.requests += plan->step_count ? 1u + plan->more : 0u;
     if (plan->refused || plan->step_count == 0) plan->statement_count = 0;
     else if (p->renames) d1t__write_renames(p);
+    else if (plan->desc.split && d1t__write_split(p)) plan->more = true;
     else d1t__write_plan(p);
     d1t_buffer_free(&p->text);
     return p->result;
@@ -11176,6 +11572,7 @@ D1T__PRIVATE d1t__planner *d1t__plan_begin(d1t_plan *plan, const d1t_schema *sch
     for (i = 0; i < p->item_count && p->result == D1T_OK; i++) d1t__check_foreign_keys(p, &p->items[i]);
     d1t__find_members(p);
     for (i = 0; i < plan->desc.count && p->result == D1T_OK; i++) d1t__plan_record(p, &p->items[i]);
+    d1t__plan_leftovers(p);
     d1t__write_counts(p);
     *result = p->result;
     if (p->result != D1T_OK) d1t_buffer_free(&p->text);
@@ -12717,6 +13114,7 @@ D1T__PRIVATE void d1t__plan_applied(d1t_client *db, d1t__job *job) {
         d1t__emit(db, &event);
     }
     job->no_record = false;
+    db->task.rounds = 0;
     db->task.phase = job->plan->more ? D1T__PHASE_MAIN : D1T__PHASE_END;
 }
 
