@@ -1,6 +1,5 @@
 /* A rebuild that is too large for one request, spread over several, while another program goes on writing to the table:
-   undisturbed, cut off at every request, with an answer lost at
-   every request. "local" is its only argument.
+   undisturbed, cut off at every request, with a fault at every request. "local" is its only argument.
 
    What the other program does it does to table `o` as well, which nobody migrates: in the end table `t` has to hold the
    rows of `o`, converted. */
@@ -19,15 +18,15 @@ typedef enum death { LIVES, DIES_BEFORE, DIES_AFTER, DIES_LATE } death;
 /* A table before and after, what another program does to it (# is the table, ?1 a number that grows), and what its rows
    are to be: expressions over `o`, in the order of the columns `have` of t. */
 typedef struct kind {
-    const char      *title, *create, *fill;
-    const char      *writes[6];
-    const char      *want, *have;
+    const char *title, *create, *fill;
+    const char *writes[6];
+    const char *want, *have;
     const d1t_table *to;
-    d1t_effect       allow;
+    d1t_effect allow;
 } kind;
 
 #define COLUMNS(t) t, sizeof(t) / sizeof((t)[0])
-#define ROWS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<?1) INSERT INTO # "
+#define ROWS       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<?1) INSERT INTO # "
 
 static const d1t_column int_columns[] = {
     D1T_COLUMN("id", D1T_INTEGER, D1T_KEY),
@@ -36,8 +35,8 @@ static const d1t_column int_columns[] = {
 };
 static const char *const int_mail[] = {"mail"};
 static const d1t_index int_indexes[] = {D1T_UNIQUE_INDEX("t_mail", int_mail)};
-static const d1t_table int_table = {"t", COLUMNS(int_columns), int_indexes, 1, NULL, 0, NULL, 0, D1T_AUTOINCREMENT, NULL,
-                                    0, NULL};
+static const d1t_table int_table = {"t", COLUMNS(int_columns), int_indexes, 1, NULL, 0, NULL,
+                                    0,   D1T_AUTOINCREMENT,    NULL,        0, NULL};
 
 static const d1t_column text_columns[] = {
     D1T_COLUMN("name", D1T_TEXT, D1T_KEY),
@@ -70,35 +69,53 @@ static const kind kinds[] = {
      "CREATE TABLE #(id INTEGER PRIMARY KEY AUTOINCREMENT,n TEXT,mail TEXT);CREATE UNIQUE INDEX #_mail ON #(mail);"
      "CREATE TRIGGER #_more AFTER INSERT ON # BEGIN UPDATE # SET n=n+1 WHERE id=NEW.id; END",
      ROWS "SELECT i*3,i,'m'||i FROM n",
-     {"INSERT INTO #(n,mail) VALUES(?1,'new'||?1)", "UPDATE # SET n=?1 WHERE id%17=?1%17", "DELETE FROM # WHERE id%31=?1%31",
+     {"INSERT INTO #(n,mail) VALUES(?1,'new'||?1)", "UPDATE # SET n=?1 WHERE id%17=?1%17",
+      "DELETE FROM # WHERE id%31=?1%31",
       "INSERT OR REPLACE INTO # VALUES(?1*9,?1,(SELECT mail FROM # WHERE id>?1*40 ORDER BY id LIMIT 1))",
       "UPDATE # SET id=-id WHERE id%29=?1%29", "INSERT INTO # VALUES(?1*3,?1,NULL) ON CONFLICT DO UPDATE SET n=?1+1"},
-     "id,CAST(n AS INTEGER),mail", "id,n,mail", &int_table, D1T_EFFECT_NONE},
+     "id,CAST(n AS INTEGER),mail",
+     "id,n,mail",
+     &int_table,
+     D1T_EFFECT_NONE},
     {"a text key, rowids",
-     "CREATE TABLE #(name TEXT NOT NULL PRIMARY KEY,n TEXT)", ROWS "SELECT 'n'||(i*3),i FROM n",
-     {"INSERT INTO # VALUES('n'||(?1*3+1),?1)", "UPDATE # SET n=?1 WHERE rowid%17=?1%17", "DELETE FROM # WHERE rowid%31=?1%31",
-      "REPLACE INTO # VALUES('n'||(?1*9),'replaced')", "UPDATE # SET name=name||'x'||?1 WHERE rowid%29=?1%29",
-      "UPDATE # SET rowid=rowid+100000 WHERE rowid=?1*5"},
-     "rowid,name,n", "rowid,name,n", &text_table, D1T_EFFECT_NONE},
+     "CREATE TABLE #(name TEXT NOT NULL PRIMARY KEY,n TEXT)",
+     ROWS "SELECT 'n'||(i*3),i FROM n",
+     {"INSERT INTO # VALUES('n'||(?1*3+1),?1)", "UPDATE # SET n=?1 WHERE rowid%17=?1%17",
+      "DELETE FROM # WHERE rowid%31=?1%31", "REPLACE INTO # VALUES('n'||(?1*9),'replaced')",
+      "UPDATE # SET name=name||'x'||?1 WHERE rowid%29=?1%29", "UPDATE # SET rowid=rowid+100000 WHERE rowid=?1*5"},
+     "rowid,name,n",
+     "rowid,name,n",
+     &text_table,
+     D1T_EFFECT_NONE},
     {"a blob key, WITHOUT ROWID",
      "CREATE TABLE #(k BLOB NOT NULL PRIMARY KEY,n INTEGER) WITHOUT ROWID",
      ROWS "SELECT CASE i%3 WHEN 0 THEN x'00' WHEN 1 THEN x'ff00' ELSE x'27' END||CAST(i AS BLOB),i FROM n",
      {"INSERT INTO # VALUES(CAST(?1||char(0)||'x' AS BLOB),?1)", "UPDATE # SET n=?1 WHERE n%17=?1%17",
       "DELETE FROM # WHERE n%31=?1%31", "REPLACE INTO # SELECT k,-n FROM # WHERE n%41=?1%41",
       "UPDATE # SET k=x'00'||k WHERE n%29=?1%29", "INSERT OR IGNORE INTO # SELECT k,5 FROM # WHERE n%7=1"},
-     "k,CAST(n AS TEXT)", "k,n", &blob_table, D1T_EFFECT_NONE},
+     "k,CAST(n AS TEXT)",
+     "k,n",
+     &blob_table,
+     D1T_EFFECT_NONE},
     {"a key of two columns, a generated column",
      "CREATE TABLE #(a TEXT NOT NULL,b INTEGER NOT NULL,n INTEGER,PRIMARY KEY(a,b)) WITHOUT ROWID",
      ROWS "SELECT 'a'||(i%5),i*1801439850948199,i FROM n",
      {"INSERT INTO # VALUES('a'||(?1%7),?1,?1)", "UPDATE # SET n=?1 WHERE b%17=?1%17", "DELETE FROM # WHERE b%31=?1%31",
       "REPLACE INTO # SELECT a,b,-n FROM # WHERE n%41=?1%41", "UPDATE # SET a='b' WHERE b%29=?1%29",
       "UPDATE # SET b=b+1 WHERE a='a1' AND b%29=?1%13"},
-     "a,b,CAST(n AS REAL),b*2", "a,b,n,twice", &pair_table, D1T_EFFECT_NONE},
+     "a,b,CAST(n AS REAL),b*2",
+     "a,b,n,twice",
+     &pair_table,
+     D1T_EFFECT_NONE},
     {"values that do not survive",
-     "CREATE TABLE #(id INTEGER PRIMARY KEY,n TEXT)", ROWS "SELECT i,CASE WHEN i%7=0 THEN 'many' WHEN i%7>1 THEN i END FROM n",
+     "CREATE TABLE #(id INTEGER PRIMARY KEY,n TEXT)",
+     ROWS "SELECT i,CASE WHEN i%7=0 THEN 'many' WHEN i%7>1 THEN i END FROM n",
      {"INSERT INTO #(n) VALUES('some')", "UPDATE # SET n='most' WHERE id%17=?1%17", "DELETE FROM # WHERE id%31=?1%31",
-      "UPDATE # SET n=?1 WHERE id%19=?1%19", "UPDATE # SET n=NULL WHERE id%29=?1%29", "REPLACE INTO # VALUES(?1*5,'all')"},
-     "id,CASE WHEN CAST(CAST(n AS INTEGER) AS TEXT)=n THEN CAST(n AS INTEGER) ELSE -1 END", "id,n", &lossy_table,
+      "UPDATE # SET n=?1 WHERE id%19=?1%19", "UPDATE # SET n=NULL WHERE id%29=?1%29",
+      "REPLACE INTO # VALUES(?1*5,'all')"},
+     "id,CASE WHEN CAST(CAST(n AS INTEGER) AS TEXT)=n THEN CAST(n AS INTEGER) ELSE -1 END",
+     "id,n",
+     &lossy_table,
      D1T_EFFECT_LOSSY},
 };
 
@@ -118,16 +135,13 @@ static void do_sql(const char *sql, const char *table, long long n)
     sqlite3_stmt *stmt;
 
     for (; *sql; sql++)
-        if (*sql == '#')
-            *out++ = *table;
-        else
-            *out++ = *sql;
+        if (*sql == '#') *out++ = *table;
+        else *out++ = *sql;
     *out = 0;
     while (*rest) {
         int result = sqlite3_prepare_v2(local_d1_sqlite(d), rest, -1, &stmt, &rest);
 
-        if (result == SQLITE_OK && sqlite3_bind_parameter_count(stmt))
-            sqlite3_bind_int64(stmt, 1, n);
+        if (result == SQLITE_OK && sqlite3_bind_parameter_count(stmt)) sqlite3_bind_int64(stmt, 1, n);
         if (result != SQLITE_OK || sqlite3_step(stmt) != SQLITE_DONE) {
             printf("%s: %s\n", text, sqlite3_errmsg(local_d1_sqlite(d)));
             test_checks_failed++;
@@ -165,14 +179,14 @@ static void write_something(void)
 /* ---- the program that migrates */
 
 typedef struct program {
-    d1t_client    db;
+    d1t_client db;
     d1t_transport transport;
-    d1t_plan      plan;
-    char          line[400];    /* of the rebuild */
-    death         death;
-    unsigned      at, sent;     /* the request it dies at; requests so far */
-    uint32_t      estimated;
-    bool          alone;        /* nobody else writes */
+    d1t_plan plan;
+    char line[400]; /* of the rebuild */
+    death death;
+    unsigned at, sent; /* the request it dies at; requests so far */
+    uint32_t estimated;
+    bool alone; /* nobody else writes */
 } program;
 
 static bool dies(program *p, death how)
@@ -189,22 +203,16 @@ static bool drive(program *p)
     while ((step = d1t_next(&p->db, local_d1_now(d), &todo)) != D1T_DONE && step != D1T_FAIL) {
         d1t_result result = D1T_ERR_TIMEOUT;
 
-        if (step == D1T_WAIT)
-            local_d1_sleep(d, todo.wake_ms - local_d1_now(d));
+        if (step == D1T_WAIT) local_d1_sleep(d, todo.wake_ms - local_d1_now(d));
         if (step == D1T_SEND) {
             p->sent++;
-            if (!p->alone)
-                write_something();
-            if (dies(p, DIES_BEFORE))
-                return false;
-            if (dies(p, DIES_LATE))
-                local_d1_set_fault(d, LOCAL_D1_ZOMBIE, 1, 1);
+            if (!p->alone) write_something();
+            if (dies(p, DIES_BEFORE)) return false;
+            if (dies(p, DIES_LATE)) local_d1_set_fault(d, LOCAL_D1_ZOMBIE, 1, 1);
             result = p->transport.perform(p->transport.ctx, todo.request, todo.op);
-            if (dies(p, DIES_AFTER) || dies(p, DIES_LATE))
-                return false;
+            if (dies(p, DIES_AFTER) || dies(p, DIES_LATE)) return false;
         }
-        if (step == D1T_SEND || step == D1T_CANCEL)
-            d1t_op_on_end(todo.op, local_d1_now(d), result, 0);
+        if (step == D1T_SEND || step == D1T_CANCEL) d1t_op_on_end(todo.op, local_d1_now(d), result, 0);
     }
     return true;
 }
@@ -213,8 +221,7 @@ static void keep_line(void *ctx, const char *line)
 {
     program *p = (program *)ctx;
 
-    if (strstr(line, " rebuild "))
-        snprintf(p->line, sizeof p->line, "%s", line);
+    if (strstr(line, " rebuild ")) snprintf(p->line, sizeof p->line, "%s", line);
 }
 
 /* Opens, plans, applies, closes. False: it has died. */
@@ -233,8 +240,7 @@ static bool migrate(program *p, const d1t_table *to, bool split, uint32_t limit)
     if (d1t_plan_read_start(&p->plan, &p->db, &desc) == D1T_OK && (lives = drive(p)) && p->db.error.code == D1T_OK) {
         d1t_plan_print(&p->plan, keep_line, p);
         p->estimated = p->plan.estimate.requests;
-        if (d1t_plan_apply_start(&p->plan, k->allow) == D1T_OK)
-            lives = drive(p);
+        if (d1t_plan_apply_start(&p->plan, k->allow) == D1T_OK) lives = drive(p);
     }
     d1t_plan_free(&p->plan);
     d1t_close(&p->db);
@@ -333,7 +339,7 @@ static void split_it_is_done_in_as_many_requests_as_estimated(void)
     CHECK_STR(p.db.error.text, "");
     snprintf(sql, sizeof sql, ", in about %u requests", p.estimated);
     CHECK(strstr(p.line, sql) != NULL);
-    CHECK_INT(p.sent, 3 * p.estimated + 1);    /* read, count, apply; there is no record at first */
+    CHECK_INT(p.sent, 3 * p.estimated + 1); /* read, count, apply; there is no record at first */
     check_end();
     local_d1_close(d);
 }
@@ -377,8 +383,9 @@ static void fault_at(local_d1_fault fault, unsigned at)
 
 static void a_split_that_is_cut_off_anywhere_is_finished_by_the_next_run(void)
 {
-    static const local_d1_fault faults[] = {LOCAL_D1_LOSE_BEFORE, LOCAL_D1_LOSE_AFTER, LOCAL_D1_CUT_ANSWER, LOCAL_D1_LATE,
-                                            LOCAL_D1_ZOMBIE,      LOCAL_D1_TWICE,      LOCAL_D1_500_AFTER};
+    static const local_d1_fault faults[] = {LOCAL_D1_LOSE_BEFORE, LOCAL_D1_LOSE_AFTER, LOCAL_D1_CUT_ANSWER,
+                                            LOCAL_D1_LATE,        LOCAL_D1_ZOMBIE,     LOCAL_D1_TWICE,
+                                            LOCAL_D1_500_AFTER};
     program p;
     unsigned at;
     size_t i;
@@ -391,8 +398,7 @@ static void a_split_that_is_cut_off_anywhere_is_finished_by_the_next_run(void)
         crash_at(DIES_BEFORE, at);
         crash_at(DIES_AFTER, at);
         crash_at(DIES_LATE, at);
-        for (i = 0; i < sizeof faults / sizeof faults[0]; i++)
-            fault_at(faults[i], at);
+        for (i = 0; i < sizeof faults / sizeof faults[0]; i++) fault_at(faults[i], at);
     }
 }
 
@@ -441,8 +447,8 @@ static const d1t_column as_before_columns[] = {
     D1T_COLUMN("n", D1T_TEXT, 0),
     D1T_COLUMN("mail", D1T_TEXT, 0),
 };
-static const d1t_table as_before = {"t", COLUMNS(as_before_columns), int_indexes, 1, NULL, 0, NULL, 0, D1T_AUTOINCREMENT,
-                                    NULL, 0, NULL};
+static const d1t_table as_before = {"t", COLUMNS(as_before_columns), int_indexes, 1, NULL, 0, NULL,
+                                    0,   D1T_AUTOINCREMENT,          NULL,        0, NULL};
 
 static void an_abandoned_copy_goes_if_the_table_is_declared_as_it_is(void)
 {
@@ -488,12 +494,8 @@ static void an_abandoned_copy_goes_if_its_table_is_gone(void)
 
 static void a_copy_of_a_table_that_changed_since_is_begun_again(void)
 {
-    kind destructive = kinds[0];
-
     abandon();
-    CHECK(lab_exec(d, "ALTER TABLE t ADD COLUMN extra TEXT;ALTER TABLE o ADD COLUMN extra"));
-    destructive.allow = D1T_EFFECT_DESTRUCTIVE; /* extra goes */
-    k = &destructive;
+    CHECK(lab_exec(d, "ALTER TABLE t ADD COLUMN extra TEXT AS (n)"));
     finish(500);
     check_end();
     local_d1_close(d);
@@ -503,8 +505,8 @@ static void a_copy_for_another_declaration_is_begun_again(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("n", D1T_BLOB, 0),
                                          D1T_COLUMN("mail", D1T_TEXT, 0)};
-    static const d1t_table other = {"t", COLUMNS(columns), int_indexes, 1, NULL, 0, NULL, 0, D1T_AUTOINCREMENT, NULL, 0,
-                                    NULL};
+    static const d1t_table other = {"t", COLUMNS(columns),  int_indexes, 1, NULL, 0, NULL,
+                                    0,   D1T_AUTOINCREMENT, NULL,        0, NULL};
     kind changed = kinds[0];
 
     abandon();
