@@ -186,12 +186,28 @@ typedef struct program {
     death death;
     unsigned at, sent; /* the request it dies at; requests so far */
     uint32_t estimated;
-    bool alone; /* nobody else writes */
+    bool alone;     /* nobody else writes */
+    bool forgetful; /* the answer to every second batch is lost */
+    unsigned batches;
+    const char *surprise; /* what somebody does just before the last batch */
 } program;
 
 static bool dies(program *p, death how)
 {
     return p->death == how && p->sent == p->at;
+}
+
+/* What happens around a batch that writes. */
+static void disturb_batch(program *p, d1t_request *req)
+{
+    static char body[65536];
+    size_t n = d1t_request_read(req, body, sizeof body - 1);
+
+    body[n] = 0;
+    d1t_request_rewind(req);
+    if (!strstr(body, "PRAGMA defer_foreign_keys")) return;
+    if (p->forgetful && p->batches++ % 2) local_d1_set_fault(d, LOCAL_D1_LOSE_AFTER, 1, 1);
+    if (p->surprise && strstr(body, "DROP TABLE `t`")) CHECK(lab_exec(d, p->surprise));
 }
 
 /* The loop of d1t_run. False: the program has died. */
@@ -207,6 +223,7 @@ static bool drive(program *p)
         if (step == D1T_SEND) {
             p->sent++;
             if (!p->alone) write_something();
+            disturb_batch(p, todo.request);
             if (dies(p, DIES_BEFORE)) return false;
             if (dies(p, DIES_LATE)) local_d1_set_fault(d, LOCAL_D1_ZOMBIE, 1, 1);
             result = p->transport.perform(p->transport.ctx, todo.request, todo.op);
@@ -535,6 +552,91 @@ static void a_value_that_does_not_survive_is_not_lost_unless_that_is_allowed(voi
     local_d1_close(d);
 }
 
+static void a_value_that_comes_just_before_the_end_is_a_conflict(void)
+{
+    program p;
+
+    k = &kinds[0];
+    open_database(600);
+    memset(&p, 0, sizeof p);
+    p.alone = true;
+    p.surprise = "UPDATE t SET n='many' WHERE id=6";
+    CHECK(migrate(&p, k->to, true, 500));
+    CHECK_INT(p.db.error.code, D1T_ERR_CONFLICT);
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM t WHERE n='many'"), 1);
+    local_d1_close(d);
+}
+
+static void a_split_may_lose_more_answers_than_one_batch(void)
+{
+    program p;
+
+    k = &kinds[0];
+    open_database(5000);
+    memset(&p, 0, sizeof p);
+    p.forgetful = true;
+    CHECK(migrate(&p, k->to, true, 2000));
+    CHECK_STR(p.db.error.text, "");
+    check_end();
+    local_d1_close(d);
+}
+
+static void what_only_the_new_table_forbids_others_may_write_until_the_end(void)
+{
+    static const char *const n_unique[] = {"n"};
+    static const d1t_index uniques[] = {{"t_mail", int_mail, 1, D1T_UNIQUE, NULL, NULL, NULL},
+                                        {NULL, n_unique, 1, D1T_UNIQUE, NULL, NULL, NULL}};
+    static const d1t_table unique = {"t", COLUMNS(int_columns), uniques, 2, NULL, 0, NULL,
+                                     0,   D1T_AUTOINCREMENT,    NULL,    0, NULL};
+    kind changed = kinds[0];
+    program p;
+
+    changed.to = &unique;
+    k = &changed;
+    open_database(600);
+    memset(&p, 0, sizeof p);
+    p.alone = true;
+    p.death = DIES_AFTER;
+    p.at = 10;
+    CHECK(!migrate(&p, k->to, true, 500));
+    CHECK(lab_exec(d, "INSERT INTO t VALUES(5000,10,'twice'),(5001,10,'thrice');DELETE FROM o WHERE id=27"));
+    memset(&p, 0, sizeof p);
+    p.alone = true;
+    CHECK(migrate(&p, k->to, true, 500));
+    CHECK_INT(p.db.error.code, D1T_ERR_CONSTRAINT);
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM t WHERE n IN (10,11)"), 4);
+    CHECK(lab_exec(d, "DELETE FROM t WHERE id IN (5000,5001,27)"));
+    memset(&p, 0, sizeof p);
+    p.alone = true;
+    CHECK(migrate(&p, k->to, true, 500));
+    CHECK_STR(p.db.error.text, "");
+    check_end();
+    local_d1_close(d);
+}
+
+/* SQLite lets keys be NULL where NOT NULL is not said; a new key is never NULL. */
+static void rows_whose_key_is_null_are_not_lost(void)
+{
+    static const kind nulls = {"a key that may be NULL",
+                               "CREATE TABLE #(a TEXT,b INTEGER,n INTEGER,PRIMARY KEY(a,b))",
+                               ROWS "SELECT 'a',CASE WHEN i<>300 THEN i END,i FROM n",
+                               {NULL, NULL, NULL, NULL, NULL, NULL},
+                               NULL,
+                               NULL,
+                               &pair_table,
+                               D1T_EFFECT_DESTRUCTIVE};
+    program p;
+
+    k = &nulls;
+    open_database(600);
+    memset(&p, 0, sizeof p);
+    p.alone = true;
+    CHECK(migrate(&p, k->to, true, 500));
+    CHECK_INT(p.db.error.code, D1T_ERR_CONSTRAINT);
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM t"), 600);
+    local_d1_close(d);
+}
+
 static void what_cannot_be_split_is_refused_and_says_why(void)
 {
     static const d1t_column columns[] = {D1T_COLUMN("mail", D1T_TEXT, D1T_KEY), D1T_COLUMN("id", D1T_INTEGER, 0),
@@ -576,6 +678,10 @@ int main(void)
     RUN(a_copy_of_a_table_that_changed_since_is_begun_again);
     RUN(a_copy_for_another_declaration_is_begun_again);
     RUN(a_value_that_does_not_survive_is_not_lost_unless_that_is_allowed);
+    RUN(a_value_that_comes_just_before_the_end_is_a_conflict);
+    RUN(a_split_may_lose_more_answers_than_one_batch);
+    RUN(what_only_the_new_table_forbids_others_may_write_until_the_end);
+    RUN(rows_whose_key_is_null_are_not_lost);
     RUN(what_cannot_be_split_is_refused_and_says_why);
     printf("figure: split_points %u\n", points);
     TEST_MAIN_END;
