@@ -1183,7 +1183,7 @@ typedef struct d1t_plan_step {
 typedef struct d1t_estimate {
     uint64_t rows_copied, rows_written, rows_read;
     uint64_t cost;          /* 10^-9 US dollars, as d1t_stats_cost */
-    uint32_t requests;
+    uint32_t requests;      /* that write; a split rebuild takes several */
     bool     counted;
 } d1t_estimate;
 
@@ -1206,7 +1206,7 @@ typedef struct d1t_plan {
     d1t_change     change;
     d1t_effect     effect;                  /* the worst of its steps */
     d1t_estimate   estimate;
-    d1t_statement *statements;              /* one atomic batch, locks and checks included */
+    d1t_statement *statements;              /* one atomic batch, locks and checks included; with more: the first */
     size_t         statement_count;
     bool           more;                    /* renames or parts of a split rebuild come first: applying reads again and
                                                does the rest */
@@ -1738,11 +1738,11 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
 D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
 
 /* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what
-   desc says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. D1T_OK,
-   D1T_ERR_SCHEMA (a
-   refused step, or one worse than allowed), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing is
-   applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors of
-   d1t_table_check, and request errors. */
+   desc says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. (With plan->more in
+   several: after an error the table is as it was, and planning again goes on where it stopped.) D1T_OK, D1T_ERR_SCHEMA
+   (a refused step, or one worse than allowed), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing
+   is applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors
+   of d1t_table_check, and request errors. */
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
 D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);

@@ -11,6 +11,7 @@
  *                       CLOUDFLARE_DATABASE_ID and CLOUDFLARE_API_TOKEN
  *     --prune           plan, apply: drop the tables that were set up once and have left the file
  *     --adopt           plan, apply: also write down tables that were there before
+ *     --split           plan, apply: a rebuild too large for one request in several; if cut off, apply again
  *     --show-keys       the key of one row whose value would not survive, and the server's own words: these are data
  *
  * The file is a JSON array of tables as d1t_table_to_json writes them, or {"tables":[...]}. Apply asks before it writes
@@ -30,12 +31,12 @@
 #include "local_d1.h"
 
 static const char usage[] = "usage: migrate plan FILE [--json] | apply FILE [--allow none|lossy|destructive] [--yes] | "
-                            "drift | export-state   [--database FILE] [--prune] [--adopt] [--show-keys]\n";
+                            "drift | export-state   [--database FILE] [--prune] [--adopt] [--split] [--show-keys]\n";
 
 typedef struct migrate {
     const char *command, *path, *database;
     d1t_effect allow;
-    bool json, yes, prune, adopt, show_keys;
+    bool json, yes, prune, adopt, split, show_keys;
     local_d1 *local;
     d1t_client db;
     d1t_plan plan;
@@ -158,7 +159,7 @@ static int failed(const migrate *m) {
 }
 
 static bool read_plan(migrate *m, bool drift) {
-    d1t_plan_desc desc = {m->tables, m->count, false, m->prune, m->adopt, drift, false};
+    d1t_plan_desc desc = {m->tables, m->count, false, m->prune, m->adopt, drift, m->split};
     return d1t_plan_read_desc(&m->plan, &m->db, &desc) == D1T_OK;
 }
 
@@ -310,16 +311,16 @@ static d1t_effect effect_of(const char *word) {
 }
 
 static void take_argument(migrate *m, char **argv, int *i) {
-    const char *arg = argv[*i], *names[] = {"--json", "--yes", "--prune", "--adopt", "--show-keys"};
-    bool *flags[] = {&m->json, &m->yes, &m->prune, &m->adopt, &m->show_keys};
+    const char *arg = argv[*i], *names[] = {"--json", "--yes", "--prune", "--adopt", "--split", "--show-keys"};
+    bool *flags[] = {&m->json, &m->yes, &m->prune, &m->adopt, &m->split, &m->show_keys};
     bool database = strcmp(arg, "--database") == 0, allow = strcmp(arg, "--allow") == 0;
     size_t f = 0;
-    while (f < 5 && strcmp(arg, names[f]) != 0) f++;
-    if (f < 5) *flags[f] = true;
+    while (f < 6 && strcmp(arg, names[f]) != 0) f++;
+    if (f < 6) *flags[f] = true;
     if ((database || allow) && !argv[++*i]) die(arg, "a value is missing");
     if (database) m->database = argv[*i];
     if (allow) m->allow = effect_of(argv[*i]);
-    if (f < 5 || database || allow) return;
+    if (f < 6 || database || allow) return;
     if (arg[0] == '-' || (m->command && m->path)) die("not understood", arg);
     *(m->command ? &m->path : &m->command) = arg;
 }
