@@ -10397,9 +10397,9 @@ D1T__PRIVATE void d1t__move_on(d1t__planner *p, const d1t__item *item, const cha
     w = d1t__text_begin(p);
     d1t_write_text(w, "UPDATE `_d1t_setup` SET `version`=NOT EXISTS(SELECT 1 FROM ");
     d1t_write_name(w, at);
-    d1t_write_text(w, " WHERE ");
-    d1t_write_name(w, d1t__key_column(item->from, 0)->name);
-    d1t_write_text(w, " IS NOT NULL) WHERE `name`=");
+    d1t__write_key_is(w, item, ")=(");      /* itself, unless it is NULL */
+    d1t__write_key_list(w, item->from, "");
+    d1t_write_text(w, ")) WHERE `name`=");
     d1t_write_sql_string(w, d1t_cstr(name));
     d1t__statement_end(p);
 }
@@ -11398,9 +11398,14 @@ D1T__PRIVATE void d1t__write_dollars(d1t_writer *w, uint64_t cost) {
     d1t_write_uint(w, cents % 100);
 }
 
+/* The table that a step rebuilds; NULL: it does something else. */
+D1T__PRIVATE d1t__item *d1t__rebuilt_by(d1t__planner *p, const d1t_plan_step *s) {
+    return s->kind == D1T_REBUILD_TABLE ? d1t__item_of(p, s->table) : NULL;
+}
+
 /* How many requests a rebuild takes that is split. */
 D1T__PRIVATE void d1t__write_requests(d1t__planner *p, d1t_writer *w, const d1t_plan_step *s) {
-    const d1t__item *item = s->kind == D1T_REBUILD_TABLE ? d1t__item_of(p, s->table) : NULL;
+    const d1t__item *item = d1t__rebuilt_by(p, s);
     if (!item || !item->chunk) return;
     d1t_write_text(w, ", in about ");
     d1t__write_grouped(w, s->rows / item->chunk + 2);
@@ -11458,14 +11463,15 @@ D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
     d1t_plan_step *s;
     if (written <= p->limits.rebuild) return;
     for (s = p->plan->steps; s && split; s = s->next) {
-        d1t__item *item = s->kind == D1T_REBUILD_TABLE ? d1t__item_of(p, s->table) : NULL;
+        d1t__item *item = d1t__rebuilt_by(p, s);
         if (!item || !s->rows || d1t__why_whole(p, item)) continue;
         d1t__split(p, item, s->rows);
         written -= s->written;
     }
-    for (s = p->plan->steps; s && p->result == D1T_OK && written > p->limits.rebuild; s = s->next)
-        if (s->kind == D1T_REBUILD_TABLE && !d1t__item_of(p, s->table)->chunk)
-            d1t__refuse_size(p, s, split ? d1t__why_whole(p, d1t__item_of(p, s->table)) : NULL);
+    for (s = p->plan->steps; s && p->result == D1T_OK && written > p->limits.rebuild; s = s->next) {
+        const d1t__item *item = d1t__rebuilt_by(p, s);
+        if (item && !item->chunk) d1t__refuse_size(p, s, split ? d1t__why_whole(p, item) : NULL);
+    }
 }
 
 D1T__PRIVATE d1t_change d1t__change_of(const d1t_plan *plan) {
