@@ -15,6 +15,7 @@ cascade:        p <- c <- gc on real workerd: every row survives a rebuild of p
 crash:          a crash at every point of 200 migrations: the next run ends in B
 race:           two migrators on real workerd, 100 rounds that overlapped: one winner each
 others:         tables made by others survive a no-op plan with 0 statements
+split:          a rebuild over the limit in small requests, cut off at every point while others write
 large:          1,000 tables of 50 columns: diff in 100 ms, read in 3 requests
 migrate:        the migrate command: plan, apply, drift, export-state
 sabotage:       every promise that is broken on purpose turns its test short'
@@ -26,6 +27,7 @@ item_cascade() { tests/setup/run.sh cascade live; }
 item_crash() { tests/setup/run.sh crash 200; }
 item_race() { tests/setup/run.sh race live 100; }
 item_others() { tests/setup/run.sh others local; }
+item_split() { tests/setup/run.sh split local; }
 item_large() { tests/setup/run.sh large local; }
 item_migrate() { tests/setup/migrate.sh; }
 item_sabotage() { tests/tools/sabotage.sh; }
