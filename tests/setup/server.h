@@ -36,7 +36,7 @@ static inline long server_call(const char *url, const char *call, bool post)
     curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, "t");
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, server_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, (void *)body);
     if (curl_easy_perform(curl) == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(curl);
