@@ -13,7 +13,7 @@ CFLAGS = -O1 $(SANITIZE)
 LIBS = -lsqlite3 -lcurl -lm -lpthread
 
 UNITS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-SUITES = behaviour hygiene faults seams docs migrate $(UNITS:%=unit-%)
+SUITES = setup hygiene behaviour faults seams docs migrate $(UNITS:%=unit-%)
 HEADERS = d1target.h $(wildcard examples/*.h tests/support/*.h)
 
 NEED = sqlite3.h=libsqlite3-dev curl/curl.h=libcurl4-openssl-dev

@@ -47,6 +47,8 @@ async function reset(db) {
     WHERE schema='main' AND type IN ('view','table','virtual') AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`;
   await run("PRAGMA ignore_check_constraints=off", "PRAGMA legacy_alter_table=off", "PRAGMA recursive_triggers=off",
     "PRAGMA reverse_unordered_selects=off", "PRAGMA case_sensitive_like=off");
+  const triggers = `SELECT 'TRIGGER "' || replace(name,'"','""') || '"' FROM sqlite_schema WHERE type='trigger'`;
+  for (const [what] of await run(triggers)) await run(`DROP ${what}`); // they may use what goes before their table
   let left, before, error;
   do {
     before = left?.length;

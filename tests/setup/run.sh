@@ -10,10 +10,10 @@ strict="-std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Wconversion 
 passed=0 failed=0
 mkdir -p "$out"
 
-# crash and large repeat the same thousands of times: without sanitizers; crash's first migrations are run with them too.
+# crash, large and split repeat the same thousands of times: without sanitizers; crash's first migrations are run with them too.
 build() { # NAME
     local flags="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
-    case $1 in crash | large) flags=-O2 ;; esac
+    case $1 in crash | large | split) flags=-O2 ;; esac
     [ "$1" != crash ] || ${CC:-cc} $strict -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
         tests/setup/crash.c -o "$out/crash_sanitized" -lsqlite3 -lcurl -lm
     ${CC:-cc} $strict $flags "tests/setup/$1.c" -o "$out/$1" -lsqlite3 -lcurl -lm -lpthread
