@@ -4,7 +4,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS
-logs=$PWD/build/show
 
 # NAME: what it shows. The function item_NAME measures it.
 items='
@@ -32,26 +31,4 @@ item_large() { tests/setup/run.sh large local; }
 item_migrate() { tests/setup/migrate.sh; }
 item_sabotage() { tests/tools/sabotage.sh; }
 
-run() { # ITEM WHAT: one line
-    local log=$logs/$1.log verdict=ok figures
-    "$0" --measure "$1" >"$log" 2>&1 </dev/null || verdict=short # a shell of its own: set -e holds there
-    ! grep -aqE '^[0-9]+ passed, [1-9][0-9]* failed$' "$log" || verdict=short
-    grep -aqE '^[0-9]+ passed, [0-9]+ failed$' "$log" || verdict=short
-    figures=$(sed -nE 's/^figure: //p; s/^([0-9]+ passed, [0-9]+ failed)$/\1/p' "$log" | paste -sd ';' | sed 's/;/; /g')
-    printf '%-5s %-14s %s: %s\n' "$verdict" "$1" "$2" "${figures:-no figure, see $log}"
-    [ $verdict = ok ]
-}
-
-if [ "${1-}" = --measure ]; then
-    "item_${2//-/_}"
-    exit
-fi
-mkdir -p "$logs"
-short=0
-while IFS=: read -r name what; do
-    [ -n "$name" ] || continue
-    [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
-    run "$name" "$(sed 's/^ *//' <<<"$what")" || short=$((short + 1))
-done <<<"$items"
-[ $short -eq 0 ] || echo "$short short"
-[ $short -eq 0 ]
+. tests/tools/show.sh
