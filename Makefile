@@ -30,6 +30,7 @@ test:
 	@rm -rf build/log
 	@mkdir -p build/log
 	@$(MAKE) --no-print-directory -j2 $(SUITES)
+	@cat build/log/*.short 2>/dev/null || true
 	@cd build/log && cat $(SUITES:%=%.count) | \
 		awk '{ p += $$1; f += $$2 } END { print p " passed, " f " failed"; exit f > 0 || p == 0 }'
 

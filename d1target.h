@@ -11945,20 +11945,17 @@ D1T__PRIVATE bool d1t__names(d1t_str message, size_t from, const char *name) {
            (from + n == message.n || !d1t__is_word(message.p[from + n]));
 }
 
-/* The declared table and column that a message names as `table.column` behind `from`, or the declared check; what is
-   not declared stays NULL. */
-D1T__PRIVATE void d1t__name_column(const d1t_client *db, struct d1t__cause *cause, d1t_str message, size_t from) {
-    size_t i, k;
-    for (i = 0; i < db->table_count; i++) {
-        const d1t_table *t = db->shapes[i].table;
-        for (k = 0; k < t->check_count; k++)
-            if (t->checks[k].name && d1t__names(message, from, t->checks[k].name)) cause->check = t->checks[k].name;
-        if (!d1t__names(message, from, t->name)) continue;
-        cause->table = t->name;
-        for (k = 0; k < t->column_count; k++)
-            if (d1t__names(message, from + d1t__strlen(t->name) + 1, t->columns[k].name))
-                cause->column = t->columns[k].name;
-    }
+/* The table and column of a declaration that a message names as `table.column` behind `from`, or its check; what it
+   does not name stays as it is. */
+D1T__PRIVATE void d1t__name_column(struct d1t__cause *cause, d1t_str message, size_t from, const d1t_table *t) {
+    size_t k;
+    for (k = 0; k < t->check_count; k++)
+        if (t->checks[k].name && d1t__names(message, from, t->checks[k].name)) cause->check = t->checks[k].name;
+    if (!d1t__names(message, from, t->name)) return;
+    cause->table = t->name;
+    for (k = 0; k < t->column_count; k++)
+        if (d1t__names(message, from + d1t__strlen(t->name) + 1, t->columns[k].name))
+            cause->column = t->columns[k].name;
 }
 
 /* What is recognised in the server's words. They may hold values, so only fixed phrases and declared names are taken
@@ -11971,13 +11968,14 @@ D1T__PRIVATE void d1t__recognise(const d1t_client *db, struct d1t__cause *cause)
         "string or blob too big", "datatype mismatch", "cannot store", "too many levels of trigger recursion",
         "triggers nested too deep", "ON CONFLICT clause does not match"};
     d1t_str message = d1t_server_text(db);
-    size_t i, at;
+    size_t i, k, at;
     for (i = 0; i < D1T__COUNT(phrases) && !cause->phrase; i++) {
         at = d1t__find(message, phrases[i]);
         if (at == message.n) continue;
         cause->phrase = phrases[i];
         at += d1t__strlen(phrases[i]);
-        if (at < message.n && message.p[at - 1] == ' ') d1t__name_column(db, cause, message, at);
+        for (k = 0; k < db->table_count && at < message.n && message.p[at - 1] == ' '; k++)
+            d1t__name_column(cause, message, at, db->shapes[k].table);
     }
 }
 
@@ -13124,14 +13122,48 @@ D1T__PRIVATE void d1t__plan_applied(d1t_client *db, d1t__job *job) {
     db->task.phase = job->plan->more ? D1T__PHASE_MAIN : D1T__PHASE_END;
 }
 
+/* Rows in D1 do not meet what the plan declares. A rebuild copies them into a table of a passing name. */
+D1T__PRIVATE void d1t__plan_constraint(d1t_client *db, const d1t_plan *plan, struct d1t__cause *cause) {
+    d1t_str said = d1t_server_text(db);
+    size_t i, at = d1t__find(said, cause->phrase) + d1t__strlen(cause->phrase);
+    if (d1t__begins(d1t_bytes(said.p + at, said.n - at), D1T__NEW)) at += d1t__strlen(D1T__NEW);
+    for (i = 0; i < plan->desc.count && !plan->desc.drift; i++)
+        d1t__name_column(cause, said, at, plan->desc.tables[i]);
+    d1t__fail_with(db, cause);
+    d1t__say(&db->error, "; rows in D1 do not fit what the plan declares: mend them, or declare less; nothing was ",
+             "applied", NULL);
+}
+
+/* A view or trigger that names what is not there stops every ALTER TABLE ... RENAME of the database. */
+D1T__PRIVATE void d1t__say_broken(d1t_client *db) {
+    static const char *const kinds[] = {"error in view ", "error in trigger "};
+    d1t_str said = d1t_server_text(db);
+    char name[80];
+    size_t i, at, end;
+    for (i = 0; i < D1T__COUNT(kinds); i++) {
+        at = d1t__find(said, kinds[i]);
+        if (at == said.n) continue;
+        at += d1t__strlen(kinds[i]);
+        for (end = at; end < said.n && said.p[end] != ':'; end++) {}
+        d1t__copy_short(name, sizeof name, d1t_bytes(said.p + at, end - at));
+        d1t__say(&db->error, "; ", kinds[i], name);
+        d1t__say(&db->error, ": drop it, or mend what it names", NULL, NULL);
+    }
+}
+
 /* A refused batch, in the words of its guards. */
 D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
     d1t_str said = d1t_server_text(db);
     const d1t_plan_step *step;
     bool conflict = d1t__contains(said, "'d1t conflict"), orphans = d1t__contains(said, "'d1t fk ");
     struct d1t__cause cause = d1t__cause_of(db);
+    if (!conflict && !orphans && cause.phrase && cause.code == D1T_ERR_CONSTRAINT) {
+        d1t__plan_constraint(db, job->plan, &cause);
+        return;
+    }
     if (!conflict && !orphans) {
         d1t__fail_with(db, &cause);
+        d1t__say_broken(db);
         return;
     }
     d1t__error(db, conflict ? D1T_ERR_CONFLICT : D1T_ERR_CONSTRAINT, conflict ?

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # logged.sh NAME COMMAND…  Runs a test program into build/log/NAME.log and keeps its counts in build/log/NAME.count.
-# Shows one line, or the end of the log if something failed. A crash, or a program that does not count, is a failure.
+# Shows one line. If something failed, also the checks that did and the end of the log, and keeps them in
+# build/log/NAME.short. A crash, or a program that does not count, is a failure.
 set -eu
 name=$1
 shift
@@ -18,8 +19,11 @@ read -r passed failed < <(awk '{ last = $0 }
 [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
 echo "$passed $failed" >"build/log/$name.count"
 if [ "$failed" -gt 0 ]; then
-    printf '%-24s SHORT: %s passed, %s failed, status %s; %s ends:\n' "$name" "$passed" "$failed" "$status" "$log"
-    tail -n 40 "$log" | sed 's/^/    /'
+    {
+        printf '%-24s SHORT: %s passed, %s failed, status %s; %s:\n' "$name" "$passed" "$failed" "$status" "$log"
+        grep -anE '(^|/)[a-z_0-9]+\.[ch]:[0-9]+: ' "$log" | head -n 20 | sed 's/^/    /' || true
+        tail -n 20 "$log" | sed 's/^/    /'
+    } | tee "build/log/$name.short"
 else
     printf '%-24s ok: %s passed in %s s\n' "$name" "$passed" "$SECONDS"
 fi

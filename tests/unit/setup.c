@@ -286,6 +286,67 @@ static void test_setup_loses_no_value_unless_it_may(void)
     }
 }
 
+/* Rows that a new constraint forbids: the error names it, and nothing is done. */
+static void test_rows_that_a_new_constraint_forbids_are_told_by_table_and_column(void)
+{
+    static const d1t_column two[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
+    static const d1t_index unique[] = {D1T_UNIQUE_INDEX("t_a", on_a)};
+    static const d1t_index unnamed[] = {D1T_UNIQUE_INDEX(NULL, on_a)};
+    static const d1t_check check[] = {{"short_a", "length(a) < 3"}};
+    static const d1t_table declared[] = {
+        {"t", two, 2, unique, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL},
+        {"t", two, 2, unnamed, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL},
+        {"t", two, 2, NULL, 0, NULL, 0, check, 1, 0, NULL, 0, NULL},
+    };
+    static const char *const said[] = {"UNIQUE constraint failed: t.a", "UNIQUE constraint failed: t.a",
+                                       "CHECK constraint failed: short_a"};
+    d1t_plan plan;
+    char before[4000];
+    size_t i;
+
+    for (i = 0; i < sizeof declared / sizeof *declared; i++) {
+        planned("CREATE TABLE t(" K "," A "," PK "); INSERT INTO t VALUES(1, 'same'), (2, 'same')", &declared[i],
+                &plan);
+        CHECK_INT(plan.refused, 0);
+        sprintf(before, "%.3999s", schema());
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_ERR_CONSTRAINT);
+        if (!strstr(db.error.text, said[i])) printf("%s\n", db.error.text);
+        CHECK(strstr(db.error.text, said[i]) && strstr(db.error.text, "nothing was applied"));
+        CHECK(strstr(db.error.text, "same") == NULL);
+        if (i < 2) CHECK_STR(db.error.table, "t");
+        if (i < 2) CHECK_STR(db.error.column, "a");
+        CHECK_INT(db.error.outcome, D1T_NOT_APPLIED);
+        d1t_plan_free(&plan);
+        d1t_close(&db);
+        CHECK_STR(schema(), before);
+    }
+}
+
+/* SQLite looks at all views and triggers when something is renamed. */
+static void test_a_broken_view_or_trigger_that_stops_a_rename_is_named(void)
+{
+    static const char *const broken[][2] = {
+        {"CREATE VIEW lost AS SELECT * FROM gone", "error in view lost: drop it"},
+        {"CREATE TRIGGER late AFTER INSERT ON t BEGIN DELETE FROM gone; END", "error in trigger late: drop it"},
+    };
+    d1t_column two[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("b", D1T_TEXT, 0)};
+    d1t_table renamed = D1T_TABLE("t", two);
+    char sql[300];
+    d1t_plan plan;
+    size_t i;
+
+    two[1].was = "a";
+    for (i = 0; i < sizeof broken / sizeof *broken; i++) {
+        sprintf(sql, "CREATE TABLE t(" K "," A "," PK "); %s", broken[i][0]);
+        planned(sql, &renamed, &plan);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_NONE), D1T_ERR_SQL);
+        if (!strstr(db.error.text, broken[i][1])) printf("%s\n", db.error.text);
+        CHECK(strstr(db.error.text, broken[i][1]) != NULL);
+        d1t_plan_free(&plan);
+        d1t_close(&db);
+    }
+}
+
 /* ADD COLUMN where SQLite takes it; else the table is made anew. Only what no row could hold is refused. */
 static void test_columns_are_added_one_way_or_the_other(void)
 {
@@ -573,6 +634,8 @@ int main(void)
     RUN(test_what_cannot_be_changed_is_refused_by_name_with_the_cure);
     RUN(test_setup_never_drops);
     RUN(test_setup_loses_no_value_unless_it_may);
+    RUN(test_rows_that_a_new_constraint_forbids_are_told_by_table_and_column);
+    RUN(test_a_broken_view_or_trigger_that_stops_a_rename_is_named);
     RUN(test_columns_are_added_one_way_or_the_other);
     RUN(test_foreign_keys_and_checks_are_compared);
     RUN(test_every_kind_of_table_is_found_unchanged_after_it_was_made);
