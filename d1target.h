@@ -9418,6 +9418,12 @@ D1T__PRIVATE bool d1t__index_stands(d1t__planner *p, const d1t__item *item, cons
     return have && d1t__same_index(have, x);
 }
 
+/* Has D1 an index of this name on the table, whatever its definition? */
+D1T__PRIVATE bool d1t__index_is_there(const d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    if (d1t__is_fts(x)) return d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name) != NULL;
+    return d1t__index_of(item->from, x) != NULL;
+}
+
 D1T__PRIVATE bool d1t__makes(d1t__planner *p, const d1t_table *t, const char *name) {
     const char *owner;
     d1t_index x;
@@ -9446,7 +9452,7 @@ D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
             d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name");
             continue;
         }
-        d1t__plan_index(p, item, d1t__index_of(a, x) ? "~ index " : "+ index ", D1T_CREATE_INDEX, x);
+        d1t__plan_index(p, item, d1t__index_is_there(p, item, x) ? "~ index " : "+ index ", D1T_CREATE_INDEX, x);
     }
     for (i = 0; a && i < a->index_count && !p->plan->desc.keep; i++)
         if (a->indexes[i].name && !d1t__index_of(b, &a->indexes[i]) && !d1t__is_of_command(p, item, a->indexes[i].name))
