@@ -8955,6 +8955,19 @@ D1T__PRIVATE bool d1t__is_rowid(const d1t_table *t, const d1t_column *c) {
            d1t__same_name(d1t_sql_type(t, c), "INTEGER");
 }
 
+D1T__PRIVATE d1t_type d1t__column_affinity(const d1t_table *t, const d1t_column *c) {
+    return d1t_type_from_sql(d1t_cstr(d1t_sql_type(t, c)), (t->flags & D1T_STRICT) != 0);
+}
+
+/* Is a value of the column perhaps not one of the new column? Any table takes what does not fit a type, unless it is
+   STRICT or the column is the rowid. */
+D1T__PRIVATE bool d1t__value_may_change(const d1t_table *from, const d1t_column *a, const d1t_table *to,
+                                        const d1t_column *b) {
+    return ((to->flags & D1T_STRICT) && !(from->flags & D1T_STRICT)) ||
+           (d1t__is_rowid(to, b) && !d1t__is_rowid(from, a)) ||
+           d1t__column_affinity(from, a) != d1t__column_affinity(to, b);
+}
+
 /* No list of parent columns stands for the parent's key. */
 D1T__PRIVATE bool d1t__same_parent_columns(const d1t_foreign_key *a, const d1t_foreign_key *b,
                                            const d1t_table *parent) {
@@ -9167,14 +9180,13 @@ D1T__PRIVATE const char *d1t__type_shown(const char *type) {
 
 D1T__PRIVATE void d1t__compare_type(d1t__planner *p, d1t__item *item, const d1t_column *a, const d1t_column *b) {
     d1t_plan_step *step;
-    bool strict = (item->to->flags & D1T_STRICT) && !(item->from->flags & D1T_STRICT);
     bool retyped = !d1t__same_type(item->from, a, item->to, b);
-    if (!retyped && !strict) return;
-    if (!retyped && b->generated_sql) return;
+    bool changes = !b->generated_sql && d1t__value_may_change(item->from, a, item->to, b);
+    if (!retyped && !changes) return;
     step = d1t__column_change(p, item, b, retyped ? " type " : " only ",
                               d1t__type_shown(d1t_sql_type(retyped ? item->from : item->to, retyped ? a : b)),
                               retyped ? d1t__type_shown(d1t_sql_type(item->to, b)) : "");
-    if (!step || b->generated_sql || a->generated_sql) return;
+    if (!step || !changes) return;
     step->effect = D1T_EFFECT_LOSSY;
     d1t__count_later(p, D1T__COUNT_TYPE, item, b, step);
 }
@@ -9792,48 +9804,52 @@ D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type typ
     d1t_write_text(w, ")");
 }
 
-D1T__PRIVATE d1t_type d1t__column_affinity(const d1t_table *t, const d1t_column *c) {
-    return d1t_type_from_sql(d1t_cstr(d1t_sql_type(t, c)), (t->flags & D1T_STRICT) != 0);
-}
-
-D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_column *c) {
+D1T__PRIVATE void d1t__write_cast(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *name) {
     d1t_type type = d1t__column_affinity(t, c);
     const char *as = type == D1T_INTEGER ? "INTEGER" : type == D1T_REAL ? "REAL" : type == D1T_TEXT ? "TEXT" :
                      type == D1T_BLOB && (t->flags & D1T_STRICT) ? "BLOB" : NULL;
     if (as) d1t_write_text(w, "CAST(");
-    d1t_write_name(w, c->name);
+    d1t_write_name(w, name);
     if (as) d1t_write_text(w, " AS ");
     if (as) d1t_write_text(w, as);
     if (as) d1t_write_text(w, ")");
 }
 
-/* A column's value on its way into the new table. A value that does not survive becomes the default, or NULL; if none
-   was found when they were counted, one that came since stops the batch. (The empty piece of the column keeps SQLite
-   from computing the error before it is needed.) A split rebuild always has a way out: its triggers may not stop what
-   others write. Its last request looks once more. */
+/* The value of a column that is called `name` so far, as the new column takes it. One that does not survive becomes the
+   default, or NULL, or stops the batch. (The empty piece of the column keeps SQLite from computing the error before it
+   is needed.) */
+D1T__PRIVATE void d1t__write_converted(d1t_writer *w, const d1t_table *t, const d1t_column *c, const char *name,
+                                       bool lossy) {
+    d1t_write_text(w, "CASE WHEN ");
+    d1t__write_survives(w, name, d1t__column_affinity(t, c), (t->flags & D1T_STRICT) != 0);
+    d1t_write_text(w, " THEN ");
+    d1t__write_cast(w, t, c, name);
+    d1t_write_text(w, " ELSE ");
+    if (!lossy) {
+        d1t_write_text(w, "json_extract('{}','d1t conflict'||substr(");
+        d1t_write_name(w, name);
+        d1t_write_text(w, ",1,0))");
+    } else if (c->default_sql) {
+        d1t_write_text(w, "(");
+        d1t_write_text(w, c->default_sql);
+        d1t_write_text(w, ")");
+    } else {
+        d1t_write_text(w, "NULL");
+    }
+    d1t_write_text(w, " END");
+}
+
+/* A column's value on its way into the new table. If no value that does not survive was found when they were counted,
+   one that came since stops the batch. A split rebuild always has a way out: its triggers may not stop what others
+   write. Its last request looks once more. */
 D1T__PRIVATE void d1t__write_copied(d1t__planner *p, d1t_writer *w, const d1t__item *item, const d1t_column *c) {
     const d1t__tally *type = d1t__count_of(p, D1T__COUNT_TYPE, item, c);
     const d1t__tally *null = d1t__count_of(p, D1T__COUNT_NULL, item, c);
-    bool lossy = type && (!p->counted || item->chunk || type->rows);
-    bool fill = null && c->default_sql && (!p->counted || item->chunk || null->rows);
+    bool any = !p->counted || item->chunk;
+    bool fill = null && c->default_sql && (any || null->rows);
     if (fill) d1t_write_text(w, "coalesce(");
-    if (type) {
-        d1t_write_text(w, "CASE WHEN ");
-        d1t__write_survives(w, c->name, d1t__column_affinity(item->target, c), (item->target->flags & D1T_STRICT) != 0);
-        d1t_write_text(w, " THEN ");
-    }
-    if (type) d1t__write_cast(w, item->target, c);
+    if (type) d1t__write_converted(w, item->target, c, c->name, any || type->rows);
     else d1t_write_name(w, c->name);
-    if (type && !lossy) {
-        d1t_write_text(w, " ELSE json_extract('{}','d1t conflict'||substr(");
-        d1t_write_name(w, c->name);
-        d1t_write_text(w, ",1,0)) END");
-    } else if (type) {
-        d1t_write_text(w, " ELSE ");
-        d1t_write_text(w, c->default_sql ? "(" : "NULL");
-        if (c->default_sql) d1t_write_text(w, c->default_sql);
-        d1t_write_text(w, c->default_sql ? ") END" : " END");
-    }
     if (!fill) return;
     d1t_write_text(w, ",(");
     d1t_write_text(w, c->default_sql);
@@ -10465,6 +10481,18 @@ D1T__PRIVATE const char *d1t__old_name(const d1t__item *item, const char *name) 
     return i < item->from->column_count ? item->have->table->columns[i].name : name;
 }
 
+/* More of a condition: only rows that have a new key. The others go. */
+D1T__PRIVATE void d1t__write_has_key(d1t_writer *w, const d1t__item *item) {
+    const d1t_column *key;
+    size_t i;
+    for (i = 0; (key = d1t__key_column(item->target, i)) != NULL; i++) {
+        if (d1t__same_key(item->from, item->target) || !d1t__column_of(item->from, key->name)) continue;
+        d1t_write_text(w, " AND ");
+        d1t_write_name(w, d1t__old_name(item, key->name));
+        d1t_write_text(w, " IS NOT NULL");
+    }
+}
+
 /* Which rows stand against a step. */
 D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c) {
     if (c->kind == D1T__COUNT_TYPE) {
@@ -10476,7 +10504,10 @@ D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c)
         d1t_write_text(w, " WHERE ");
         d1t_write_name(w, d1t__old_name(c->item, c->column->name));
         d1t_write_text(w, " IS NULL");
+    } else {
+        return;
     }
+    d1t__write_has_key(w, c->item);
 }
 
 /* Values that came since they were counted and do not survive stop the batch. */
@@ -11280,22 +11311,26 @@ D1T__PRIVATE void d1t__write_count_key(d1t_writer *w, const d1t_table *t) {
 }
 
 /* Rows that a new key cannot hold: all but one for each of its values. */
-D1T__PRIVATE void d1t__write_key_count(d1t_writer *w, const d1t__item *item) {
+D1T__PRIVATE void d1t__write_key_count(d1t__planner *p, d1t_writer *w, const d1t__item *item) {
     const d1t_column *key;
-    size_t i, n = 0, pass;
+    size_t i, n = 0;
     d1t_write_text(w, "SELECT (SELECT count(*) FROM ");
     d1t_write_name(w, item->have->name);
     d1t_write_text(w, ")-count(*),NULL FROM (SELECT 1 FROM ");
     d1t_write_name(w, item->have->name);
-    for (pass = 0; pass < 2; pass++) {
-        for (i = n = 0; (key = d1t__key_column(item->target, i)) != NULL; i++) {
-            if (!d1t__column_of(item->from, key->name)) continue;
-            d1t_write_text(w, n++ == 0 ? (pass ? " GROUP BY " : " WHERE ") : pass ? "," : " AND ");
-            d1t_write_name(w, d1t__old_name(item, key->name));
-            if (pass == 0) d1t_write_text(w, " IS NOT NULL");
-        }
+    d1t_write_text(w, " WHERE true");
+    d1t__write_has_key(w, item);
+    d1t_write_text(w, " GROUP BY ");
+    for (i = 0; (key = d1t__key_column(item->target, i)) != NULL; i++) {
+        const char *name = d1t__old_name(item, key->name);
+        if (!d1t__column_of(item->from, key->name)) continue;
+        if (n++) d1t_write_text(w, ",");
+        if (d1t__count_of(p, D1T__COUNT_TYPE, item, key)) d1t__write_converted(w, item->target, key, name, true);
+        else d1t_write_name(w, name);
+        d1t_write_text(w, " COLLATE ");
+        d1t_write_text(w, d1t__collation(key));
     }
-    d1t_write_text(w, n ? ")" : " GROUP BY '')");
+    d1t_write_text(w, n ? ")" : "'')");
 }
 
 /* One statement for each count: how many, and the key of one of them. */
@@ -11306,7 +11341,7 @@ D1T__PRIVATE void d1t__write_counts(d1t__planner *p) {
     for (c = p->counts; c && p->result == D1T_OK; c = c->next) {
         d1t_writer *w = d1t__text_begin(p);
         if (c->kind == D1T__COUNT_KEY) {
-            d1t__write_key_count(w, c->item);
+            d1t__write_key_count(p, w, c->item);
         } else {
             d1t_write_text(w, "SELECT count(*),max(");
             if (c->kind == D1T__COUNT_ROWS) d1t_write_text(w, "NULL");

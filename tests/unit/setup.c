@@ -466,6 +466,80 @@ static void test_every_kind_of_table_is_found_unchanged_after_it_was_made(void)
     }
 }
 
+/* ---- what becomes of the rows */
+
+/* From what D1 has to the declaration that the SQL stands for: the plan's effect or the words of its refusal, and the
+   answer to a question afterwards. */
+typedef struct becoming {
+    const char *have, *sql;
+    d1t_effect effect;
+    const char *refused, *question, *answer;
+} becoming;
+
+static void become(const becoming *b)
+{
+    d1t_arena arena;
+    d1t_table *t = NULL;
+    d1t_plan plan;
+    const d1t_plan_step *step;
+
+    d1t_arena_init(&arena, (d1t_allocator){NULL, NULL}, 0);
+    CHECK_INT(d1t_table_from_sql(d1t_cstr(b->sql), &arena, &t, NULL), D1T_OK);
+    planned(b->have, t, &plan);
+    CHECK_INT(plan.effect, b->effect);
+    CHECK_INT(plan.refused, b->refused != NULL);
+    for (step = plan.steps; step && step->kind != D1T_REFUSED; step = step->next) {}
+    if (step) CHECK(b->refused && strstr(step->text, b->refused) != NULL);
+    if (step && !b->refused) printf("%s\n", step->text);
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), b->refused ? D1T_ERR_SCHEMA : D1T_OK);
+    if (db.error.code && !b->refused) printf("%s: %s\n", b->sql, db.error.text);
+    d1t_plan_free(&plan);
+    d1t_close(&db);
+    CHECK_STR(local_ask(d1, b->question), b->answer);
+    CHECK_STR(local_ask(d1, "SELECT count(*) FROM pragma_foreign_key_check"), "0");
+    d1t_arena_free(&arena);
+}
+
+/* A value changes only if the new column takes none like it, and then it is counted before. */
+static void test_values_stay_as_they_are_where_the_new_column_takes_them(void)
+{
+    static const becoming cells[] = {
+        {"CREATE TABLE t(k TEXT NOT NULL PRIMARY KEY); INSERT INTO t VALUES(x'00')",
+         "CREATE TABLE t(k VARCHAR(9) NOT NULL PRIMARY KEY)", D1T_EFFECT_NONE, NULL, "SELECT typeof(k) FROM t", "blob"},
+        {"CREATE TABLE t(" K ", a INT," PK "); INSERT INTO t VALUES(1,'x')",
+         "CREATE TABLE t(" K ", a INTEGER," PK ", CHECK(k))", D1T_EFFECT_NONE, NULL, "SELECT a FROM t", "x"},
+        {"CREATE TABLE t(" K "," PK ") WITHOUT ROWID; INSERT INTO t VALUES('x'),(2)", "CREATE TABLE t(" K "," PK ")",
+         D1T_EFFECT_NONE, "t.k only INTEGER: values are not of the new type", "SELECT group_concat(k) FROM t", "2,x"},
+        {"CREATE TABLE t(" K "," PK ") WITHOUT ROWID; INSERT INTO t VALUES(2)", "CREATE TABLE t(" K "," PK ")",
+         D1T_EFFECT_NONE, NULL, "SELECT group_concat(rowid) FROM t", "2"},
+        {"CREATE TABLE t(" K "," A ", g TEXT AS (a || '')," PK "); INSERT INTO t VALUES(1,'007'),(2,'7')",
+         "CREATE TABLE t(" K "," A ", g INTEGER," PK ")", D1T_EFFECT_LOSSY, NULL,
+         "SELECT group_concat(quote(g)) FROM t", "NULL,7"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
+}
+
+/* A new key: what goes is counted by the values that the key gets, and what goes stands against nothing. */
+static void test_rows_go_only_if_the_new_key_cannot_hold_them(void)
+{
+    static const becoming cells[] = {
+        {"CREATE TABLE t(" K ", a," PK "); INSERT INTO t VALUES(1,1),(2,'1'),(3,2)",
+         "CREATE TABLE t(`k` INTEGER, a TEXT NOT NULL PRIMARY KEY)", D1T_EFFECT_DESTRUCTIVE, NULL,
+         "SELECT group_concat(a) FROM t", "1,2"},
+        {"CREATE TABLE t(" K ", a TEXT COLLATE NOCASE," PK "); INSERT INTO t VALUES(1,'x'),(2,'X')",
+         "CREATE TABLE t(`k` INTEGER, a TEXT NOT NULL PRIMARY KEY)", D1T_EFFECT_NONE, NULL,
+         "SELECT group_concat(a) FROM (SELECT a FROM t ORDER BY k)", "x,X"},
+        {"CREATE TABLE t(" K ", a TEXT, b TEXT NOT NULL," PK "); INSERT INTO t VALUES(1,NULL,'x'),(2,'m','7')",
+         "CREATE TABLE t(`k` INTEGER, a TEXT NOT NULL PRIMARY KEY, b INTEGER NOT NULL)", D1T_EFFECT_DESTRUCTIVE, NULL,
+         "SELECT group_concat(a || b) FROM t", "m7"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
+}
+
 /* ---- modes */
 
 static void test_verify_changes_nothing_and_says_what_differs(void)
@@ -639,6 +713,8 @@ int main(void)
     RUN(test_columns_are_added_one_way_or_the_other);
     RUN(test_foreign_keys_and_checks_are_compared);
     RUN(test_every_kind_of_table_is_found_unchanged_after_it_was_made);
+    RUN(test_values_stay_as_they_are_where_the_new_column_takes_them);
+    RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
