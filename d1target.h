@@ -9633,19 +9633,82 @@ D1T__PRIVATE bool d1t__goes(const d1t__item *item) {
     return item->member || item->drop;
 }
 
+/* The column that a column of a foreign key leads to; NULL: there is none. */
+D1T__PRIVATE const d1t_column *d1t__led_to(const d1t_table *parent, const d1t_foreign_key *f, size_t i) {
+    return f->parent_columns ? d1t__column_of(parent, f->parent_columns[i]) : d1t__key_column(parent, i);
+}
+
+/* The first column of a foreign key that can be NULL, so that rows let go of their parents; NULL: there is none. */
+D1T__PRIVATE const d1t_column *d1t__nullable_of(const d1t_table *t, const d1t_foreign_key *f) {
+    size_t i;
+    for (i = 0; i < f->column_count; i++) {
+        const d1t_column *c = d1t__column_of(t, f->columns[i]);
+        if (c && !d1t__not_null(c) && !c->generated_sql) return c;
+    }
+    return NULL;
+}
+
+/* Can the rows of a table that references itself become their own parents? */
+D1T__PRIVATE bool d1t__can_be_own_parent(const d1t_table *t, const d1t_foreign_key *f) {
+    size_t i;
+    if (!d1t__same_name(f->parent, t->name)) return false;
+    for (i = 0; i < f->column_count; i++) {
+        const d1t_column *c = d1t__column_of(t, f->columns[i]), *to = d1t__led_to(t, f, i);
+        if (!c || !to || c->generated_sql) return false;
+        if (c == to) continue;
+        if ((c->flags & D1T_KEY) || d1t__column_affinity(t, c) != d1t__column_affinity(t, to)) return false;
+    }
+    return true;
+}
+
+/* Must the child go before the parent, because its rows cannot let go of it? */
+D1T__PRIVATE bool d1t__clings(const d1t__item *child, const d1t__item *parent) {
+    const d1t_table *t = child->from;
+    size_t f;
+    for (f = 0; t && f < t->foreign_key_count; f++)
+        if (d1t__same_name(t->foreign_keys[f].parent, parent->name) && !d1t__nullable_of(t, &t->foreign_keys[f]))
+            return true;
+    return !t && d1t__references(child, parent);
+}
+
+/* Which parents have to have a lower rank. In a cycle of references not all can. */
+typedef enum d1t__order { D1T__ALL_PARENTS, D1T__CLUNG_TO, D1T__NO_PARENT } d1t__order;
+
+D1T__PRIVATE bool d1t__waits(d1t__planner *p, const d1t__item *child, uint32_t rank, d1t__order order) {
+    size_t i;
+    for (i = 0; i < p->item_count && order != D1T__NO_PARENT; i++) {
+        const d1t__item *parent = &p->items[i];
+        if (parent == child || !d1t__goes(parent) || parent->rank < rank) continue;
+        if (order == D1T__CLUNG_TO ? d1t__clings(child, parent) : d1t__references(child, parent)) return true;
+    }
+    return false;
+}
+
+/* Gives the rank to all tables that wait for none, or to one of a cycle. Returns how many. */
+D1T__PRIVATE size_t d1t__rank_next(d1t__planner *p, uint32_t rank, d1t__order order) {
+    size_t i, n = 0;
+    for (i = 0; i < p->item_count; i++) {
+        d1t__item *item = &p->items[i];
+        if (!d1t__goes(item) || item->rank != UINT32_MAX || (n && order != D1T__ALL_PARENTS)) continue;
+        if (d1t__waits(p, item, rank, order)) continue;
+        item->rank = rank;
+        n++;
+    }
+    return n;
+}
+
 D1T__PRIVATE void d1t__rank_tables_that_go(d1t__planner *p) {
-    size_t round, i, k;
-    bool more = true;
-    for (round = 0; more && round < p->item_count; round++) {
-        more = false;
-        for (i = 0; i < p->item_count; i++)
-            for (k = 0; k < p->item_count && d1t__goes(&p->items[i]); k++) {
-                d1t__item *child = &p->items[i], *parent = &p->items[k];
-                if (i == k || !d1t__goes(parent) || child->rank > parent->rank || !d1t__references(child, parent))
-                    continue;
-                child->rank = parent->rank + 1;
-                more = true;
-            }
+    size_t i, n, left = 0;
+    uint32_t rank;
+    for (i = 0; i < p->item_count; i++) {
+        if (!d1t__goes(&p->items[i])) continue;
+        p->items[i].rank = UINT32_MAX;
+        left++;
+    }
+    for (rank = 0; left; rank++, left -= n) {
+        n = d1t__rank_next(p, rank, D1T__ALL_PARENTS);
+        if (!n) n = d1t__rank_next(p, rank, D1T__CLUNG_TO);
+        if (!n) n = d1t__rank_next(p, rank, D1T__NO_PARENT);
     }
 }
 
@@ -10045,29 +10108,28 @@ D1T__PRIVATE void d1t__drop_temporary(d1t__planner *p, const d1t__item *item) {
         }
 }
 
-/* The old rows let go of each other before they are dropped. */
+/* The old rows let go of each other before they are dropped. One that a constraint of its table does not let go is left
+   to the action of its foreign key. */
 D1T__PRIVATE void d1t__let_go(d1t__planner *p, const d1t__item *item) {
     const d1t_table *t = item->from;
     size_t f, i;
     for (f = 0; f < t->foreign_key_count; f++) {
         const d1t_foreign_key *key = &t->foreign_keys[f];
-        const d1t_column *c = NULL, *own = d1t__key_column(t, 0);
+        const d1t_column *c = d1t__nullable_of(t, key);
         d1t_writer *w;
-        bool self = d1t__same_name(key->parent, t->name) && key->column_count == 1 && own && !d1t__key_column(t, 1);
-        if (!d1t__leads_back(p, item, key)) continue;
-        for (i = 0; i < key->column_count; i++) {
-            c = d1t__column_of(t, key->columns[i]);
-            if (c && !d1t__not_null(c) && !c->generated_sql) break;
-        }
-        if (i == key->column_count && !(self && c && !c->generated_sql && !(c->flags & D1T_KEY))) continue;
+        if (!d1t__leads_back(p, item, key) || (!c && !d1t__can_be_own_parent(t, key))) continue;
         w = d1t__text_begin(p);
-        d1t_write_text(w, "UPDATE ");
+        d1t_write_text(w, "UPDATE OR IGNORE ");
         d1t_write_name(w, item->name);
         d1t_write_text(w, " SET ");
-        d1t_write_name(w, c->name);
-        d1t_write_text(w, "=");
-        if (i == key->column_count) d1t_write_name(w, own->name);
-        else d1t_write_text(w, "NULL");
+        if (c) d1t_write_name(w, c->name);
+        if (c) d1t_write_text(w, "=NULL");
+        for (i = 0; i < key->column_count && !c; i++) {
+            if (i) d1t_write_text(w, ",");
+            d1t_write_name(w, key->columns[i]);
+            d1t_write_text(w, "=");
+            d1t_write_name(w, d1t__led_to(t, key, i)->name);
+        }
         d1t__statement_end(p);
     }
 }

@@ -540,6 +540,38 @@ static void test_rows_go_only_if_the_new_key_cannot_hold_them(void)
     for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
 }
 
+#define UP(of) "CREATE TABLE t(k INTEGER PRIMARY KEY NOT NULL, up " of ")"
+
+/* Whatever the constraints of the old tables say about rows that let go of each other. */
+static void test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows(void)
+{
+    static const char many[] = "SELECT count(*) FROM t";
+    static const becoming cells[] = {
+        {"CREATE TABLE t(k BLOB NOT NULL PRIMARY KEY, n INTEGER UNIQUE, up INTEGER NOT NULL REFERENCES t(n)) STRICT;"
+         "INSERT INTO t VALUES(x'01',1,1),(x'02',2,1)",
+         "CREATE TABLE t(k BLOB NOT NULL PRIMARY KEY, n INTEGER UNIQUE, up INTEGER NOT NULL REFERENCES t(n), CHECK(n))"
+         " STRICT", D1T_EFFECT_NONE, NULL, many, "2"},
+        {"CREATE TABLE t(a INTEGER NOT NULL, b INTEGER NOT NULL, up INTEGER NOT NULL, PRIMARY KEY(a,b), FOREIGN "
+         "KEY(a,up) REFERENCES t(a,b) ON DELETE SET DEFAULT); INSERT INTO t VALUES(1,1,1),(1,2,1)",
+         "CREATE TABLE t(a INTEGER NOT NULL, b INTEGER NOT NULL, up INTEGER NOT NULL, PRIMARY KEY(a,b), FOREIGN "
+         "KEY(a,up) REFERENCES t(a,b) ON DELETE SET DEFAULT, CHECK(a))", D1T_EFFECT_NONE, NULL, many, "2"},
+        {UP("INTEGER REFERENCES t CHECK(up IS NOT NULL OR k = 1)") "; INSERT INTO t VALUES(1,NULL),(2,1),(3,2)",
+         UP("INTEGER REFERENCES t"), D1T_EFFECT_NONE, NULL, many, "3"},
+        {UP("INTEGER NOT NULL UNIQUE REFERENCES t") "; INSERT INTO t VALUES(1,3),(2,1),(3,2)",
+         UP("INTEGER NOT NULL REFERENCES t"), D1T_EFFECT_NONE, NULL, many, "3"},
+        {"CREATE TABLE o(k INTEGER PRIMARY KEY, t INTEGER NOT NULL REFERENCES t ON DELETE SET NULL);"
+         UP("INTEGER REFERENCES o") "; INSERT INTO t VALUES(1,NULL); INSERT INTO o VALUES(1,1); UPDATE t SET up=1",
+         UP("INTEGER REFERENCES o CHECK(up > 0)"), D1T_EFFECT_NONE, NULL, many, "1"},
+        {"CREATE TABLE o(k INTEGER PRIMARY KEY, t INTEGER REFERENCES t);"
+         UP("INTEGER NOT NULL REFERENCES o ON DELETE SET NULL") "; INSERT INTO o VALUES(1,NULL);"
+         "INSERT INTO t VALUES(1,1); UPDATE o SET t=1",
+         UP("INTEGER NOT NULL REFERENCES o"), D1T_EFFECT_NONE, NULL, many, "1"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
+}
+
 /* ---- modes */
 
 static void test_verify_changes_nothing_and_says_what_differs(void)
@@ -715,6 +747,7 @@ int main(void)
     RUN(test_every_kind_of_table_is_found_unchanged_after_it_was_made);
     RUN(test_values_stay_as_they_are_where_the_new_column_takes_them);
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
+    RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
