@@ -11183,21 +11183,35 @@ D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
     }
 }
 
-D1T__PRIVATE void d1t__make_index(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
-    unsigned part, parts = d1t__is_fts(x) ? 4 : 1;
-    d1t_writer *w;
-    for (part = 0; part < parts; part++) {
-        d1t__write_index_part(d1t__text_begin(p), item->target, x, part);
-        d1t__statement_end(p);
-    }
-    if (!d1t__is_fts(x) || !item->have) return;
-    w = d1t__text_begin(p);     /* the rows that are there already */
+/* An FTS5 index gets the text of the rows that are there. */
+D1T__PRIVATE void d1t__index_all_text(d1t__planner *p, const d1t_index *x) {
+    d1t_writer *w = d1t__text_begin(p);
     d1t_write_text(w, "INSERT INTO ");
     d1t_write_name(w, x->name);
     d1t_write_text(w, "(");
     d1t_write_name(w, x->name);
     d1t_write_text(w, ") VALUES('rebuild')");
     d1t__statement_end(p);
+}
+
+/* Does an FTS5 index that stays have text that the table, made anew, has not? */
+D1T__PRIVATE bool d1t__has_old_text(const d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    const d1t__tally *c;
+    size_t i;
+    for (c = p->counts; c; c = c->next)
+        if (c->item == item && c->step && (!p->counted || item->chunk || c->rows)) return true;
+    for (i = 0; i < x->column_count; i++)
+        if (item->rebuild && d1t__column_of(item->target, x->columns[i])->generated_sql) return true;
+    return false;
+}
+
+D1T__PRIVATE void d1t__make_index(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    unsigned part, parts = d1t__is_fts(x) ? 4 : 1;
+    for (part = 0; part < parts; part++) {
+        d1t__write_index_part(d1t__text_begin(p), item->target, x, part);
+        d1t__statement_end(p);
+    }
+    if (d1t__is_fts(x) && item->have) d1t__index_all_text(p, x);
 }
 
 /* The texts in the schema of the indexes of a table that is made anew for another one's sake, and of those that
@@ -11218,6 +11232,7 @@ D1T__PRIVATE void d1t__make_indexes(d1t__planner *p, const d1t__item *item) {
         const d1t_index *x = &t->indexes[i];
         if (x->name && ((item->member && !d1t__is_fts(x)) || d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)))
             d1t__make_index(p, item, x);
+        else if (item->member && d1t__is_fts(x) && d1t__has_old_text(p, item, x)) d1t__index_all_text(p, x);
     }
 }
 

@@ -572,6 +572,68 @@ static void test_tables_that_reference_themselves_or_each_other_are_made_anew_wi
     for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
 }
 
+/* ---- full text */
+
+static const d1t_index words[] = {D1T_FTS5_INDEX("words", on_a)};
+
+/* Sets up the first table, gives it rows, and makes it the second. */
+static void remake(const d1t_table *from, const char *rows, const d1t_table *to, d1t_plan *plan)
+{
+    start(D1T_SETUP_APPLY);
+    CHECK_INT(d1t_setup(&db, &from, 1), D1T_OK);
+    have(rows);
+    CHECK_INT(d1t_plan_read(plan, &db, &to, 1), D1T_OK);
+    CHECK_INT(d1t_plan_apply(plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+    if (db.error.code) printf("%s\n", db.error.text);
+}
+
+static const char *found(const char *word)
+{
+    char sql[200];
+
+    sprintf(sql, "SELECT group_concat(a) FROM t WHERE rowid IN (SELECT rowid FROM words('%s'))", word);
+    return local_ask(d1, sql);
+}
+
+/* Rows that go, values that change: an index that knew them would be corrupt. */
+static void test_a_full_text_index_knows_what_the_table_has_after_a_rebuild(void)
+{
+    enum { KEY, NULLS, TYPE, COMPUTED, NOTHING, CASES };
+    d1t_column from_columns[2] = {D1T_COLUMN("k", D1T_TEXT, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
+    d1t_column to_columns[2];
+    d1t_table from = D1T_TABLE("t", from_columns), to;
+    d1t_plan plan;
+    size_t i, n;
+    int which;
+
+    from.indexes = words;
+    from.index_count = 1;
+    for (which = KEY; which < CASES; which++) {
+        from_columns[1].generated_sql = which == COMPUTED ? "k || 'x'" : NULL;
+        to = from;
+        memcpy(to_columns, from_columns, sizeof to_columns);
+        to.columns = to_columns;
+        if (which == KEY) to_columns[0].flags = 0;
+        if (which == KEY) to_columns[1].flags = D1T_KEY;
+        if (which == NULLS) to_columns[1].flags = D1T_NOT_NULL;
+        if (which == NULLS || which == TYPE) to_columns[1].default_sql = "'none'";
+        if (which == COMPUTED) to_columns[1].generated_sql = "k || 'y'";
+        if (which == TYPE || which == NOTHING) to.flags = D1T_STRICT;
+        remake(&from,
+               which == COMPUTED  ? "INSERT INTO t(k) VALUES('p'), ('q')" :
+               which == NOTHING ? "INSERT INTO t VALUES('p', 'one'), ('q', NULL)" :
+                                  "INSERT INTO t VALUES('p', 'one'), ('q', NULL), ('r', 'one'), ('s', x'7a')",
+               &to, &plan);
+        for (i = n = 0; i < plan.statement_count; i++) n += strstr(plan.statements[i].sql, "'rebuild'") != NULL;
+        CHECK_INT(n, which != NOTHING);
+        d1t_plan_free(&plan);
+        have("INSERT INTO words(words, rank) VALUES('integrity-check', 1)");
+        CHECK_STR(found(which == COMPUTED ? "py" : which == NULLS || which == TYPE ? "none" : "one"),
+                  which == COMPUTED ? "py" : which == NULLS || which == TYPE ? "none" : "one");
+        CHECK_INT(d1t_close(&db), D1T_OK);
+    }
+}
+
 /* ---- modes */
 
 static void test_verify_changes_nothing_and_says_what_differs(void)
@@ -748,6 +810,7 @@ int main(void)
     RUN(test_values_stay_as_they_are_where_the_new_column_takes_them);
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
+    RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
