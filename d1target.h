@@ -10270,12 +10270,14 @@ D1T__PRIVATE bool d1t__uses_marked(const d1t__planner *p, const d1t__dependents 
     return false;
 }
 
+/* Does it use a table that is made anew, or would it see the rows of a dropped one go? */
 D1T__PRIVATE bool d1t__uses_member(const d1t__planner *p, const d1t_schema_object *o) {
     size_t i;
-    for (i = 0; i < p->item_count; i++)
-        if (p->items[i].member &&
-            (d1t__same_name(o->owner, p->items[i].name) || d1t__sql_uses(o->sql, p->items[i].name)))
-            return true;
+    for (i = 0; i < p->item_count; i++) {
+        const d1t__item *item = &p->items[i];
+        if (d1t__goes(item) && d1t__same_name(o->owner, item->name)) return true;
+        if (item->member && d1t__sql_uses(o->sql, item->name)) return true;
+    }
     return false;
 }
 
@@ -10315,8 +10317,11 @@ D1T__PRIVATE bool d1t__is_remade_trigger(d1t__planner *p, const d1t_schema_objec
 D1T__PRIVATE void d1t__make_dependents(d1t__planner *p, const d1t__dependents *d) {
     const d1t_schema_object *o;
     size_t i;
-    for (o = p->schema->objects, i = 0; o; o = o->next, i++)
-        if (d->marks[i] && !d1t__is_remade_trigger(p, o)) d1t__statement(p, d1t__keep_text(p, o->sql));
+    for (o = p->schema->objects, i = 0; o; o = o->next, i++) {
+        const d1t__item *owner = d1t__item_of(p, o->owner);
+        if (!d->marks[i] || d1t__is_remade_trigger(p, o) || (owner && owner->drop)) continue;
+        d1t__statement(p, d1t__keep_text(p, o->sql));
+    }
 }
 
 /* ---- >>split (implementation) --------------------------------------------------------------------------------- */
@@ -11136,7 +11141,8 @@ D1T__PRIVATE void d1t__records(d1t__planner *p) {
     for (i = 0; i < p->item_count && p->result == D1T_OK; i++) {
         const d1t__item *item = &p->items[i];
         bool moved = item->have && !d1t__same_name(item->have->name, item->name);
-        if ((item->drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
+        bool drop = item->drop && !p->renames;  /* not yet, if renames go first */
+        if ((drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
         if (p->renames ? item->renamed : item->touched && item->to)
             d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target);
     }
@@ -11179,7 +11185,7 @@ D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
     }
     for (i = 0; record && i < record->state->index_count; i++) {
         const d1t_index *x = &record->state->indexes[i];
-        if (d1t__is_fts(x) && d1t__step_of(p, item, D1T_DROP_INDEX, x->name)) d1t__drop_index(p, x);
+        if (d1t__is_fts(x) && (item->drop || d1t__step_of(p, item, D1T_DROP_INDEX, x->name))) d1t__drop_index(p, x);
     }
 }
 
@@ -11337,8 +11343,8 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     d1t__drop_leftovers(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__tear_down(p, &p->items[i]);
-    if (p->rebuilds && !d1t__find_dependents(p, &dependents)) return;
-    if (p->rebuilds) d1t__drop_dependents(p, &dependents);
+    if ((p->rebuilds || drops) && !d1t__find_dependents(p, &dependents)) return;
+    if (dependents.any) d1t__drop_dependents(p, &dependents);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);
     d1t__create_tables(p);  /* rows that are copied may reference them */
@@ -11349,7 +11355,7 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
         if (p->items[i].chunk) d1t__drop_copy(p, p->items[i].name);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched || p->items[i].member) d1t__make_indexes(p, &p->items[i]);
-    if (p->rebuilds) d1t__make_dependents(p, &dependents);
+    if (dependents.any) d1t__make_dependents(p, &dependents);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__run_commands(p, &p->items[i]);
     for (i = 0; i < p->item_count; i++)

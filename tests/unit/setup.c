@@ -634,6 +634,41 @@ static void test_a_full_text_index_knows_what_the_table_has_after_a_rebuild(void
     }
 }
 
+/* ---- tables that nobody declares any more */
+
+static void test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it(void)
+{
+    static const char *const up[] = {"up"};
+    static const d1t_column old_columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0),
+                                             D1T_COLUMN("up", D1T_INTEGER, 0)};
+    static const d1t_column renamed_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY)};
+    static const d1t_foreign_key to_itself[] = {D1T_REFERENCES(up, "old", D1T_CASCADE)};
+    static const d1t_table old = D1T_TABLE_FULL("old", old_columns, words, to_itself, 0);
+    static const d1t_table plain = D1T_TABLE("plain", renamed_columns);
+    d1t_column to_columns[1] = {D1T_COLUMN_RENAMED("k", D1T_INTEGER, D1T_KEY, "id")};
+    d1t_table to = D1T_TABLE("plain", to_columns);
+    const d1t_table *before[2] = {&old, &plain}, *after[1] = {&to};
+    d1t_plan_desc desc = {after, 1, false, true, false, false, false};
+    d1t_plan plan;
+
+    for (to.flags = 0; to.flags <= D1T_STRICT; to.flags += D1T_STRICT) { /* the second time it is made anew, too */
+        start(D1T_SETUP_APPLY);
+        CHECK_INT(d1t_setup(&db, before, 2), D1T_OK);
+        have("CREATE TABLE log(x); CREATE TRIGGER told AFTER UPDATE ON old BEGIN INSERT INTO log SELECT 1 FROM plain;"
+             "END; INSERT INTO plain VALUES(1); INSERT INTO old VALUES(1, 'one', 1)");
+        CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+        if (db.error.code) printf("%s\n", db.error.text);
+        d1t_plan_free(&plan);
+        CHECK_INT(d1t_close(&db), D1T_OK);
+        CHECK_STR(local_ask(d1, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE type<>'index' "
+                                "ORDER BY name)"),
+                  "_cf_METADATA,_d1t_setup,log,plain");
+        CHECK_STR(local_ask(d1, "SELECT count(*) FROM log"), "0"); /* no trigger saw its rows go */
+        CHECK_STR(local_ask(d1, "SELECT k FROM plain"), "1");
+    }
+}
+
 /* ---- modes */
 
 static void test_verify_changes_nothing_and_says_what_differs(void)
@@ -811,6 +846,7 @@ int main(void)
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
     RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
+    RUN(test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
