@@ -30,7 +30,6 @@ typedef struct m_fate {
     bool empty;       /* all rows go */
     bool keyless;     /* a row's key would get lost: no value can stand for it */
     int lost, filled; /* values that became NULL or the default */
-    int gone;         /* rows that surely go: without a key */
     bool dropped;     /* a column that held values goes, or is computed from now on */
     char ***rows;     /* [count of A's rows][column]: literal or expression, NULL: left to SQLite */
     bool *goes;       /* [count of A's rows] */
@@ -75,13 +74,22 @@ static inline sqlite3 *scratch_open(d1t_arena *a, const m_schema *s)
     return scratch;
 }
 
-/* "SELECT quote(...),... FROM ... ORDER BY tag" */
+/* The value as a literal. quote() ends a text at its first NUL, which a generated column has if a blob is in it. */
+static inline char *as_literal(d1t_arena *a, const char *column)
+{
+    return text_of(a,
+                   "iif(typeof(%s)='text' AND instr(CAST(%s AS BLOB),x'00'),"
+                   "'CAST('||quote(CAST(%s AS BLOB))||' AS TEXT)',quote(%s))",
+                   column, column, column, column);
+}
+
+/* "SELECT literal,... FROM ... ORDER BY tag" */
 static inline char *select_rows(d1t_arena *a, const m_table *t)
 {
     char *sql = text_of(a, "SELECT ");
 
     for (int i = 0; i < t->column_count; i++)
-        sql = text_of(a, "%s%squote(%s)", sql, i ? "," : "", quoted(a, column_name(a, t->columns[i].name)));
+        sql = text_of(a, "%s%s%s", sql, i ? "," : "", as_literal(a, quoted(a, column_name(a, t->columns[i].name))));
     return text_of(a, "%s FROM %s ORDER BY `tag`", sql, quoted(a, table_name(a, t->name)));
 }
 
@@ -224,7 +232,7 @@ static inline d1t_type affinity(const m_column *c)
 
 static inline bool is_text(const char *v)
 {
-    return v[0] == '\'';
+    return v[0] == '\'' || v[0] == 'C';
 }
 
 static inline bool is_blob(const char *v)
@@ -272,6 +280,7 @@ static inline char *text_as_blob(d1t_arena *a, const char *v)
 {
     char *out = text_of(a, "X'");
 
+    if (v[0] == 'C') return text_of(a, "%.*s", (int)(strlen(v) - strlen("CAST( AS TEXT)")), v + strlen("CAST("));
     for (size_t i = 1; i + 1 < strlen(v); i++) {
         out = text_of(a, "%s%02X", out, (unsigned)(unsigned char)v[i]);
         i += v[i] == '\'';
@@ -381,14 +390,14 @@ static inline bool same_key(const m_table *a, const m_table *t, const m_map *map
 
 static inline bool value_changes(const m_table *a, const m_column *from, const m_table *t, const m_column *c)
 {
-    if (from->generated || c->generated) return false;
+    if (c->generated) return false;
     return affinity(from) != affinity(c) || ((t->flags & D1T_STRICT) && !(a->flags & D1T_STRICT)) ||
            (rowid_alias(t) == c && rowid_alias(a) != from);
 }
 
 static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table *t, m_fate *fate, char **row, int r)
 {
-    bool strict = (t->flags & D1T_STRICT) != 0;
+    bool strict = (t->flags & D1T_STRICT) != 0, keyless = false;
 
     for (int i = 0; i < t->column_count; i++) {
         const m_column *c = &t->columns[i];
@@ -401,21 +410,20 @@ static inline void convert_row(d1t_arena *arena, const m_table *a, const m_table
             const char *w = converted(arena, v, affinity(c), strict);
 
             fate->lost += !w;
-            fate->keyless = fate->keyless || (!w && c->key && !c->fallback);
+            keyless = keyless || (!w && c->key && !c->fallback);
             v = w ? w : fallback;
         }
         if (strcmp(v, "NULL") == 0 && c->not_null && c->fallback) {
             fate->filled++;
             v = fallback;
         }
-        if (c->key && fate->key_changes && strcmp(v, "NULL") == 0 && !fate->goes[r]) {
-            fate->goes[r] = true;
-            fate->gone++;
+        if (c->key && strcmp(v, "NULL") == 0) {
+            if (fate->key_changes && strcmp(row[fate->map.columns[i]], "NULL") == 0) fate->goes[r] = true;
+            else keyless = true; /* SQLite would give it an id where the key is the rowid */
         }
-        if (c->key && !fate->key_changes && strcmp(v, "NULL") == 0)
-            fate->keyless = true; /* SQLite would give it an id where the key is the rowid */
         fate->rows[r][i] = text_of(arena, "%s", v);
     }
+    fate->keyless = fate->keyless || (keyless && !fate->goes[r]);
 }
 
 static inline void decide_fate(d1t_arena *arena, const m_schema *a, const m_rows *before, const m_table *t,
