@@ -9395,32 +9395,85 @@ D1T__PRIVATE void d1t__plan_index(d1t__planner *p, d1t__item *item, const char *
         d1t__count_later(p, D1T__COUNT_ROWS, item, NULL, NULL);
 }
 
+/* What an FTS5 table says to keep its text in another one: "content='t'". False: it has text of its own, or none. */
+D1T__PRIVATE bool d1t__fts_content(const char *sql, d1t_sql_token *content) {
+    d1t_str s = d1t_cstr(sql);
+    size_t pos = 0, seen = 0;
+    do {
+        *content = d1t_sql_next(s, &pos);
+        if (seen == 2) return content->kind == D1T_SQL_WORD || content->text.n > 2;
+        if (seen == 1 && content->kind == D1T_SQL_SYMBOL && content->text.p[0] == '=') seen = 2;
+        else seen = d1t__sql_is_word(*content, "content");
+    } while (content->kind != D1T_SQL_END);
+    return false;
+}
+
+/* The table that keeps the text; NULL: there is none of this name, and the FTS5 table is of no use. */
+D1T__PRIVATE const d1t_schema_object *d1t__content_table(const d1t_schema *schema, d1t_sql_token content) {
+    const d1t_schema_object *o;
+    d1t_sql_token name;
+    name.kind = D1T_SQL_WORD;
+    for (o = schema->objects; o; o = o->next) {
+        name.text = d1t_cstr(o->name);
+        if (o->kind == D1T_OBJECT_TABLE && d1t__sql_same_name(content, name)) return o;
+    }
+    return NULL;
+}
+
+/* Is there an FTS5 table of this name over the table, or over one that is gone (as after a rename)? */
+D1T__PRIVATE bool d1t__has_fts(d1t__planner *p, const d1t__item *item, const char *name) {
+    const d1t_schema_object *o = d1t__object(p->schema, D1T_OBJECT_VIRTUAL, name), *t;
+    d1t_sql_token content;
+    if (!o || !d1t__fts_content(o->sql, &content)) return false;
+    t = d1t__content_table(p->schema, content);
+    return !t || t == item->have;
+}
+
 /* Does the table that has the index lose it in this plan? */
-D1T__PRIVATE bool d1t__gives_index_up(d1t__planner *p, const d1t_schema_object *index) {
+D1T__PRIVATE bool d1t__gives_index_up(d1t__planner *p, const char *table, const char *index) {
     const d1t_table *t;
     size_t i;
     for (i = 0; i < p->item_count; i++) {
         const d1t__item *owner = &p->items[i];
-        if (!owner->have || !d1t__same_name(owner->have->name, index->owner)) continue;
+        if (!owner->have || !d1t__same_name(owner->have->name, table)) continue;
         t = owner->to;
         if (owner->drop || !t) return owner->drop;
         for (i = 0; i < t->index_count; i++)
-            if (t->indexes[i].name && d1t__same_name(t->indexes[i].name, index->name)) return false;
+            if (t->indexes[i].name && d1t__same_name(t->indexes[i].name, index)) return false;
         return owner->from && !p->plan->desc.keep && !(t->flags & D1T_BY_USER);
     }
     return false;
 }
 
+/* Does what has the name of the index, or of a trigger of it, belong to another table, or to nobody we know? */
+D1T__PRIVATE bool d1t__is_of_another(d1t__planner *p, const d1t__item *item, const d1t_index *x,
+                                     const d1t_schema_object *o) {
+    const char *owner = o->owner;
+    d1t_sql_token content;
+    if (o->kind == D1T_OBJECT_VIRTUAL) {
+        if (!d1t__fts_content(o->sql, &content)) return true;
+        o = d1t__content_table(p->schema, content);
+        if (!o) return false;
+        owner = o->name;
+    } else if (o->kind != D1T_OBJECT_INDEX && o->kind != D1T_OBJECT_TRIGGER) {
+        return true;
+    }
+    return !(item->have && d1t__same_name(owner, item->have->name)) && !d1t__gives_index_up(p, owner, x->name);
+}
+
 /* Names of indexes belong to the database. */
-D1T__PRIVATE bool d1t__index_taken(d1t__planner *p, const d1t__item *item, const char *name) {
+D1T__PRIVATE bool d1t__index_taken(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
     const d1t_schema_object *o;
     for (o = p->schema->objects; o; o = o->next) {
-        if (o->kind == D1T_OBJECT_TRIGGER || !d1t__same_name(o->name, name)) continue;
-        if (o->kind == D1T_OBJECT_VIRTUAL) return false;
-        if (o->kind != D1T_OBJECT_INDEX) return true;
-        if ((!item->have || !d1t__same_name(o->owner, item->have->name)) && !d1t__gives_index_up(p, o)) return true;
+        bool same = o->kind == D1T_OBJECT_TRIGGER ? d1t__is_trigger_of(x, o) : d1t__same_name(o->name, x->name);
+        if (same && d1t__is_of_another(p, item, x, o)) return true;
     }
     return false;
+}
+
+D1T__PRIVATE void d1t__refuse_index(d1t__planner *p, d1t__item *item, const d1t_index *x) {
+    d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name, or is called so: give "
+                "the index another name");
 }
 
 /* Does D1 have the index as declared? */
@@ -9460,8 +9513,8 @@ D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
     for (i = 0; i < b->index_count; i++) {
         const d1t_index *x = &b->indexes[i];
         if (!x->name || d1t__index_stands(p, item, x)) continue;
-        if (d1t__index_taken(p, item, x->name)) {
-            d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name");
+        if (d1t__index_taken(p, item, x)) {
+            d1t__refuse_index(p, item, x);
             continue;
         }
         d1t__plan_index(p, item, d1t__index_is_there(p, item, x) ? "~ index " : "+ index ", D1T_CREATE_INDEX, x);
@@ -9471,7 +9524,7 @@ D1T__PRIVATE void d1t__compare_indexes(d1t__planner *p, d1t__item *item) {
             d1t__plan_index(p, item, "- index ", D1T_DROP_INDEX, &a->indexes[i]);
     for (i = 0; record && i < record->state->index_count && !p->plan->desc.keep; i++) {
         const d1t_index *x = &record->state->indexes[i];
-        if (d1t__is_fts(x) && !d1t__index_of(b, x) && d1t__object(p->schema, D1T_OBJECT_VIRTUAL, x->name))
+        if (d1t__is_fts(x) && !d1t__index_of(b, x) && d1t__has_fts(p, item, x->name))
             d1t__plan_index(p, item, "- index ", D1T_DROP_INDEX, x);
     }
 }
@@ -10905,8 +10958,7 @@ D1T__PRIVATE void d1t__plan_create(d1t__planner *p, d1t__item *item) {
     for (i = 0; i < item->to->index_count; i++) {
         const d1t_index *x = &item->to->indexes[i];
         if (!x->name) continue;
-        if (d1t__index_taken(p, item, x->name))
-            d1t__refuse(p, item, "! index on ", x->name, "another table in D1 has an index of this name");
+        if (d1t__index_taken(p, item, x)) d1t__refuse_index(p, item, x);
         else d1t__plan_index(p, item, "+ index ", D1T_CREATE_INDEX, x);
     }
     d1t__compare_commands(p, item);
@@ -11169,6 +11221,13 @@ D1T__PRIVATE void d1t__drop_index(d1t__planner *p, const d1t_index *x) {
     d1t__statement_name(p, d1t__is_fts(x) ? "DROP TABLE IF EXISTS " : "DROP INDEX IF EXISTS ", x->name, "");
 }
 
+/* Is the FTS5 index that was recorded of no use any more? */
+D1T__PRIVATE bool d1t__fts_goes(d1t__planner *p, const d1t__item *item, const d1t_index *x) {
+    const d1t_index *now = item->to ? d1t__index_of(item->to, x) : NULL;
+    if (!d1t__is_fts(x) || !d1t__has_fts(p, item, x->name)) return false;
+    return item->drop || d1t__step_of(p, item, D1T_DROP_INDEX, x->name) || (now && !d1t__is_fts(now));
+}
+
 /* Indexes that change or go; those of a table that is made anew go with it. */
 D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
     const d1t_schema_record *record = d1t__record_of(p, item);
@@ -11179,14 +11238,14 @@ D1T__PRIVATE void d1t__drop_indexes(d1t__planner *p, const d1t__item *item) {
                         d1t__step_of(p, item, D1T_DROP_INDEX, x->name)))
             d1t__drop_index(p, x);
     }
-    for (i = 0; item->from && item->to && i < item->to->index_count; i++) {
+    for (i = 0; item->to && i < item->to->index_count; i++) {
         const d1t_index *x = &item->to->indexes[i];
-        if (d1t__is_fts(x) && d1t__step_of(p, item, D1T_CREATE_INDEX, x->name)) d1t__drop_index(p, x);
+        if (d1t__is_fts(x) && (item->from || d1t__has_fts(p, item, x->name)) &&
+            d1t__step_of(p, item, D1T_CREATE_INDEX, x->name))
+            d1t__drop_index(p, x);
     }
-    for (i = 0; record && i < record->state->index_count; i++) {
-        const d1t_index *x = &record->state->indexes[i];
-        if (d1t__is_fts(x) && (item->drop || d1t__step_of(p, item, D1T_DROP_INDEX, x->name))) d1t__drop_index(p, x);
-    }
+    for (i = 0; record && i < record->state->index_count; i++)
+        if (d1t__fts_goes(p, item, &record->state->indexes[i])) d1t__drop_index(p, &record->state->indexes[i]);
 }
 
 /* An FTS5 index gets the text of the rows that are there. */

@@ -634,6 +634,75 @@ static void test_a_full_text_index_knows_what_the_table_has_after_a_rebuild(void
     }
 }
 
+/* Text of its own, or the index of a table that keeps it: neither is ours to drop. One whose table is gone is. */
+static void test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index(void)
+{
+    static const struct {
+        const char *have;
+        bool taken;
+    } cells[] = {
+        {"CREATE VIRTUAL TABLE words USING fts5(body)", true},
+        {"CREATE VIRTUAL TABLE words USING fts5(body, content='')", true},
+        {"CREATE TABLE o(body); CREATE VIRTUAL TABLE words USING fts5(body, content=[O])", true},
+        {"CREATE VIRTUAL TABLE words USING fts5(a, content=\"t\")", false},
+        {"CREATE VIRTUAL TABLE words USING fts5(a, content=gone)", false},
+    };
+    static const d1t_column two[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
+    static const d1t_table plain = D1T_TABLE("t", two);
+    d1t_table t = plain;
+    const d1t_table *list[1];
+    size_t i;
+
+    list[0] = &t;
+    t.indexes = words;
+    t.index_count = 1;
+    for (i = 0; i < 2 * sizeof cells / sizeof *cells; i++) { /* with a new table, and with one that is there */
+        start(D1T_SETUP_APPLY);
+        have(cells[i / 2].have);
+        if (i % 2) have("CREATE TABLE t(k INTEGER PRIMARY KEY NOT NULL, a TEXT)");
+        CHECK_INT(d1t_setup(&db, list, 1), cells[i / 2].taken ? D1T_ERR_SCHEMA : D1T_OK);
+        if (cells[i / 2].taken) CHECK(strstr(db.error.text, "index on t.words: ") != NULL);
+        if (cells[i / 2].taken) CHECK(strstr(db.error.text, "give the index another name") != NULL);
+        d1t_close(&db);
+        CHECK_STR(local_ask(d1, "SELECT count(*) FROM sqlite_schema WHERE name='words' AND sql LIKE '%body%'"),
+                  cells[i / 2].taken ? "1" : "0");
+    }
+}
+
+/* An index that moved to another table is not dropped with the first one. */
+static void test_a_full_text_index_belongs_to_the_table_that_has_it_now(void)
+{
+    static const d1t_column two[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_TEXT, 0)};
+    static const d1t_table t = {"t", two, 2, words, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table u = {"u", two, 2, words, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table t_alone = D1T_TABLE("t", two);
+    const d1t_table *both[2] = {&u, &t_alone}, *first[1] = {&t}, *second[1] = {&u};
+    d1t_plan_desc desc = {second, 1, false, true, false, false, false};
+    d1t_plan plan;
+
+    start(D1T_SETUP_APPLY);
+    CHECK_INT(d1t_setup(&db, first, 1), D1T_OK);
+    CHECK_INT(d1t_plan_read(&plan, &db, second, 1), D1T_OK);
+    CHECK_INT(plan.refused, 1); /* t still has it */
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_plan_read(&plan, &db, both, 2), D1T_OK);
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+    if (db.error.code) printf("%s\n", db.error.text);
+    d1t_plan_free(&plan);
+    have("DELETE FROM _d1t_setup WHERE name='t'; INSERT INTO _d1t_setup SELECT 't',version,replace(state,'\"u\"','\"t\"')"
+         " FROM _d1t_setup WHERE name='u'");  /* as if t had been forgotten when the index moved */
+    CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
+    CHECK_INT(plan.step_count, 0);
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_close(&db), D1T_OK);
+    CHECK_STR(local_ask(d1, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE name IN "
+                            "('t','u','words','words_ai','words_ad','words_au') ORDER BY 1)"),
+              "u,words,words_ad,words_ai,words_au");
+}
+
 /* ---- tables that nobody declares any more */
 
 static void test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it(void)
@@ -846,6 +915,8 @@ int main(void)
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
     RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
+    RUN(test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index);
+    RUN(test_a_full_text_index_belongs_to_the_table_that_has_it_now);
     RUN(test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
