@@ -39,24 +39,42 @@ const shape = {
   query: ({ columns, rows }) => rows.map((row) => Object.fromEntries(row.map((cell, i) => [columns[i], cell]))),
 };
 
-// Drops everything and undoes the PRAGMAs that outlive a request. RESTRICT makes the order matter: repeat until
-// nothing more gives way.
+// A foreign key in the SQL of a table, its own constraint or that of a column.
+const NAME = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*"|\\w+)', NAMES = `\\( *${NAME}(?: *, *${NAME})* *\\)`;
+const FOREIGN_KEY = new RegExp(
+  `(?:, *(?:CONSTRAINT +${NAME} +)?FOREIGN +KEY *${NAMES} *)?\\bREFERENCES +${NAME}(?: *${NAMES})?` +
+    "(?: +(?:ON +(?:DELETE|UPDATE) +(?:SET +NULL|SET +DEFAULT|CASCADE|RESTRICT|NO +ACTION)|(?:NOT +)?DEFERRABLE|" +
+    "INITIALLY +(?:DEFERRED|IMMEDIATE)))*", "gi");
+
+// Drops everything and undoes the PRAGMAs that outlive a request. Tables that reference each other go in no order of
+// SQLite's: one that is missing is an error in the actions of another. So they become tables without foreign keys first.
 async function reset(db) {
   const run = async (...sql) => (await db.query({ queries: sql.map((sql) => ({ sql })) })).results.at(-1).data.rows;
-  const list = `SELECT upper(replace(type,'virtual','table')) || ' "' || replace(name,'"','""') || '"' FROM pragma_table_list
-    WHERE schema='main' AND type IN ('view','table','virtual') AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`;
+  const quote = (name) => `"${name.replaceAll('"', '""')}"`;
+  const list = async (types) => (await run(`SELECT name FROM pragma_table_list WHERE schema='main' AND type IN (${types})
+    AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`)).map(([name]) => quote(name));
+  const texts = `SELECT type, tbl_name, sql FROM sqlite_schema WHERE type IN ('table','index') AND sql IS NOT NULL`;
+  const defer = "PRAGMA defer_foreign_keys=on";
   await run("PRAGMA ignore_check_constraints=off", "PRAGMA legacy_alter_table=off", "PRAGMA recursive_triggers=off",
     "PRAGMA reverse_unordered_selects=off", "PRAGMA case_sensitive_like=off");
-  const triggers = `SELECT 'TRIGGER "' || replace(name,'"','""') || '"' FROM sqlite_schema WHERE type='trigger'`;
-  for (const [what] of await run(triggers)) await run(`DROP ${what}`); // they may use what goes before their table
-  let left, before, error;
+  // Triggers may use what goes before their table.
+  for (const [name] of await run("SELECT name FROM sqlite_schema WHERE type='trigger'")) await run(`DROP TRIGGER ${quote(name)}`);
+  for (const name of await list("'view'")) await run(`DROP VIEW ${name}`);
+  for (const name of await list("'virtual'")) await run(`DROP TABLE ${name}`);
+  let tables = await list("'table'"), left, before, error;
+  for (const order of [tables, tables.toReversed()]) // rows that cannot do without a parent go before it
+    await run(defer, ...order.map((name) => `DELETE FROM ${name}`)).catch((e) => (error = e));
   do {
     before = left?.length;
-    for (const [what] of await run(list))
-      await run("PRAGMA defer_foreign_keys=on", `DROP ${what}`).catch((e) => (error = e));
-    left = await run(list);
+    const all = await run(texts);
+    left = all.filter(([type, , sql]) => type === "table" && sql.search(FOREIGN_KEY) >= 0);
+    for (const [, name, sql] of left) {
+      const indexes = all.filter(([type, table]) => type === "index" && table === name).map(([, , sql]) => sql);
+      await run(defer, `DROP TABLE ${quote(name)}`, sql.replace(FOREIGN_KEY, ""), ...indexes).catch((e) => (error = e));
+    }
   } while (left.length && left.length !== before);
   if (left.length) throw error;
+  for (const name of tables) await run(`DROP TABLE ${name}`);
 }
 
 // Not part of D1. POST …/barrier: the next two requests of this database that write wait for each other, so that both of
