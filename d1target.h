@@ -8552,6 +8552,19 @@ D1T__PRIVATE d1t_result d1t__schema_member(d1t__schema_reader *r, const char *te
     return D1T_OK;
 }
 
+/* A default as SQLite reports it: as it is spelt, where a word, in quotes or not, stands for a text. */
+D1T__PRIVATE bool d1t__default_agrees(const char *spelt, const char *sql) {
+    d1t_str text = d1t_cstr(spelt), is = d1t_cstr(sql);
+    size_t pos = 0, at = 0;
+    d1t_sql_token word, string;
+    if (d1t_sql_equal(text, is)) return true;
+    word = d1t_sql_next(text, &pos);
+    string = d1t_sql_next(is, &at);
+    return (word.kind == D1T_SQL_WORD || word.kind == D1T_SQL_NAME) && string.kind == D1T_SQL_STRING &&
+           d1t_sql_next(text, &pos).kind == D1T_SQL_END && d1t_sql_next(is, &at).kind == D1T_SQL_END &&
+           d1t__sql_same_name(word, string);
+}
+
 /* One value of a column as pragma_table_xinfo has it, against the column that was read from the SQL. */
 D1T__PRIVATE bool d1t__column_agrees(const d1t_table *t, const d1t_column *c, uint32_t place, const char *text,
                                      int64_t number) {
@@ -8561,7 +8574,7 @@ D1T__PRIVATE bool d1t__column_agrees(const d1t_table *t, const d1t_column *c, ui
         case 1: return d1t__same_name(text ? text : "", d1t_sql_type(t, c));
         case 2: return key || (number != 0) == d1t__not_null(c);
         case 3: return (text != NULL) == (c->default_sql != NULL) &&
-                       (!text || d1t_sql_equal(d1t_cstr(text), d1t_cstr(c->default_sql)));
+                       (!text || d1t__default_agrees(text, c->default_sql));
         case 4: return (number != 0) == key;
         case 5: return number == (c->generated_sql ? (stored ? 3 : 2) : 0);
         default: return false;

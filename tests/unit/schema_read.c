@@ -71,6 +71,26 @@ static void test_tables_come_with_their_indexes(void)
     stop();
 }
 
+/* SQLite reports the default as it is spelt. */
+static void test_a_default_that_is_a_word_is_a_text_like_one_in_quotes(void)
+{
+    static const char *const spelt[] = {"open", "\"open\"", "[open]", "`open`", "'open'"};
+    char sql[100];
+    size_t i;
+
+    for (i = 0; i < sizeof spelt / sizeof *spelt; i++) {
+        const d1t_schema_object *o;
+
+        snprintf(sql, sizeof sql, "CREATE TABLE t(a TEXT PRIMARY KEY NOT NULL, b TEXT DEFAULT %s)", spelt[i]);
+        start(sql);
+        CHECK_INT(d1t_schema_read(&schema, &db), D1T_OK);
+        o = d1t_schema_find(&schema, "t");
+        CHECK(o && o->table);
+        if (o && o->table) CHECK_STR(o->table->columns[1].default_sql, "'open'");
+        stop();
+    }
+}
+
 static void test_a_record_keeps_what_sql_cannot_say(void)
 {
     const d1t_schema_record *r;
@@ -158,6 +178,7 @@ int main(void)
 {
     RUN(test_an_empty_database_has_nothing_and_no_record);
     RUN(test_tables_come_with_their_indexes);
+    RUN(test_a_default_that_is_a_word_is_a_text_like_one_in_quotes);
     RUN(test_a_record_keeps_what_sql_cannot_say);
     RUN(test_what_was_read_is_enough_to_plan);
     RUN(test_a_schema_that_is_cut_is_read_again_and_nothing_is_there_twice);
