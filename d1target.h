@@ -9087,6 +9087,7 @@ D1T__PRIVATE bool d1t__table_uses(const d1t_table *t, const char *column) {
 }
 
 D1T__PRIVATE bool d1t__is_declared_trigger(d1t__planner *p, const d1t_schema_object *o);
+D1T__PRIVATE bool d1t__is_torn_down(const d1t__planner *p, const d1t_schema_object *o);
 
 /* A view or trigger that uses a table and, unless NULL, one of its columns. SQLite takes the column away and breaks
    them without a word. */
@@ -9096,7 +9097,7 @@ D1T__PRIVATE const d1t_schema_object *d1t__user_of(d1t__planner *p, const char *
         if (o->kind != D1T_OBJECT_VIEW && o->kind != D1T_OBJECT_TRIGGER) continue;
         if (!column && o->kind == D1T_OBJECT_TRIGGER && d1t__same_name(o->owner, table)) continue;
         if (d1t__sql_uses(o->sql, table) && (!column || d1t__sql_uses(o->sql, column)) &&
-            !d1t__is_declared_trigger(p, o))
+            !d1t__is_declared_trigger(p, o) && !d1t__is_torn_down(p, o))
             return o;
     }
     return NULL;
@@ -9154,12 +9155,13 @@ D1T__PRIVATE void d1t__plan_add_column(d1t__planner *p, d1t__item *item, const d
 }
 
 D1T__PRIVATE void d1t__plan_drop_column(d1t__planner *p, d1t__item *item, const d1t_column *c) {
-    const d1t_schema_object *user = d1t__user_of(p, item->have->name, c->name);
+    const d1t_schema_object *user;
     const d1t__item *child = d1t__child_of(p, item, c->name);
     d1t_plan_step *step;
     (void)d1t__step_begin(p, "- column ", item->name, c->name);
     step = d1t__step_end(p, D1T_DROP_COLUMN, item, c->name);
     if (!step) return;
+    user = d1t__user_of(p, item->have->name, c->name);      /* what the teardowns of a touched table drop is none */
     step->effect = c->generated_sql ? D1T_EFFECT_NONE : D1T_EFFECT_DESTRUCTIVE;
     d1t__count_later(p, D1T__COUNT_ROWS, item, NULL, NULL);     /* each row is written once */
     if (d1t__table_uses(item->from, c->name)) item->rebuild = true;
@@ -10364,8 +10366,6 @@ D1T__PRIVATE bool d1t__find_dependents(d1t__planner *p, d1t__dependents *d) {
     }
     return true;
 }
-
-D1T__PRIVATE bool d1t__is_torn_down(const d1t__planner *p, const d1t_schema_object *o);
 
 D1T__PRIVATE void d1t__drop_dependents(d1t__planner *p, const d1t__dependents *d) {
     const d1t_schema_object *o;

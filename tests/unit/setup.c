@@ -740,6 +740,38 @@ static void test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it
 
 /* ---- modes */
 
+/* The view uses the table, as the one of somebody else would that stands in the way of its drop. */
+static void test_a_view_that_a_command_made_goes_with_its_table_and_with_a_column(void)
+{
+    static const d1t_command view = {"v", "CREATE VIEW v AS SELECT a FROM t", "DROP VIEW v"};
+    static const d1t_table other = D1T_TABLE_FLAGS("other", columns, 0), bare = {"t", columns, 1, NULL, 0, NULL, 0,
+                                                                              NULL, 0, 0, NULL, 0, NULL};
+    const d1t_table *list[] = {NULL};
+    d1t_table t = table;
+    d1t_plan_desc desc;
+    d1t_plan plan;
+    int i;
+
+    t.commands = &view;
+    t.command_count = 1;
+    for (i = 0; i < 4; i++) { /* the column, the table; with a view of somebody else on top, both are refused */
+        start(D1T_SETUP_APPLY);
+        list[0] = &t;
+        CHECK_INT(d1t_setup(&db, list, 1), D1T_OK);
+        have(i < 2 ? NULL : "CREATE VIEW other_v AS SELECT a FROM t");
+        memset(&desc, 0, sizeof desc);
+        list[0] = i % 2 ? &other : &bare;
+        desc.tables = list;
+        desc.count = 1;
+        desc.prune = true;
+        CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), i < 2 ? D1T_OK : D1T_ERR_SCHEMA);
+        d1t_plan_free(&plan);
+        if (i < 2) CHECK_STR(local_ask(d1, "SELECT group_concat(name) FROM sqlite_schema WHERE name='v'"), "NULL");
+        d1t_close(&db);
+    }
+}
+
 static void test_verify_changes_nothing_and_says_what_differs(void)
 {
     start(D1T_SETUP_VERIFY);
@@ -918,6 +950,7 @@ int main(void)
     RUN(test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_belongs_to_the_table_that_has_it_now);
     RUN(test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it);
+    RUN(test_a_view_that_a_command_made_goes_with_its_table_and_with_a_column);
     RUN(test_verify_changes_nothing_and_says_what_differs);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
