@@ -2147,7 +2147,9 @@ struct d1t__chunk {
     size_t size, used;      /* bytes with this header */
 };
 
+#ifndef D1T__CHUNK
 #define D1T__CHUNK 4096u
+#endif
 
 D1TDEF void d1t_arena_init(d1t_arena *a, d1t_allocator allocator, size_t max) {
     D1T_MEMSET(a, 0, sizeof *a);
@@ -8832,11 +8834,16 @@ D1T__PRIVATE d1t_writer *d1t__text_begin(d1t__planner *p) {
     return &p->w;
 }
 
-D1T__PRIVATE const char *d1t__text_end(d1t__planner *p) {
-    char *text = NULL;
+/* Is the text whole? */
+D1T__PRIVATE bool d1t__text_is_whole(d1t__planner *p) {
     if (p->w.error != D1T_OK && p->result == D1T_OK)
         p->result = p->w.error == D1T_ERR_NOMEM ? D1T_ERR_NOMEM : D1T_ERR_LIMIT;
-    if (p->result == D1T_OK) text = d1t_arena_text(&p->plan->arena, d1t_bytes(p->text.p, p->text.n));
+    return p->result == D1T_OK;
+}
+
+D1T__PRIVATE const char *d1t__text_end(d1t__planner *p) {
+    char *text = NULL;
+    if (d1t__text_is_whole(p)) text = d1t_arena_text(&p->plan->arena, d1t_bytes(p->text.p, p->text.n));
     if (!text && p->result == D1T_OK) p->result = D1T_ERR_NOMEM;
     return text;
 }
@@ -9374,6 +9381,7 @@ D1T__PRIVATE bool d1t__fts_stands(d1t__planner *p, const d1t_table *t, const d1t
             o = d1t__object(p->schema, D1T_OBJECT_TRIGGER, name);
         }
         d1t__write_index_part(d1t__text_begin(p), t, x, part);
+        if (!d1t__text_is_whole(p)) return false;
         same = o && d1t_sql_equal(d1t_cstr(o->sql), d1t_bytes(p->text.p, p->text.n));
     }
     return same;
@@ -9506,12 +9514,14 @@ D1T__PRIVATE bool d1t__index_is_there(const d1t__planner *p, const d1t__item *it
 
 D1T__PRIVATE bool d1t__makes(d1t__planner *p, const d1t_table *t, const char *name) {
     const char *owner;
+    d1t_result result;
     d1t_index x;
     size_t i;
-    for (i = 0; t && i < t->command_count; i++)
-        if (d1t_index_from_sql(d1t_cstr(t->commands[i].setup_sql), &p->plan->arena, &x, &owner, NULL) == D1T_OK &&
-            d1t__same_name(x.name, name))
-            return true;
+    for (i = 0; t && i < t->command_count; i++) {
+        result = d1t_index_from_sql(d1t_cstr(t->commands[i].setup_sql), &p->plan->arena, &x, &owner, NULL);
+        if (result == D1T_ERR_NOMEM) p->result = result;
+        if (result == D1T_OK && d1t__same_name(x.name, name)) return true;
+    }
     return false;
 }
 

@@ -12,11 +12,12 @@ typedef struct checked_alloc {
     size_t live;        /* bytes given out */
 } checked_alloc;
 
-/* Each piece begins with its size, so that a wrong `old` is seen. */
+/* Each piece begins with its size, so that a wrong `old` is seen. It moves whenever it is resized, and what is given
+   back is overwritten, so that nothing can go on being used. */
 static void *checked_alloc_fn(void *ctx, void *p, size_t old, size_t size)
 {
     checked_alloc *a = (checked_alloc *)ctx;
-    size_t *head = p ? (size_t *)p - 2 : NULL;
+    size_t *head = p ? (size_t *)p - 2 : NULL, *moved;
 
     CHECK_INT(old, head ? head[0] : 0);
     if (size > 0) {
@@ -25,15 +26,20 @@ static void *checked_alloc_fn(void *ctx, void *p, size_t old, size_t size)
             return NULL;
     }
     a->live = a->live - old + size;
-    if (size == 0) {
-        free(head);
-        return NULL;
-    }
-    head = (size_t *)realloc(head, size + 2 * sizeof *head);
-    if (!head)
+    moved = size ? (size_t *)malloc(size + 2 * sizeof *head) : NULL;
+    if (size && !moved)
         abort();
-    head[0] = size;
-    return head + 2;
+    if (moved)
+        memset(moved + 2, 0xA5, size);
+    if (moved && p)
+        memcpy(moved + 2, p, old < size ? old : size);
+    if (p)
+        memset(head, 0xDD, old + 2 * sizeof *head);
+    free(head);
+    if (!moved)
+        return NULL;
+    moved[0] = size;
+    return moved + 2;
 }
 
 static d1t_allocator checked_allocator(checked_alloc *a)
