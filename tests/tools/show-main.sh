@@ -34,15 +34,17 @@ item_secrets() { program tests/faults/secrets.c; }
 item_seams() { tests/seams/run.sh; }
 item_freestanding() { tests/seams/freestanding.sh; }
 item_compilers() { tests/compile/run.sh; }
-item_oom() {
+item_oom() { # and once under sanitizers: nothing goes on with memory that it gave back
     tests/seams/run.sh >/dev/null
-    build/seams/oom --exhaustive build/seams/oom_sites && tests/tools/oom-sites.sh build/seams/oom build/seams/oom_sites
+    build/seams/oom --exhaustive build/seams/oom_sites &&
+        tests/tools/oom-sites.sh build/seams/oom build/seams/oom_sites &&
+        program tests/seams/oom.c '-finstrument-functions -DPUBLIC_CALLS="../../build/seams/public_calls.inc"'
 }
 item_sabotage() { tests/tools/sabotage.sh; }
 
-program() { # SOURCE: built with sanitizers and run
+program() { # SOURCE [FLAGS]: built with sanitizers and run
     mkdir -p build/show
-    cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all "$1" \
+    cc -std=c99 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all ${2-} "$1" \
         -o build/show/program -lsqlite3 -lcurl -lm -lpthread && build/show/program
 }
 
