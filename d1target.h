@@ -1532,7 +1532,7 @@ D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const
 
 /* What would have to be done, for showing and deciding: the steps against every possible version, those that are equal
    once; a create where the table may be missing; a drop where it is no longer desired. Nothing for tables of the
-   user's. plan->change: none, create (nothing but creates), update or delete; invalid only if a step is refused. Such a
+   user's. existing NULL: nothing is known. plan->change: none, create (nothing but creates), update or delete; invalid only if a step is refused. Such a
    plan has no statements: what is applied is planned against the real database. plan is zeroed by the caller, or has an
    arena with the caller's allocator; always free it.
    D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
@@ -14488,10 +14488,12 @@ D1T__PRIVATE d1t_result d1t__diff_version(d1t_plan *plan, const d1t_table *desir
 D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
                                  d1t_error *error) {
     const d1t_table *version;
-    bool updates = false, creates = false;
-    bool missing = d1t__is_users(existing->current) || !d1t_state_always_exists(existing);
+    const d1t_combined_state nothing = {NULL, NULL, 0, NULL};
+    bool updates = false, creates = false, missing;
     d1t_result result = D1T_OK;
     size_t i;
+    if (!existing) existing = &nothing;
+    missing = d1t__is_users(existing->current) || !d1t_state_always_exists(existing);
     if (d1t__is_users(desired) || (!desired && d1t__has_users(existing))) return D1T_OK;
     if (desired) result = d1t_table_check(desired, NULL, error);
     for (i = 0; result == D1T_OK && (version = d1t_state_version(existing, i)) != NULL; i++)

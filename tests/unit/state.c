@@ -650,6 +650,18 @@ static void test_what_has_no_version_is_created(void)
     CHECK_STR(planned(&t1, state(NULL, staged_delete, 1)), "create: + table t");
 }
 
+static void test_what_nothing_is_known_of_is_created(void)
+{
+    d1t_plan plan;
+
+    memset(&plan, 0, sizeof plan);
+    CHECK_INT(d1t_state_diff(&plan, &t1, NULL, NULL), D1T_OK);
+    CHECK_INT(plan.change, D1T_CHANGE_CREATE);
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_state_diff(&plan, NULL, NULL, NULL), D1T_OK);
+    CHECK_INT(plan.change, D1T_CHANGE_NONE);
+}
+
 static void test_what_is_as_desired_needs_nothing(void)
 {
     CHECK_STR(planned(&t1, state(&t1, NULL, 0)), "none");
@@ -787,6 +799,7 @@ int main(void)
     RUN(test_another_owner_is_not_compatible);
     RUN(test_what_is_no_longer_desired_is_dropped_if_any_version_may_be_there);
     RUN(test_what_has_no_version_is_created);
+    RUN(test_what_nothing_is_known_of_is_created);
     RUN(test_what_is_as_desired_needs_nothing);
     RUN(test_what_may_be_missing_is_created_if_it_is);
     RUN(test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once);
