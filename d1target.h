@@ -8588,6 +8588,7 @@ D1T__PRIVATE void d1t__schema_value(d1t__schema_reader *r, const char *text, int
     const d1t_table *t = r->object->table;
     if (t && d1t__same(r->member, "columns"))
         r->differs = r->differs || r->column > t->column_count ||
+r->column == 0 ||
                      !d1t__column_agrees(t, &t->columns[r->column - 1], r->place, text, number);
     r->place++;
 }
@@ -8628,6 +8629,7 @@ D1T__PRIVATE d1t_result d1t__schema_text(d1t__schema_reader *r, const d1t_json_e
 D1T__PRIVATE d1t_result d1t__schema_event(void *ctx, const d1t_json_event *e) {
     d1t__schema_reader *r = (d1t__schema_reader *)ctx;
     d1t_result result;
+    if (e->depth == 2 && e->kind == D1T_JSON_OBJECT) return D1T_ERR_PROTOCOL;
     if (e->kind == D1T_JSON_ARRAY && e->depth == 2) d1t__schema_element(r);
     if (e->kind == D1T_JSON_NULL) return d1t__schema_scalar(r, e->depth, NULL, 0);
     if (e->kind != D1T_JSON_KEY && e->kind != D1T_JSON_STRING && e->kind != D1T_JSON_NUMBER) return D1T_OK;
@@ -8671,6 +8673,7 @@ D1TDEF d1t_result d1t_schema_add(d1t_schema *schema, d1t_str json) {
     d1t_buffer_free(&r->text);
     if (result == D1T_ERR_NOMEM) return result;
     if (result != D1T_OK || !o->name || !o->sql || !o->owner || !o->kind) return D1T_ERR_PROTOCOL;
+    if (o->kind == D1T_OBJECT_TABLE && !o->table && !o->odd) return D1T_ERR_PROTOCOL;   /* its SQL came too early */
     schema->shape += D1T__OBJECT_SHAPE + d1t__strlen(o->sql);
     if (r->shadow) return D1T_OK;
     if (o->table && !d1t__schema_agrees(r)) {

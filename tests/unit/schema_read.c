@@ -174,6 +174,21 @@ static void test_a_plan_of_drift_can_be_applied(void)
     stop();
 }
 
+/* As a broken or hostile server might send it. */
+static void test_an_object_that_tells_things_in_another_order_is_refused(void)
+{
+    static const char *const objects[] = {
+        "{\"name\":\"t\",\"owner\":\"t\",\"sql\":\"CREATE TABLE t(a)\",\"type\":\"table\"}",
+        "{\"type\":\"table\",\"name\":\"t\",\"owner\":\"t\",\"sql\":\"CREATE TABLE t(a)\",\"columns\":{\"x\":{\"y\":1}}}",
+    };
+    size_t i;
+
+    start("");
+    for (i = 0; i < sizeof objects / sizeof *objects; i++)
+        CHECK_INT(d1t_schema_add(&schema, d1t_cstr(objects[i])), D1T_ERR_PROTOCOL);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_an_empty_database_has_nothing_and_no_record);
@@ -184,5 +199,6 @@ int main(void)
     RUN(test_a_schema_that_is_cut_is_read_again_and_nothing_is_there_twice);
     RUN(test_errors_are_those_of_any_verb);
     RUN(test_a_plan_of_drift_can_be_applied);
+    RUN(test_an_object_that_tells_things_in_another_order_is_refused);
     TEST_MAIN_END;
 }
