@@ -8814,6 +8814,8 @@ typedef struct d1t__planner {
     const d1t_schema *schema;
     d1t__item        *items;
     size_t            item_count;
+    d1t__item       **going;        /* those that are made anew or dropped, parents first */
+    size_t            going_count;
     d1t__tally       *counts, *last_count;
     size_t            count_count;
     d1t_statement    *queries;      /* a statement for each count */
@@ -9793,6 +9795,18 @@ D1T__PRIVATE void d1t__rank_tables_that_go(d1t__planner *p) {
     }
 }
 
+D1T__PRIVATE void d1t__sort_tables_that_go(d1t__planner *p) {
+    uint32_t rank = 0, top = 0;
+    size_t i;
+    d1t__rank_tables_that_go(p);
+    p->going = (d1t__item **)d1t__planner_take(p, p->item_count * sizeof *p->going + 1);
+    for (i = 0; i < p->item_count; i++)
+        if (d1t__goes(&p->items[i]) && p->items[i].rank > top) top = p->items[i].rank;
+    for (rank = 0; p->going && rank <= top; rank++)
+        for (i = 0; i < p->item_count; i++)
+            if (d1t__goes(&p->items[i]) && p->items[i].rank == rank) p->going[p->going_count++] = &p->items[i];
+}
+
 /* All tables that are made anew, and what has to be counted for their cost. */
 D1T__PRIVATE void d1t__find_members(d1t__planner *p) {
     size_t i;
@@ -9803,7 +9817,7 @@ D1T__PRIVATE void d1t__find_members(d1t__planner *p) {
         d1t__flood(p, item);
         d1t__rebuild_step(p, item);
     }
-    d1t__rank_tables_that_go(p);
+    d1t__sort_tables_that_go(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].member) d1t__count_later(p, D1T__COUNT_ROWS, &p->items[i], NULL, NULL);
 }
@@ -10217,34 +10231,17 @@ D1T__PRIVATE void d1t__let_go(d1t__planner *p, const d1t__item *item) {
 
 /* ---- all of it */
 
-/* Which tables: those that are made anew, or all that go as they are. */
-typedef enum d1t__scope { D1T__MEMBERS, D1T__ALL_THAT_GO } d1t__scope;
-
-D1T__PRIVATE bool d1t__in_scope(const d1t__item *item, d1t__scope scope) {
-    return scope == D1T__MEMBERS ? item->member : d1t__goes(item);
-}
-
-/* Parents first; `number` counts within the order. NULL: no more. */
-D1T__PRIVATE d1t__item *d1t__by_rank(d1t__planner *p, size_t number, d1t__scope scope) {
-    uint32_t rank = 0, top = 0;
-    size_t i, seen = 0;
-    for (i = 0; i < p->item_count; i++)
-        if (d1t__in_scope(&p->items[i], scope) && p->items[i].rank > top) top = p->items[i].rank;
-    for (rank = 0; rank <= top; rank++)
-        for (i = 0; i < p->item_count; i++)
-            if (d1t__in_scope(&p->items[i], scope) && p->items[i].rank == rank && seen++ == number) return &p->items[i];
-    return NULL;
-}
-
+/* A table that is made anew; `number` counts them, parents first. NULL: no more. */
 D1T__PRIVATE d1t__item *d1t__member_number(d1t__planner *p, size_t number) {
-    return d1t__by_rank(p, number, D1T__MEMBERS);
+    size_t i;
+    for (i = 0; i < p->going_count; i++)
+        if (p->going[i]->member && number-- == 0) return p->going[i];
+    return NULL;
 }
 
 /* The order of dropping: children first. */
 D1T__PRIVATE d1t__item *d1t__drop_number(d1t__planner *p, size_t number) {
-    size_t i, count = 0;
-    for (i = 0; i < p->item_count; i++) count += d1t__goes(&p->items[i]);
-    return number < count ? d1t__by_rank(p, count - 1 - number, D1T__ALL_THAT_GO) : NULL;
+    return number < p->going_count ? p->going[p->going_count - 1 - number] : NULL;
 }
 
 /* Is the table, once dropped, missed by a table that is dropped later? In a cycle of references one of them is; SQLite
