@@ -1805,7 +1805,8 @@ D1TDEF d1t_result d1t_target_run(d1t_target_job *job, const d1t_transport *trans
    children before parents, in batches as d1t_upsert tells. A row of the wrong length is found before anything is sent.
    Every database is tried; with an error the engine must not advance what it has stored: all of it may be sent again.
    Then sets up tables: each database is read, planned and changed in one batch if no step is worse than desc->allow;
-   tables that are to go are dropped after that. D1T_OK, or the first error, which is in job->error. */
+   tables that are to go are dropped after that. D1T_OK, or the first error, which is in job->error (of setup those of
+   d1t_plan_apply). */
 D1TDEF d1t_result d1t_target_apply_mutation(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
                                             const d1t_mutation *mutations, size_t count);
 D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
@@ -13357,11 +13358,22 @@ D1T__PRIVATE void d1t__say_broken(d1t_client *db) {
     }
 }
 
+/* Did the guard of a plan see another schema than the one that was read? */
+D1T__PRIVATE bool d1t__is_conflict(const d1t_client *db) {
+    return d1t__contains(d1t_server_text(db), "'d1t conflict");
+}
+
+D1T__PRIVATE void d1t__plan_conflict(d1t_client *db) {
+    d1t__error(db, D1T_ERR_CONFLICT, "another program changed the schema since it was read; nothing was applied, plan "
+               "again", NULL, NULL);
+    db->error.retryable = true;
+}
+
 /* A refused batch, in the words of its guards. */
 D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
     d1t_str said = d1t_server_text(db);
     const d1t_plan_step *step;
-    bool conflict = d1t__contains(said, "'d1t conflict"), orphans = d1t__contains(said, "'d1t fk ");
+    bool conflict = d1t__is_conflict(db), orphans = d1t__contains(said, "'d1t fk ");
     struct d1t__cause cause = d1t__cause_of(db);
     if (!conflict && !orphans && cause.phrase && cause.code == D1T_ERR_CONSTRAINT) {
         d1t__plan_constraint(db, job->plan, &cause);
@@ -13372,13 +13384,11 @@ D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
         d1t__say_broken(db);
         return;
     }
-    d1t__error(db, conflict ? D1T_ERR_CONFLICT : D1T_ERR_CONSTRAINT, conflict ?
-               "another program changed the schema since it was read; nothing was applied, plan again" :
-               "rows would be left without their parent; nothing was applied", NULL, NULL);
+    if (conflict) d1t__plan_conflict(db);
+    else d1t__error(db, D1T_ERR_CONSTRAINT, "rows would be left without their parent; nothing was applied", NULL, NULL);
     db->error.outcome = D1T_NOT_APPLIED;
     db->error.http_status = cause.http_status;
     db->error.d1_code = cause.d1_code;
-    db->error.retryable = conflict;
     for (step = job->plan->steps; step && orphans; step = step->next) {
         size_t at = d1t__find(said, "'d1t fk ") + 8;
         if (!d1t__begins(d1t_bytes(said.p + at, said.n - at), step->table)) continue;
@@ -13392,7 +13402,7 @@ D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
    all the same. False: the error stands. */
 D1T__PRIVATE bool d1t__plan_goes_on(d1t_client *db, d1t__job *job) {
     struct d1t__task *task = &db->task;
-    bool conflict = db->op.code == D1T_ERR_PRECONDITION && d1t__contains(d1t_server_text(db), "'d1t conflict");
+    bool conflict = db->op.code == D1T_ERR_PRECONDITION && d1t__is_conflict(db);
     if (task->phase == D1T__PHASE_MAIN && !job->no_record && db->op.code == D1T_ERR_SQL &&
         d1t__contains(d1t_server_text(db), "no such table: _d1t_setup")) {
         job->no_record = true;
@@ -14929,6 +14939,17 @@ D1T__PRIVATE bool d1t__is_drop(const d1t_setup_change *c) {
     return !c->resource.state && !(c->existing && d1t__has_users(c->existing));
 }
 
+/* The batch of a drop is the client's, which does not know what its guard means. */
+D1T__PRIVATE void d1t__target_name_conflict(d1t_target_job *job) {
+    d1t_error *e = &job->db.error;
+    const d1t_error was = *e;
+    if (!job->changes || e->code != D1T_ERR_PRECONDITION || !d1t__is_conflict(&job->db)) return;
+    D1T_MEMSET(e, 0, sizeof *e);
+    d1t__plan_conflict(&job->db);
+    e->http_status = was.http_status;
+    e->d1_code = was.d1_code;
+}
+
 /* Nothing is wanted of this database but drops, which may fail. */
 D1T__PRIVATE bool d1t__may_ignore(const d1t_target_job *job) {
     size_t i;
@@ -15018,6 +15039,7 @@ D1T__PRIVATE void d1t__target_report(d1t_target_job *job, bool ignored) {
 D1T__PRIVATE void d1t__target_leave(d1t_target_job *job) {
     d1t_client *db = &job->db;
     bool open = db->open, ignored = false;
+    d1t__target_name_conflict(job);
     if (db->error.code != D1T_OK) ignored = d1t__may_ignore(job);
     if (db->error.code != D1T_OK && !ignored && job->error.code == D1T_OK) {
         if (job->mutations && open) d1t__target_locate(job, db->error.row);

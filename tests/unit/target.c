@@ -1034,6 +1034,8 @@ static void test_the_token_does_not_stay_in_the_job(void)
 
 /* ---- driven */
 
+static const char *meanwhile; /* NULL, or what another program does to main before the last request */
+
 static d1t_step drive(size_t stop_after)
 {
     uint64_t now = 1000000;
@@ -1045,6 +1047,8 @@ static d1t_step drive(size_t stop_after)
     while ((step = d1t_target_next(&job, now, &todo)) != D1T_DONE && step != D1T_FAIL) {
         if (step == D1T_WAIT) now = todo.wake_ms;
         if (step != D1T_SEND) continue;
+        if (meanwhile && job.phase == D1T__TARGET_END)
+            CHECK_INT(sqlite3_exec(local_d1_sqlite(main_d1), meanwhile, NULL, NULL, NULL), SQLITE_OK);
         if (sent++ == stop_after) return D1T_SEND;
         t = job.db.transport;
         d1t_op_on_end(todo.op, now, t.perform(t.ctx, todo.request, todo.op), 0);
@@ -1437,6 +1441,28 @@ static void test_the_driven_setup_does_the_same(void)
     close_databases();
 }
 
+static void test_a_drop_that_another_program_forestalls_is_a_conflict(void)
+{
+    d1t_setup_change c[1];
+    d1t_target_desc desc;
+
+    open_empty();
+    c[0] = change("main", &note_table);
+    CHECK_INT(set_up(c, 1), D1T_OK);
+    desc = desc_of();
+    desc.allow = D1T_EFFECT_DESTRUCTIVE;
+    c[0] = drop("main", "note", NULL);
+    meanwhile = "ALTER TABLE note ADD COLUMN precious";
+    CHECK_INT(d1t_target_setup_start(&job, d1t_d1_target(), &desc, c, 1), D1T_OK);
+    CHECK_INT(drive(SIZE_MAX), D1T_FAIL);
+    CHECK_INT(job.error.code, D1T_ERR_CONFLICT);
+    CHECK(job.error.retryable);
+    meanwhile = NULL;
+    d1t_target_end(&job);
+    CHECK_STR(tables_of(main_d1), "note");
+    close_databases();
+}
+
 static void test_setup_without_memory_is_an_ordinary_error_and_all_of_it_is_given_back(void)
 {
     d1t_setup_change c[2];
@@ -1595,6 +1621,7 @@ int main(void)
     RUN(test_tables_of_the_users_are_neither_changed_nor_dropped);
     RUN(test_a_drop_that_fails_can_be_ignored_and_is_told);
     RUN(test_the_driven_setup_does_the_same);
+    RUN(test_a_drop_that_another_program_forestalls_is_a_conflict);
     RUN(test_setup_without_memory_is_an_ordinary_error_and_all_of_it_is_given_back);
     RUN(test_what_is_built_can_be_set_up_filled_changed_and_taken_away);
     RUN(test_a_program_can_have_targets_of_its_own);
