@@ -1,0 +1,144 @@
+/* Room planning, >>plan: what a plan says is what happens, and what it does not name stays as it is. */
+#define D1T_NO_CURL
+#define D1TARGET_IMPLEMENTATION
+#include "../../d1target.h"
+#define LOCAL_D1_IMPLEMENTATION
+#include "../../examples/local_d1.h"
+#include "../support/test.h"
+#include "../support/script.h"
+#include "../support/script_local.h"
+
+static d1t_client db;
+static script s;
+static local_d1 *d1;
+static d1t_arena arena;
+static d1t_plan plan;
+
+static void have(const char *sql)
+{
+    char *message = NULL;
+
+    if (sqlite3_exec(local_d1_sqlite(d1), sql, NULL, NULL, &message) != SQLITE_OK) printf("%s\n", message);
+    CHECK(!message);
+    sqlite3_free(message);
+}
+
+static const char *ask(const char *sql)
+{
+    return local_ask(d1, sql);
+}
+
+static void stop(void)
+{
+    d1t_plan_free(&plan);
+    d1t_close(&db);
+    d1t_arena_free(&arena);
+    script_free(&s);
+    local_d1_close(d1);
+    d1 = NULL;
+}
+
+/* A client over a database that has this. */
+static void start(const char *sql)
+{
+    d1t_config config;
+
+    memset(&s, 0, sizeof s);
+    memset(&arena, 0, sizeof arena);
+    d1 = local_d1_open(NULL, NULL);
+    s.decide = script_from_local;
+    s.ctx = d1;
+    config = script_config(&s);
+    CHECK_INT(d1t_open(&db, &config), D1T_OK);
+    have(sql);
+}
+
+/* Plans tables written as JSON, a NULL at the end of the list. */
+static d1t_result read_plan(bool prune, const char *const *json)
+{
+    const d1t_table *tables[4];
+    d1t_plan_desc desc;
+    size_t n = 0;
+
+    memset(&desc, 0, sizeof desc);
+    for (; json[n]; n++) CHECK_INT(d1t_table_from_json(d1t_cstr(json[n]), &arena, &tables[n], NULL), D1T_OK);
+    desc.tables = tables;
+    desc.count = n;
+    desc.prune = prune;
+    d1t_plan_free(&plan);
+    return d1t_plan_read_desc(&plan, &db, &desc);
+}
+
+/* The same, applied as far as `allow`; then nothing is left to do. */
+static void apply(d1t_effect allow, bool prune, const char *const *json)
+{
+    CHECK_INT(read_plan(prune, json), D1T_OK);
+    if (d1t_plan_apply(&plan, allow) != D1T_OK) printf("%s\n", db.error.text);
+    CHECK_INT(db.error.code, D1T_OK);
+    CHECK_INT(read_plan(prune, json), D1T_OK);
+    CHECK_INT(plan.step_count, 0);
+}
+
+static const d1t_plan_step *step_with(const char *text)
+{
+    const d1t_plan_step *step = plan.steps;
+
+    while (step && !strstr(step->text, text)) step = step->next;
+    if (!step) printf("no step has \"%s\"\n", text);
+    CHECK(step != NULL);
+    return step;
+}
+
+#define ID    "{\"name\":\"id\",\"type\":\"integer\",\"key\":true}"
+#define OTHER "{\"version\":1,\"name\":\"other\",\"columns\":[" ID "]}"
+#define DOCS(columns) \
+    "{\"version\":1,\"name\":\"docs\",\"columns\":[" columns "],\"indexes\":[{\"name\":\"docs_words\",\"columns\":" \
+    "[\"body\"],\"fts5\":true}]}"
+#define BODY "{\"name\":\"body\",\"type\":\"text\"}"
+
+static const char *const docs[] = {DOCS(ID "," BODY), OTHER, NULL}, *const only_other[] = {OTHER, NULL};
+
+/* ---- full-text indexes */
+
+#define INTACT "INSERT INTO docs_words(docs_words,rank) VALUES('integrity-check',1)"
+
+static void test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index(void)
+{
+    start("CREATE TABLE docs(id INTEGER PRIMARY KEY, body TEXT); CREATE VIRTUAL TABLE docs_words USING fts5(body);"
+          "INSERT INTO docs_words VALUES('its only copy')");
+    CHECK_INT(read_plan(false, docs), D1T_OK);
+    CHECK_INT(plan.refused, 1);
+    step_with("docs_words");
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_ERR_SCHEMA);
+    CHECK_STR(ask("SELECT body FROM docs_words"), "its only copy");
+    stop();
+}
+
+static void test_a_full_text_index_of_another_table_is_not_replaced(void)
+{
+    start("CREATE TABLE mail(body TEXT); CREATE VIRTUAL TABLE docs_words USING fts5(body, content=mail)");
+    CHECK_INT(read_plan(false, docs), D1T_OK);
+    CHECK_INT(plan.refused, 1);
+    stop();
+}
+
+static void test_a_full_text_index_goes_with_its_table(void)
+{
+    start("");
+    apply(D1T_EFFECT_NONE, false, docs);
+    have("INSERT INTO docs VALUES(1, 'alpha')");
+    apply(D1T_EFFECT_DESTRUCTIVE, true, only_other);
+    CHECK_STR(ask("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'docs%'"), "0");
+    apply(D1T_EFFECT_NONE, false, docs);
+    CHECK_STR(ask("SELECT count(*) FROM docs_words WHERE docs_words MATCH 'alpha'"), "0");
+    have("INSERT INTO docs VALUES(1, 'beta');" INTACT);
+    stop();
+}
+
+int main(void)
+{
+    RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
+    RUN(test_a_full_text_index_of_another_table_is_not_replaced);
+    RUN(test_a_full_text_index_goes_with_its_table);
+    TEST_MAIN_END;
+}
