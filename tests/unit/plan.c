@@ -135,10 +135,36 @@ static void test_a_full_text_index_goes_with_its_table(void)
     stop();
 }
 
+static void test_a_full_text_index_follows_what_a_rebuild_changes(void)
+{
+    static const char *const by_name[] = {
+        DOCS("{\"name\":\"slug\",\"type\":\"text\",\"key\":true},{\"name\":\"owner\",\"type\":\"text\"}," BODY), NULL};
+    static const char *const by_owner[] = {
+        DOCS("{\"name\":\"owner\",\"type\":\"text\",\"key\":true},{\"name\":\"slug\",\"type\":\"text\"}," BODY), NULL};
+    static const char *const filled[] = {
+        DOCS(ID ",{\"name\":\"body\",\"type\":\"text\",\"not_null\":true,\"default\":\"'nothing'\"}"), NULL};
+
+    start("");
+    apply(D1T_EFFECT_NONE, false, by_name);
+    have("INSERT INTO docs VALUES('b', 'x', 'alpha'), ('a', 'x', 'beta'), ('c', NULL, 'gamma')");
+    apply(D1T_EFFECT_DESTRUCTIVE, false, by_owner);
+    CHECK_STR(ask("SELECT count(*) FROM docs"), "1");
+    have(INTACT);
+    stop();
+    start("");
+    apply(D1T_EFFECT_NONE, false, docs);
+    have("INSERT INTO docs VALUES(1, 'alpha'), (2, NULL)");
+    apply(D1T_EFFECT_LOSSY, false, filled);
+    CHECK_STR(ask("SELECT rowid FROM docs_words WHERE docs_words MATCH 'nothing'"), "2");
+    have("DELETE FROM docs;" INTACT);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_of_another_table_is_not_replaced);
     RUN(test_a_full_text_index_goes_with_its_table);
+    RUN(test_a_full_text_index_follows_what_a_rebuild_changes);
     TEST_MAIN_END;
 }
