@@ -10106,7 +10106,7 @@ D1T__PRIVATE void d1t__carry_sequence(d1t__planner *p, const d1t__item *item) {
     d1t_write_text(w, "INSERT INTO sqlite_sequence(name,seq) SELECT ");
     d1t_write_sql_string(w, d1t_cstr(name));
     d1t_write_text(w, ",seq FROM sqlite_sequence WHERE name=");
-    d1t_write_sql_string(w, d1t_cstr(item->name));
+    d1t_write_sql_string(w, d1t_cstr(item->have->name));     /* SQLite compares it letter by letter */
     d1t__statement_end(p);
 }
 

@@ -160,11 +160,27 @@ static void test_a_full_text_index_follows_what_a_rebuild_changes(void)
     stop();
 }
 
+/* ---- names */
+
+static void test_ids_are_not_given_again_however_the_name_is_spelt(void)
+{
+    static const char *const users[] = {"{\"version\":1,\"name\":\"users\",\"columns\":[" ID
+                                        ",{\"name\":\"a\",\"type\":\"integer\"}],\"autoincrement\":true}", NULL};
+
+    start("CREATE TABLE Users(id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT);"
+          "INSERT INTO Users VALUES(100, NULL); DELETE FROM Users; INSERT INTO Users VALUES(1, '7')");
+    apply(D1T_EFFECT_NONE, false, users);
+    have("INSERT INTO users(a) VALUES(8)");
+    CHECK_STR(ask("SELECT max(id) FROM users"), "101");
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_of_another_table_is_not_replaced);
     RUN(test_a_full_text_index_goes_with_its_table);
     RUN(test_a_full_text_index_follows_what_a_rebuild_changes);
+    RUN(test_ids_are_not_given_again_however_the_name_is_spelt);
     TEST_MAIN_END;
 }
