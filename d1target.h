@@ -11132,8 +11132,8 @@ D1T__PRIVATE void d1t__guard(d1t__planner *p) {
     d1t_write_text(w, " OR (SELECT coalesce(sum(1048576+length(CAST(m.sql AS BLOB))),0) FROM sqlite_schema m WHERE "
                       D1T__USER_OBJECTS("m") ")<>");
     d1t_write_uint(w, p->schema->shape);
-    d1t_write_text(w, " OR EXISTS (SELECT 1 FROM json_each(?1) e LEFT JOIN sqlite_schema s ON s.name=e.value->>0 WHERE "
-                      "s.sql IS NOT e.value->>1)");
+    d1t_write_text(w, " OR EXISTS (SELECT 1 FROM json_each(?1) e LEFT JOIN sqlite_schema s ON s.name=e.value->>0 AND "
+                      "s.type<>'trigger' WHERE s.sql IS NOT e.value->>1)");
     d1t__statement_args(p, d1t__text_end(p), arg, 1);
 }
 

@@ -175,6 +175,17 @@ static void test_ids_are_not_given_again_however_the_name_is_spelt(void)
     stop();
 }
 
+static void test_a_trigger_may_have_the_name_of_its_table(void)
+{
+    static const char *const t[] = {"{\"version\":1,\"name\":\"t\",\"columns\":[" ID
+                                    ",{\"name\":\"a\",\"type\":\"integer\"}]}", NULL};
+
+    start("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); CREATE TRIGGER t AFTER INSERT ON t BEGIN SELECT 1; END");
+    apply(D1T_EFFECT_NONE, false, t);
+    CHECK_STR(ask("SELECT count(*) FROM sqlite_schema WHERE name='t'"), "2");
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -182,5 +193,6 @@ int main(void)
     RUN(test_a_full_text_index_goes_with_its_table);
     RUN(test_a_full_text_index_follows_what_a_rebuild_changes);
     RUN(test_ids_are_not_given_again_however_the_name_is_spelt);
+    RUN(test_a_trigger_may_have_the_name_of_its_table);
     TEST_MAIN_END;
 }
