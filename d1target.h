@@ -11750,15 +11750,24 @@ D1T__PRIVATE d1t_result d1t__recorded_tables(d1t__planner *p, d1t_error *error) 
     return result;
 }
 
+/* Why two declarations cannot stand side by side; NULL: they can. */
+D1T__PRIVATE const char *d1t__clash(const d1t_table *later, const d1t_table *earlier) {
+    if (d1t__same_name(later->name, earlier->name)) return "two different declarations have this name";
+    if (later->was && (d1t__same_name(later->was, earlier->name) || d1t__same_name(later->was, earlier->was)))
+        return "the name that it had is that of another declaration, or another one had it too";
+    if (d1t__same_name(earlier->was, later->name)) return "another declaration had this name";
+    return NULL;
+}
+
 D1T__PRIVATE d1t_result d1t__check_declared(const d1t_plan_desc *desc, const d1t_limits *limits, d1t_error *error) {
     d1t_result result = D1T_OK;
     size_t i, k;
     for (i = 0; i < desc->count && result == D1T_OK; i++) {
         result = d1t_table_check(desc->tables[i], limits, error);
-        for (k = 0; k < i && result == D1T_OK; k++)
-            if (d1t__same_name(desc->tables[i]->name, desc->tables[k]->name))
-                result = d1t__fail_table(error, D1T_ERR_TABLE, desc->tables[i], NULL,
-                                         "two different declarations have this name");
+        for (k = 0; k < i && result == D1T_OK; k++) {
+            const char *why = d1t__clash(desc->tables[i], desc->tables[k]);
+            if (why) result = d1t__fail_table(error, D1T_ERR_TABLE, desc->tables[i], NULL, why);
+        }
     }
     return result;
 }

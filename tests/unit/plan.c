@@ -186,6 +186,21 @@ static void test_a_trigger_may_have_the_name_of_its_table(void)
     stop();
 }
 
+static void test_a_table_is_not_renamed_while_another_declaration_has_its_name(void)
+{
+    static const char *const both[] = {OTHER, "{\"version\":1,\"name\":\"new\",\"was\":\"Other\",\"columns\":[" ID "]}",
+                                       NULL};
+    static const char *const twice[] = {"{\"version\":1,\"name\":\"a\",\"was\":\"other\",\"columns\":[" ID "]}",
+                                        "{\"version\":1,\"name\":\"b\",\"was\":\"other\",\"columns\":[" ID "]}", NULL};
+
+    start("CREATE TABLE other(id INTEGER PRIMARY KEY)");
+    CHECK_INT(read_plan(false, both), D1T_ERR_TABLE);
+    CHECK(strstr(db.error.text, "table new") && strstr(db.error.text, "had"));
+    d1t_clear(&db, D1T_KEEP_ROWS);
+    CHECK_INT(read_plan(false, twice), D1T_ERR_TABLE);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -194,5 +209,6 @@ int main(void)
     RUN(test_a_full_text_index_follows_what_a_rebuild_changes);
     RUN(test_ids_are_not_given_again_however_the_name_is_spelt);
     RUN(test_a_trigger_may_have_the_name_of_its_table);
+    RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     TEST_MAIN_END;
 }
