@@ -13400,7 +13400,9 @@ D1T__PRIVATE void d1t__plan_batch_error(d1t_client *db, const d1t__job *job) {
     db->error.d1_code = cause.d1_code;
     for (step = job->plan->steps; step && orphans; step = step->next) {
         size_t at = d1t__find(said, "'d1t fk ") + 8;
+        size_t end = at + d1t__strlen(step->table);
         if (!d1t__begins(d1t_bytes(said.p + at, said.n - at), step->table)) continue;
+        if (end < said.n && said.p[end] != '\'') continue;  /* of ab, not of a */
         d1t__say(&db->error, ": table ", step->table, NULL);
         db->error.table = d1t__declared_name(job->plan, step->table);
         return;

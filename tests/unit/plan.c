@@ -201,6 +201,21 @@ static void test_a_table_is_not_renamed_while_another_declaration_has_its_name(v
     stop();
 }
 
+static void test_rows_without_a_parent_are_told_by_the_name_of_their_table(void)
+{
+    static const char *const t[] = {
+        "{\"version\":1,\"name\":\"a\",\"columns\":[" ID ",{\"name\":\"x\",\"type\":\"integer\"}]}",
+        "{\"version\":1,\"name\":\"ab\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"}],"
+        "\"foreign_keys\":[{\"parent\":\"a\",\"columns\":[\"a\"]}]}", NULL};
+
+    start("CREATE TABLE a(id INTEGER PRIMARY KEY, x TEXT); CREATE TABLE ab(id INTEGER PRIMARY KEY, a INTEGER);"
+          "INSERT INTO ab VALUES(1, 77)");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_NONE), D1T_ERR_CONSTRAINT);
+    CHECK_STR(db.error.table, "ab");
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -210,5 +225,6 @@ int main(void)
     RUN(test_ids_are_not_given_again_however_the_name_is_spelt);
     RUN(test_a_trigger_may_have_the_name_of_its_table);
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
+    RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     TEST_MAIN_END;
 }
