@@ -11037,11 +11037,9 @@ D1T__PRIVATE void d1t__plan_table(d1t__planner *p, d1t__item *item) {
 
 /* Recorded once and not declared any more: dropped, unless something still needs it. */
 D1T__PRIVATE void d1t__plan_drop(d1t__planner *p, d1t__item *item) {
-    const d1t_schema_record *record = d1t__record_of(p, item);
     const d1t_schema_object *user;
     const d1t__item *child;
     d1t_plan_step *step;
-    if (!record || (record->state->flags & D1T_BY_USER)) return;
     (void)d1t__step_begin(p, "- table ", item->name, NULL);
     step = d1t__step_end(p, D1T_DROP_TABLE, item, NULL);
     if (!step) return;
@@ -11087,10 +11085,15 @@ D1T__PRIVATE void d1t__check_foreign_keys(d1t__planner *p, d1t__item *child) {
     }
 }
 
+/* Was it set up by this program, and is it still its affair? */
+D1T__PRIVATE bool d1t__is_ours(const d1t_schema_record *record) {
+    return record && !(record->state->flags & D1T_BY_USER);
+}
+
 D1T__PRIVATE void d1t__mark_drops(d1t__planner *p) {
     size_t i;
     for (i = 0; i < p->item_count && p->plan->desc.prune; i++)
-        if (!p->items[i].to) p->items[i].drop = d1t__record_of(p, &p->items[i]) != NULL;
+        if (!p->items[i].to) p->items[i].drop = d1t__is_ours(d1t__record_of(p, &p->items[i]));
 }
 
 /* ---- the statements */
@@ -11173,12 +11176,13 @@ D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
                            "`state`=excluded.`state`", args, 2);
 }
 
-/* Nothing else changes, but what is written down is not what is declared. */
+/* Nothing else changes, but what is written down is not what is declared. Of a table that became the user's that is
+   written down, so that it is not dropped when it is no longer declared. */
 D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     const d1t_schema_record *record = d1t__record_of(p, item);
     const char *json;
-    if (item->touched || !item->from || p->plan->desc.drift || (item->to->flags & D1T_BY_USER)) return;
-    if (!record && !p->plan->desc.adopt) return;
+    if (item->touched || !item->from || p->plan->desc.drift) return;
+    if (item->to->flags & D1T_BY_USER ? !d1t__is_ours(record) : !record && !p->plan->desc.adopt) return;
     json = d1t__state_json(p, item->target);
     if (!json || (record && d1t__same(record->json, json))) return;
     (void)d1t__step_begin(p, record ? "= record of " : "= adopt ", item->name, NULL);

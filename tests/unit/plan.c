@@ -216,6 +216,28 @@ static void test_rows_without_a_parent_are_told_by_the_name_of_their_table(void)
     stop();
 }
 
+/* ---- whose table it is */
+
+static void test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared(void)
+{
+    static const char *const ours[] = {"{\"version\":1,\"name\":\"t\",\"columns\":[" ID "]}", OTHER, NULL};
+    static const char *const theirs[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID "],\"managed_by\":\"user\"}", OTHER, NULL};
+
+    start("");
+    apply(D1T_EFFECT_NONE, false, ours);
+    CHECK_INT(read_plan(false, theirs), D1T_OK);
+    CHECK_INT(plan.step_count, 1);
+    step_with("= record of t");
+    apply(D1T_EFFECT_NONE, false, theirs);
+    apply(D1T_EFFECT_NONE, true, only_other);
+    CHECK_STR(ask("SELECT count(*) FROM sqlite_schema WHERE name='t'"), "1");
+    apply(D1T_EFFECT_NONE, false, ours);
+    CHECK_INT(read_plan(true, only_other), D1T_OK);
+    CHECK_INT(plan.effect, D1T_EFFECT_DESTRUCTIVE);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -226,5 +248,6 @@ int main(void)
     RUN(test_a_trigger_may_have_the_name_of_its_table);
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
+    RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
     TEST_MAIN_END;
 }
