@@ -10901,7 +10901,8 @@ D1T__PRIVATE void d1t__compare_commands(d1t__planner *p, d1t__item *item) {
 
 /* What was recorded to undo a command that changes or goes, by number of the command; NULL: nothing, or no command. */
 D1T__PRIVATE const char *d1t__teardown(const d1t__planner *p, const d1t__item *item, size_t number) {
-    const d1t_schema_record *record = item->touched ? d1t__record_of(p, item) : NULL;
+    const bool ours = item->drop || (item->to && !(item->to->flags & D1T_BY_USER));
+    const d1t_schema_record *record = ours ? d1t__record_of(p, item) : NULL;
     const d1t_command *old = record && number < record->state->command_count ? &record->state->commands[number] : NULL;
     if (!old || !d1t__command_changes(old, d1t__command_of(item->drop ? NULL : item->to, old->name))) return NULL;
     return old->teardown_sql;
@@ -11686,14 +11687,15 @@ D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
 }
 
 D1T__PRIVATE d1t_change d1t__change_of(const d1t_plan *plan) {
-    const d1t_plan_step *s;
+    const d1t_plan_step *s, *whole = NULL;    /* the table that is made or goes, with its indexes and commands */
     bool creates = false, drops = false, others = false;
     if (plan->refused) return D1T_CHANGE_INVALID;
     for (s = plan->steps; s; s = s->next) {
         if (s->kind == D1T_NOTE) continue;
+        if (s->kind == D1T_CREATE_TABLE || s->kind == D1T_DROP_TABLE) whole = s;
         if (s->kind == D1T_CREATE_TABLE) creates = true;
         else if (s->kind == D1T_DROP_TABLE) drops = true;
-        else others = others || !creates || (s->kind != D1T_CREATE_INDEX && s->kind != D1T_COMMAND);
+        else others = others || !whole || !d1t__same_name(s->table, whole->table);
     }
     if (creates || drops || others)
         return others || (creates && drops) ? D1T_CHANGE_UPDATE : creates ? D1T_CHANGE_CREATE : D1T_CHANGE_DELETE;

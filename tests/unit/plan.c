@@ -238,6 +238,55 @@ static void test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_long
     stop();
 }
 
+/* ---- views */
+
+#define NOTES(columns, view) \
+    "{\"version\":1,\"name\":\"notes\",\"columns\":[" ID columns "],\"commands\":[{\"name\":\"recent\",\"setup\":" \
+    "\"CREATE VIEW recent AS SELECT " view " FROM notes\",\"teardown\":\"DROP VIEW recent\"}]}"
+
+static void test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it(void)
+{
+    static const char *const wide[] = {NOTES(",{\"name\":\"a\",\"type\":\"text\"}", "id, a"), OTHER, NULL};
+    static const char *const narrow[] = {NOTES("", "id"), OTHER, NULL};
+
+    start("");
+    apply(D1T_EFFECT_NONE, false, wide);
+    apply(D1T_EFFECT_DESTRUCTIVE, false, narrow);
+    CHECK_STR(ask("SELECT count(*) FROM recent"), "0");
+    apply(D1T_EFFECT_DESTRUCTIVE, true, only_other);
+    CHECK_STR(ask("SELECT count(*) FROM sqlite_schema WHERE name IN ('notes', 'recent')"), "0");
+    stop();
+}
+
+/* ---- what a plan says */
+
+static void test_a_plan_that_also_changes_a_table_is_an_update(void)
+{
+    static const char *const t[] = {
+        OTHER, "{\"version\":1,\"name\":\"t\",\"columns\":[" ID "],\"indexes\":[{\"name\":\"i\",\"columns\":[\"id\"]}]}",
+        NULL};
+
+    start("CREATE TABLE t(id INTEGER PRIMARY KEY)");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(plan.change, D1T_CHANGE_UPDATE);
+    stop();
+    start("CREATE TABLE unrelated(id INTEGER PRIMARY KEY)");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(plan.change, D1T_CHANGE_CREATE);
+    stop();
+}
+
+static void test_a_plan_that_drops_a_table_with_its_commands_is_a_delete(void)
+{
+    static const char *const t[] = {NOTES("", "id"), OTHER, NULL};
+
+    start("");
+    apply(D1T_EFFECT_NONE, false, t);
+    CHECK_INT(read_plan(true, only_other), D1T_OK);
+    CHECK_INT(plan.change, D1T_CHANGE_DELETE);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -249,5 +298,8 @@ int main(void)
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
+    RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
+    RUN(test_a_plan_that_also_changes_a_table_is_an_update);
+    RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     TEST_MAIN_END;
 }
