@@ -9938,8 +9938,8 @@ D1T__PRIVATE void d1t__write_survives(d1t_writer *w, const char *c, d1t_type typ
     static const char *const conditions[] = {
         "typeof(#) IN ('integer','null') OR typeof(#)='real' AND #=CAST(# AS INTEGER) AND abs(#)<9e18 OR "
         "typeof(#)='text' AND CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY",
-        "typeof(#) IN ('real','null') OR typeof(#)='integer' AND CAST(CAST(# AS REAL) AS INTEGER)=# OR typeof(#)='text'"
-        " AND (CAST(CAST(# AS REAL) AS TEXT) IS # COLLATE BINARY OR "
+        "typeof(#) IN ('real','null') OR typeof(#)='integer' AND CAST(CAST(# AS REAL) AS INTEGER)=# AND "
+        "#<9223372036854775807 OR typeof(#)='text' AND (CAST(CAST(# AS REAL) AS TEXT) IS # COLLATE BINARY OR "
         "CAST(CAST(# AS INTEGER) AS TEXT) IS # COLLATE BINARY AND length(#)<16)",
         "typeof(#) IN ('text','null','integer') OR typeof(#)='real' AND CAST(CAST(# AS TEXT) AS REAL)=#",
         "typeof(#) IN ('blob','null','text')",

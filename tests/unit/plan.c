@@ -287,6 +287,18 @@ static void test_a_plan_that_drops_a_table_with_its_commands_is_a_delete(void)
     stop();
 }
 
+static void test_an_integer_that_no_double_holds_does_not_survive(void)
+{
+    static const char *const t[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"v\",\"type\":\"real\"}]}", NULL};
+
+    start("CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO t VALUES(1, 9223372036854775807),"
+          "(2, -9223372036854775808), (3, 9223372036854774784)");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(step_with("~ column t.v type")->rows, 1);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -301,5 +313,6 @@ int main(void)
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
     RUN(test_a_plan_that_also_changes_a_table_is_an_update);
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
+    RUN(test_an_integer_that_no_double_holds_does_not_survive);
     TEST_MAIN_END;
 }
