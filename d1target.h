@@ -9148,11 +9148,16 @@ D1T__PRIVATE bool d1t__is_literal(const char *sql) {
     return d1t_sql_next(s, &pos).kind == D1T_SQL_END;
 }
 
+/* Has it a default that is a value? */
+D1T__PRIVATE bool d1t__has_filler(const d1t_column *c) {
+    return c->default_sql && !d1t__same_sql(c->default_sql, "NULL");
+}
+
 /* Does ALTER TABLE ... ADD COLUMN take the column? Else the table is rebuilt. */
 D1T__PRIVATE bool d1t__can_add(const d1t_column *c) {
     if ((c->flags & D1T_KEY) || (c->generated_sql && (c->flags & D1T_STORED))) return false;
     if (c->default_sql && !d1t__is_literal(c->default_sql)) return false;
-    return !d1t__not_null(c) || c->default_sql || c->generated_sql;
+    return !d1t__not_null(c) || d1t__has_filler(c) || c->generated_sql;
 }
 
 D1T__PRIVATE void d1t__plan_add_column(d1t__planner *p, d1t__item *item, const d1t_column *c) {
@@ -9163,7 +9168,7 @@ D1T__PRIVATE void d1t__plan_add_column(d1t__planner *p, d1t__item *item, const d
     d1t_write_text(w, type);
     step = d1t__step_end(p, D1T_ADD_COLUMN, item, c->name);
     if (!d1t__can_add(c)) item->rebuild = true;
-    if (step && !(c->flags & D1T_KEY) && d1t__not_null(c) && !c->default_sql && !c->generated_sql)
+    if (step && !(c->flags & D1T_KEY) && d1t__not_null(c) && !d1t__has_filler(c) && !c->generated_sql)
         d1t__count_later(p, D1T__COUNT_ROWS, item, c, step);
 }
 
@@ -9247,7 +9252,7 @@ D1T__PRIVATE void d1t__compare_column(d1t__planner *p, d1t__item *item, const d1
 
 /* A column that a program does not declare but writes around: it must be able to stay empty. */
 D1T__PRIVATE void d1t__compare_kept(d1t__planner *p, d1t__item *item, const d1t_column *c) {
-    if (c->generated_sql || !d1t__not_null(c) || c->default_sql || (c->flags & D1T_KEY)) return;
+    if (c->generated_sql || !d1t__not_null(c) || d1t__has_filler(c) || (c->flags & D1T_KEY)) return;
     d1t__refuse(p, item, "! column ", c->name,
                 "it is NOT NULL without a default in D1 and not declared; declare it, or plan to drop it");
 }
@@ -11528,7 +11533,7 @@ D1T__PRIVATE void d1t__write_counts(d1t__planner *p) {
 /* What a count means for its step. */
 D1T__PRIVATE void d1t__settle_count(d1t__planner *p, const d1t__tally *c) {
     d1t_plan_step *step = c->step;
-    bool fills = c->column && c->column->default_sql, missing = step && step->kind == D1T_ADD_COLUMN;
+    bool fills = c->column && d1t__has_filler(c->column), missing = step && step->kind == D1T_ADD_COLUMN;
     if (c->kind == D1T__COUNT_ROWS) {
         c->item->rows = c->rows;
         c->item->has_rows = true;

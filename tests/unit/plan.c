@@ -299,6 +299,18 @@ static void test_an_integer_that_no_double_holds_does_not_survive(void)
     stop();
 }
 
+static void test_null_is_no_default_for_not_null(void)
+{
+    static const char *const added[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID
+        ",{\"name\":\"w\",\"type\":\"text\",\"not_null\":true,\"default\":\"NULL\"}]}", NULL};
+
+    start("CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES(1)");
+    CHECK_INT(read_plan(false, added), D1T_OK);
+    CHECK_INT(plan.refused, 1);
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -314,5 +326,6 @@ int main(void)
     RUN(test_a_plan_that_also_changes_a_table_is_an_update);
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     RUN(test_an_integer_that_no_double_holds_does_not_survive);
+    RUN(test_null_is_no_default_for_not_null);
     TEST_MAIN_END;
 }
