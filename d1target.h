@@ -11146,12 +11146,16 @@ D1T__PRIVATE void d1t__guard(d1t__planner *p) {
     d1t__statement_args(p, d1t__text_end(p), arg, 1);
 }
 
-/* Checks that leak from a request to later ones are put back, and what a rebuild breaks on its way is not looked at
-   before the end. */
-D1T__PRIVATE void d1t__begin_rebuild(d1t__planner *p) {
+/* What leaks from a request to later ones is put back. */
+D1T__PRIVATE void d1t__reset_pragmas(d1t__planner *p) {
     d1t__statement(p, "PRAGMA ignore_check_constraints=off");
     d1t__statement(p, "PRAGMA legacy_alter_table=off");
     d1t__statement(p, "PRAGMA recursive_triggers=off");
+}
+
+/* What a rebuild breaks on its way is not looked at before the end. */
+D1T__PRIVATE void d1t__begin_rebuild(d1t__planner *p) {
+    d1t__reset_pragmas(p);
     d1t__statement(p, "PRAGMA defer_foreign_keys=on");
 }
 
@@ -11462,6 +11466,7 @@ D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
     size_t count = p->plan->statement_count, i;
     p->plan->statements = NULL;
     p->plan->statement_count = 0;
+    d1t__reset_pragmas(p);
     d1t__guard(p);
     for (i = 0; i < count; i++) d1t__statement(p, list[i].sql);
     d1t__records(p);

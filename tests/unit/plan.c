@@ -258,6 +258,17 @@ static void test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it(
     stop();
 }
 
+static void test_renames_reach_views_whatever_others_left_switched_on(void)
+{
+    static const char *const t[] = {"{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[" ID "]}", NULL};
+
+    start("CREATE TABLE old(id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT id FROM old;"
+          "PRAGMA legacy_alter_table=on");
+    apply(D1T_EFFECT_NONE, false, t);
+    CHECK_STR(ask("SELECT count(*) FROM v"), "0");
+    stop();
+}
+
 /* ---- what a plan says */
 
 static void test_a_plan_that_also_changes_a_table_is_an_update(void)
@@ -323,6 +334,7 @@ int main(void)
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
+    RUN(test_renames_reach_views_whatever_others_left_switched_on);
     RUN(test_a_plan_that_also_changes_a_table_is_an_update);
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     RUN(test_an_integer_that_no_double_holds_does_not_survive);
