@@ -9102,14 +9102,44 @@ D1T__PRIVATE bool d1t__table_uses(const d1t_table *t, const char *column) {
 D1T__PRIVATE bool d1t__is_declared_trigger(d1t__planner *p, const d1t_schema_object *o);
 D1T__PRIVATE bool d1t__is_torn_down(const d1t__planner *p, const d1t_schema_object *o);
 
-/* A view or trigger that uses a table and, unless NULL, one of its columns. SQLite takes the column away and breaks
-   them without a word. */
+/* Does the view or trigger use one of the views that are marked, by number of the object? */
+D1T__PRIVATE bool d1t__uses_marked(const d1t__planner *p, const bool *marks, const d1t_schema_object *o) {
+    const d1t_schema_object *other = p->schema->objects;
+    size_t i;
+    for (i = 0; other; other = other->next, i++)
+        if (marks[i] && other->kind == D1T_OBJECT_VIEW &&
+            (d1t__same_name(o->owner, other->name) || d1t__sql_uses(o->sql, other->name)))
+            return true;
+    return false;
+}
+
+/* Marks for all objects: which views use the table, also through other views? NULL: no memory. */
+D1T__PRIVATE const bool *d1t__views_over(d1t__planner *p, const char *table) {
+    const d1t_schema_object *o;
+    bool *marks, more = true;
+    size_t i, count = 0;
+    for (o = p->schema->objects; o; o = o->next) count++;
+    marks = (bool *)d1t__planner_take(p, count + 1);
+    while (marks && more) {
+        more = false;
+        for (o = p->schema->objects, i = 0; o; o = o->next, i++) {
+            if (marks[i] || o->kind != D1T_OBJECT_VIEW) continue;
+            if (d1t__sql_uses(o->sql, table) || d1t__uses_marked(p, marks, o)) marks[i] = more = true;
+        }
+    }
+    return marks;
+}
+
+/* A view or trigger that uses a table, also through a view, and, unless NULL, one of its columns. SQLite takes the
+   column away and breaks them without a word. */
 D1T__PRIVATE const d1t_schema_object *d1t__user_of(d1t__planner *p, const char *table, const char *column) {
+    const bool *marks = column ? d1t__views_over(p, table) : NULL;
     const d1t_schema_object *o;
     for (o = p->schema->objects; o; o = o->next) {
         if (o->kind != D1T_OBJECT_VIEW && o->kind != D1T_OBJECT_TRIGGER) continue;
         if (!column && o->kind == D1T_OBJECT_TRIGGER && d1t__same_name(o->owner, table)) continue;
-        if (d1t__sql_uses(o->sql, table) && (!column || d1t__sql_uses(o->sql, column)) &&
+        if (column && !d1t__sql_uses(o->sql, column)) continue;
+        if ((d1t__sql_uses(o->sql, table) || (marks && d1t__uses_marked(p, marks, o))) &&
             !d1t__is_declared_trigger(p, o) && !d1t__is_torn_down(p, o))
             return o;
     }
@@ -10344,16 +10374,6 @@ typedef struct d1t__dependents {
     bool  any;
 } d1t__dependents;
 
-D1T__PRIVATE bool d1t__uses_marked(const d1t__planner *p, const d1t__dependents *d, const d1t_schema_object *o) {
-    const d1t_schema_object *other = p->schema->objects;
-    size_t i;
-    for (i = 0; other; other = other->next, i++)
-        if (d->marks[i] && other->kind == D1T_OBJECT_VIEW &&
-            (d1t__same_name(o->owner, other->name) || d1t__sql_uses(o->sql, other->name)))
-            return true;
-    return false;
-}
-
 /* Does it use a table that is made anew, or would it see the rows of a dropped one go? */
 D1T__PRIVATE bool d1t__uses_member(const d1t__planner *p, const d1t_schema_object *o) {
     size_t i;
@@ -10376,7 +10396,7 @@ D1T__PRIVATE bool d1t__find_dependents(d1t__planner *p, d1t__dependents *d) {
         more = false;
         for (o = p->schema->objects, i = 0; o; o = o->next, i++) {
             if (d->marks[i] || (o->kind != D1T_OBJECT_VIEW && o->kind != D1T_OBJECT_TRIGGER)) continue;
-            if (!d1t__uses_member(p, o) && !d1t__uses_marked(p, d, o)) continue;
+            if (!d1t__uses_member(p, o) && !d1t__uses_marked(p, d->marks, o)) continue;
             d->marks[i] = d->any = more = true;
         }
     }

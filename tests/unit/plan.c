@@ -258,6 +258,19 @@ static void test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it(
     stop();
 }
 
+static void test_a_view_over_a_view_keeps_its_column(void)
+{
+    static const char *const t[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"b\",\"type\":\"integer\"}]}", NULL};
+
+    start("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT); CREATE VIEW v AS SELECT * FROM t;"
+          "CREATE VIEW w AS SELECT a FROM v");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(plan.refused, 1);
+    step_with("a view uses it; drop or change this first: w");
+    stop();
+}
+
 static void test_renames_reach_views_whatever_others_left_switched_on(void)
 {
     static const char *const t[] = {"{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[" ID "]}", NULL};
@@ -334,6 +347,7 @@ int main(void)
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
+    RUN(test_a_view_over_a_view_keeps_its_column);
     RUN(test_renames_reach_views_whatever_others_left_switched_on);
     RUN(test_a_plan_that_also_changes_a_table_is_an_update);
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
