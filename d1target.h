@@ -11059,6 +11059,7 @@ D1T__PRIVATE void d1t__plan_table(d1t__planner *p, d1t__item *item) {
     d1t__refuse_steps(p, before);
     item->rebuild = false;
     item->touched = false;
+    if (p->plan->last == before) item->target = NULL;   /* if it has to be made anew, then as it is */
 }
 
 /* Recorded once and not declared any more: dropped, unless something still needs it. */
@@ -11097,12 +11098,12 @@ D1T__PRIVATE bool d1t__is_unique(const d1t_table *t, const char *const *names, s
 
 /* SQLite takes a foreign key that leads to no key, and then refuses every row. */
 D1T__PRIVATE void d1t__check_foreign_keys(d1t__planner *p, d1t__item *child) {
-    const d1t_table *t = child->drop ? NULL : child->to ? child->target : child->from;
+    const d1t_table *t = child->drop ? NULL : child->target ? child->target : child->from;
     size_t f;
     for (f = 0; t && f < t->foreign_key_count && p->result == D1T_OK; f++) {
         const d1t_foreign_key *key = &t->foreign_keys[f];
         d1t__item *parent = d1t__item_of(p, key->parent);
-        const d1t_table *to = !parent ? NULL : parent->to ? parent->target : parent->from;
+        const d1t_table *to = !parent ? NULL : parent->target ? parent->target : parent->from;
         if (!to || parent->drop || !(child->touched || parent->touched)) continue;
         if (!d1t__is_unique(to, key->parent_columns, key->column_count))
             d1t__refuse(p, parent, "! key of ", NULL, child->to ?
@@ -11213,7 +11214,7 @@ D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     const char *json;
     if (item->touched || !item->from || p->plan->desc.drift) return;
     if (item->to->flags & D1T_BY_USER ? !d1t__is_ours(record) : !record && !p->plan->desc.adopt) return;
-    json = d1t__state_json(p, item->target);
+    json = d1t__state_json(p, item->target ? item->target : item->to);
     if (!json || (record && d1t__same(record->json, json))) return;
     (void)d1t__step_begin(p, record ? "= record of " : "= adopt ", item->name, NULL);
     (void)d1t__step_end(p, D1T_RECORD, item, NULL);
@@ -11254,7 +11255,7 @@ D1T__PRIVATE void d1t__records(d1t__planner *p) {
         bool drop = item->drop && !p->renames;  /* not yet, if renames go first */
         if ((drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
         if (p->renames ? item->renamed : item->touched && item->to)
-            d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target);
+            d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target ? item->target : item->to);
     }
     d1t__next_version(p);
 }

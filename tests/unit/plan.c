@@ -238,6 +238,29 @@ static void test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_long
     stop();
 }
 
+static void test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references(void)
+{
+    static const char *const t[] = {
+        "{\"version\":1,\"name\":\"p\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"}]}",
+        "{\"version\":1,\"name\":\"c\",\"columns\":[" ID ",{\"name\":\"p\",\"type\":\"integer\"}],\"foreign_keys\":["
+        "{\"parent\":\"p\",\"columns\":[\"p\"],\"on_delete\":\"cascade\"}],\"managed_by\":\"user\"}", NULL};
+
+    start("CREATE TABLE p(id INTEGER PRIMARY KEY, a TEXT);"
+          "CREATE TABLE c(p INTEGER REFERENCES p ON DELETE CASCADE, /* mine */ id INTEGER PRIMARY KEY);"
+          "CREATE INDEX c_p ON c(p); INSERT INTO p VALUES(1, '5'); INSERT INTO c VALUES(1, 1)");
+    CHECK_INT(read_plan(false, t), D1T_OK);
+    CHECK_INT(plan.refused, 1);
+    step_with("- index c_p on c: the table's setup is the user's");
+    have("DROP INDEX c_p; ALTER TABLE c RENAME COLUMN id TO n");
+    CHECK_INT(read_plan(false, t), D1T_OK);     /* with what has to be counted */
+    CHECK(plan.refused > 1);
+    have("ALTER TABLE c RENAME COLUMN n TO id");
+    apply(D1T_EFFECT_NONE, false, t);
+    CHECK(strstr(ask("SELECT sql FROM sqlite_schema WHERE name='c'"), "/* mine */ id INTEGER PRIMARY KEY") != NULL);
+    CHECK_STR(ask("SELECT count(*) FROM c"), "1");
+    stop();
+}
+
 /* ---- views */
 
 #define NOTES(columns, view) \
@@ -346,6 +369,7 @@ int main(void)
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
+    RUN(test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
     RUN(test_a_view_over_a_view_keeps_its_column);
     RUN(test_renames_reach_views_whatever_others_left_switched_on);
