@@ -174,6 +174,20 @@ static void test_a_plan_of_drift_can_be_applied(void)
     stop();
 }
 
+/* SQLite takes a word, or a text in the quotes of a name, for a text. */
+static void test_a_default_that_is_a_word_is_a_text(void)
+{
+    const d1t_table *t;
+
+    start("CREATE TABLE t(k INTEGER PRIMARY KEY, a TEXT DEFAULT \"foo bar\", b DEFAULT baz)");
+    CHECK_INT(d1t_schema_read(&schema, &db), D1T_OK);
+    t = schema.objects->table;
+    CHECK(t != NULL);
+    CHECK_STR(t ? t->columns[1].default_sql : NULL, "'foo bar'");
+    CHECK_STR(t ? t->columns[2].default_sql : NULL, "'baz'");
+    stop();
+}
+
 /* As a broken or hostile server might send it. */
 static void test_an_object_that_tells_things_in_another_order_is_refused(void)
 {
@@ -199,6 +213,7 @@ int main(void)
     RUN(test_a_schema_that_is_cut_is_read_again_and_nothing_is_there_twice);
     RUN(test_errors_are_those_of_any_verb);
     RUN(test_a_plan_of_drift_can_be_applied);
+    RUN(test_a_default_that_is_a_word_is_a_text);
     RUN(test_an_object_that_tells_things_in_another_order_is_refused);
     TEST_MAIN_END;
 }
