@@ -1739,8 +1739,9 @@ D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size
 
 /* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what
    desc says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. (With plan->more in
-   several: after an error the table is as it was, and planning again goes on where it stopped.) D1T_OK, D1T_ERR_SCHEMA
-   (a refused step, or one worse than allowed), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing
+   several: after an error the table is as it was, and planning again goes on where it stopped.) D1T_OK, D1T_ERR_ARG (no
+   tables, unless desc is for drift or to prune), D1T_ERR_SCHEMA (drift, and nothing is recorded; a refused step, or one
+   worse than allowed), D1T_ERR_LIMIT (a statement would be too long), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing
    is applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors
    of d1t_table_check, and request errors. */
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
@@ -13136,8 +13137,8 @@ D1T__PRIVATE d1t_result d1t__plan_new(d1t_plan *plan, d1t_client *db, const d1t_
     plan->desc = *desc;
     plan->db = db;
     d1t_arena_init(&plan->arena, db->allocator, d1t__plan_memory(db));
-    if (desc->count > SIZE_MAX / sizeof *tables) return D1T_ERR_NOMEM;
-    tables = (const d1t_table **)d1t_arena_take(&plan->arena, desc->count * sizeof *tables);
+    if (desc->count >= SIZE_MAX / sizeof *tables) return D1T_ERR_NOMEM;
+    tables = (const d1t_table **)d1t_arena_take(&plan->arena, (desc->count + 1) * sizeof *tables);
     plan->desc.tables = tables;
     for (i = 0; tables && i < desc->count; i++) tables[i] = desc->tables[i];
     return tables ? D1T_OK : D1T_ERR_NOMEM;
@@ -13169,8 +13170,10 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
 D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
     d1t_result result = d1t__enter(db);
     if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
-    if (result == D1T_OK && (!plan || !desc || (!desc->drift && (!desc->tables || desc->count == 0))))
-        result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan and at least one table", NULL, NULL);
+    bool empty = desc && (!desc->tables || desc->count == 0);
+    if (result == D1T_OK && (!plan || !desc || (empty && !desc->drift && !(desc->prune && desc->count == 0))))
+        result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan, and at least one table unless it is to prune",
+                            NULL, NULL);
     if (result == D1T_OK && !desc->drift) result = d1t__check_declared(desc, &db->limits, &db->error);
     if (result == D1T_OK) result = d1t__plan_job(db, D1T__TASK_PLAN_READ, plan);
     return result == D1T_OK ? d1t__plan_started(db, d1t__plan_new(plan, db, desc)) : result;

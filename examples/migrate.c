@@ -130,7 +130,7 @@ static void load(migrate *m) {
         if (d1t_json_reader_feed(&reader, m->text.p + m->at, 1) != D1T_OK)
             die_at(m, m->at, d1t_result_text(reader.result), "");
     if (d1t_json_reader_end(&reader) != D1T_OK) die_at(m, m->at, "the JSON ends too early", "");
-    if (m->count == 0) die(m->path, "there is no table in it");
+    if (m->count == 0 && !m->prune) die(m->path, "there is no table in it");
 }
 
 /* ---- the database */

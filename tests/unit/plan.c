@@ -261,6 +261,18 @@ static void test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_refe
     stop();
 }
 
+static void test_the_last_table_is_dropped_when_nothing_is_declared_any_more(void)
+{
+    static const char *const none[] = {NULL};
+
+    start("CREATE TABLE of_others(id INTEGER PRIMARY KEY)");
+    apply(D1T_EFFECT_NONE, false, only_other);
+    apply(D1T_EFFECT_DESTRUCTIVE, true, none);
+    CHECK_STR(ask("SELECT group_concat(name) FROM sqlite_schema WHERE name LIKE 'o%'"), "of_others");
+    CHECK_INT(read_plan(false, none), D1T_ERR_ARG);
+    stop();
+}
+
 /* ---- views */
 
 #define NOTES(columns, view) \
@@ -369,6 +381,7 @@ int main(void)
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
+    RUN(test_the_last_table_is_dropped_when_nothing_is_declared_any_more);
     RUN(test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
     RUN(test_a_view_over_a_view_keeps_its_column);
