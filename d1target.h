@@ -11135,27 +11135,32 @@ D1T__PRIVATE void d1t__write_pair(d1t_writer *w, size_t i, const char *name, con
 }
 
 /* Aborts the batch if the schema is not the one that was planned for: another version of the record, something that
-   came or went, or another text of a table that the plan touches. */
-D1T__PRIVATE void d1t__write_guard_list(d1t__planner *p, d1t_value *arg) {
+   came or went, or another text of what the plan touches: tables, and what is made again word for word after a rebuild,
+   the marked views and triggers, and indexes. marks NULL: nothing is. */
+D1T__PRIVATE void d1t__write_guard_list(d1t__planner *p, const bool *marks, d1t_value *arg) {
     d1t_writer *w = d1t__text_begin(p);
+    const d1t_schema_object *o;
     const char *list;
     size_t i, n = 0;
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].have && (p->items[i].touched || p->items[i].member || p->items[i].drop))
             d1t__write_pair(w, n++, p->items[i].have->name, p->items[i].have->sql);
+    for (o = p->schema->objects, i = 0; o && marks; o = o->next, i++)
+        if (marks[i] || (o->kind == D1T_OBJECT_INDEX && d1t__member_of(p, d1t_cstr(o->owner))))
+            d1t__write_pair(w, n++, o->name, o->sql);
     d1t_write_text(w, n ? "]" : "[]");
     list = d1t__text_end(p);
     *arg = d1t_text(list);
 }
 
-D1T__PRIVATE void d1t__guard(d1t__planner *p) {
+D1T__PRIVATE void d1t__guard(d1t__planner *p, const bool *marks) {
     d1t_value *arg = (d1t_value *)d1t__planner_take(p, sizeof *arg);
     d1t_writer *w;
     if (!arg) return;
     d1t__statement(p, "CREATE TABLE IF NOT EXISTS `_d1t_setup`(`name` TEXT NOT NULL PRIMARY KEY,`version` INTEGER NOT "
                       "NULL,"
                       "`state` TEXT) WITHOUT ROWID");
-    d1t__write_guard_list(p, arg);
+    d1t__write_guard_list(p, marks, arg);
     w = d1t__text_begin(p);
     d1t_write_text(w, "SELECT json_extract('{}','d1t conflict') WHERE coalesce((SELECT `version` FROM `_d1t_setup` "
                       "WHERE `name`=''),0)<>");
@@ -11163,8 +11168,8 @@ D1T__PRIVATE void d1t__guard(d1t__planner *p) {
     d1t_write_text(w, " OR (SELECT coalesce(sum(1048576+length(CAST(m.sql AS BLOB))),0) FROM sqlite_schema m WHERE "
                       D1T__USER_OBJECTS("m") ")<>");
     d1t_write_uint(w, p->schema->shape);
-    d1t_write_text(w, " OR EXISTS (SELECT 1 FROM json_each(?1) e LEFT JOIN sqlite_schema s ON s.name=e.value->>0 AND "
-                      "s.type<>'trigger' WHERE s.sql IS NOT e.value->>1)");
+    d1t_write_text(w, " OR EXISTS (SELECT 1 FROM json_each(?1) e WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema s WHERE "
+                      "s.name=e.value->>0 AND s.sql=e.value->>1))");
     d1t__statement_args(p, d1t__text_end(p), arg, 1);
 }
 
@@ -11443,7 +11448,7 @@ D1T__PRIVATE bool d1t__write_split(d1t__planner *p) {
     bool more = false;
     size_t i;
     d1t__begin_rebuild(p);
-    d1t__guard(p);
+    d1t__guard(p, NULL);
     for (i = 0; i < p->item_count && !more; i++) more = p->items[i].chunk && d1t__copy_on(p, &p->items[i]);
     if (more) d1t__next_version(p);
     return more;
@@ -11457,12 +11462,12 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     p->plan->statements = NULL;
     p->plan->statement_count = 0;
     for (i = 0; i < p->item_count; i++) drops = drops || p->items[i].drop;
+    if ((p->rebuilds || drops) && !d1t__find_dependents(p, &dependents)) return;
     if (p->rebuilds || drops) d1t__begin_rebuild(p);
-    d1t__guard(p);
+    d1t__guard(p, dependents.marks);
     d1t__drop_leftovers(p);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__tear_down(p, &p->items[i]);
-    if ((p->rebuilds || drops) && !d1t__find_dependents(p, &dependents)) return;
     if (dependents.any) d1t__drop_dependents(p, &dependents);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);
@@ -11489,7 +11494,7 @@ D1T__PRIVATE void d1t__write_renames(d1t__planner *p) {
     p->plan->statements = NULL;
     p->plan->statement_count = 0;
     d1t__reset_pragmas(p);
-    d1t__guard(p);
+    d1t__guard(p, NULL);
     for (i = 0; i < count; i++) d1t__statement(p, list[i].sql);
     d1t__records(p);
 }

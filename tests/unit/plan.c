@@ -306,6 +306,25 @@ static void test_a_view_over_a_view_keeps_its_column(void)
     stop();
 }
 
+/* Of the same length, so that no sum over the schema shows it. */
+static void test_a_view_or_index_that_changes_meanwhile_is_not_made_again_as_it_was(void)
+{
+    static const char *const t[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"b\",\"type\":\"integer\"}]}", NULL};
+    static const char *const changes[] = {"DROP VIEW v; CREATE VIEW v AS SELECT id FROM t LIMIT 20",
+                                          "DROP INDEX c_t; CREATE INDEX c_t ON c(u)", NULL};
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        start("CREATE TABLE t(id INTEGER PRIMARY KEY, b TEXT); CREATE VIEW v AS SELECT id FROM t LIMIT 10;"
+              "CREATE TABLE c(id INTEGER PRIMARY KEY, t REFERENCES t, u); CREATE INDEX c_t ON c(t)");
+        CHECK_INT(read_plan(false, t), D1T_OK);
+        if (changes[i]) have(changes[i]);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_NONE), changes[i] ? D1T_ERR_CONFLICT : D1T_OK);
+        stop();
+    }
+}
+
 static void test_renames_reach_views_whatever_others_left_switched_on(void)
 {
     static const char *const t[] = {"{\"version\":1,\"name\":\"new\",\"was\":\"old\",\"columns\":[" ID "]}", NULL};
@@ -385,6 +404,7 @@ int main(void)
     RUN(test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
     RUN(test_a_view_over_a_view_keeps_its_column);
+    RUN(test_a_view_or_index_that_changes_meanwhile_is_not_made_again_as_it_was);
     RUN(test_renames_reach_views_whatever_others_left_switched_on);
     RUN(test_a_plan_that_also_changes_a_table_is_an_update);
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
