@@ -715,8 +715,8 @@ D1TDEF const char *d1t_sql_type(const d1t_table *table, const d1t_column *column
 
 /* Canonical JSON: the same table always gives the same bytes; members that have their default are left out;
    "version":1 comes first. d1t_table_from_json builds the table in the arena (strings copied) and does not check it:
-   call d1t_table_check. D1T_OK, D1T_ERR_JSON, D1T_ERR_TABLE (an unknown member or word: error->text names it),
-   D1T_ERR_NOMEM, with error->need how far it was read. */
+   call d1t_table_check. D1T_OK, D1T_ERR_JSON (also a text of more than 1 MiB), D1T_ERR_TABLE (an unknown member or
+   word: error->text names it), D1T_ERR_NOMEM, with error->need how far it was read. */
 D1TDEF void       d1t_table_to_json(const d1t_table *table, d1t_writer *w);
 D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_table **table, d1t_error *error);
 
@@ -1217,7 +1217,7 @@ typedef struct d1t_plan {
 
 /* The differ: pure. Compares the declared tables with a schema and plans the difference; tables that are not declared
    are left alone, but for desc->prune. D1T_OK (look at plan->refused too), D1T_ERR_NOMEM, D1T_ERR_SCHEMA (drift without
-   a record), and the errors of d1t_table_check. */
+   a record), D1T_ERR_LIMIT (a statement would be too long), and the errors of d1t_table_check. */
 D1TDEF d1t_result d1t_plan_diff(d1t_plan *plan, const d1t_schema *schema, const d1t_plan_desc *desc, d1t_error *error);
 /* One line a step: "+ table symbols", its effect, no values. */
 D1TDEF void d1t_plan_print(const d1t_plan *plan, void (*put_line)(void *ctx, const char *line), void *ctx);
@@ -1532,9 +1532,9 @@ D1TDEF d1t_compatibility d1t_state_compatibility(const d1t_table *desired, const
 
 /* What would have to be done, for showing and deciding: the steps against every possible version, those that are equal
    once; a create where the table may be missing; a drop where it is no longer desired. Nothing for tables of the
-   user's. existing NULL: nothing is known. plan->change: none, create (nothing but creates), update or delete; invalid only if a step is refused. Such a
-   plan has no statements: what is applied is planned against the real database. plan is zeroed by the caller, or has an
-   arena with the caller's allocator; always free it.
+   user's. existing NULL: nothing is known. plan->change: none, create (nothing but creates), update or delete; invalid
+   only if a step is refused. Such a plan has no statements: what is applied is planned against the real database. plan
+   is zeroed by the caller, or has an arena with the caller's allocator; always free it.
    D1T_OK, D1T_ERR_NOMEM, and the errors of d1t_table_check. */
 D1TDEF d1t_result d1t_state_diff(d1t_plan *plan, const d1t_table *desired, const d1t_combined_state *existing,
                                  d1t_error *error);
@@ -1733,17 +1733,19 @@ D1TDEF d1t_result d1t_run(d1t_client *db, const d1t_transport *transport);
 /* The blocking verbs. Each is its task run to the end, so that the two forms cannot differ. */
 
 /* Declares the tables that rows are for and, by config.setup, makes D1 have them. May be called again with more
-   tables. D1T_OK, D1T_ERR_ARG (empty list), D1T_ERR_TABLE, D1T_ERR_NAME, D1T_ERR_SCHEMA (db->error.text says what
-   differs and the cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and request errors. */
+   tables. D1T_OK, D1T_ERR_ARG (empty list), D1T_ERR_STATE (rows are pending), the errors of d1t_table_check,
+   D1T_ERR_SCHEMA (db->error.text says what differs and the cure), D1T_ERR_UNSUPPORTED (D1T_NO_PLAN), and those of
+   d1t_plan_apply. */
 D1TDEF d1t_result d1t_setup(d1t_client *db, const d1t_table *const *tables, size_t count);
 
 /* Reads D1 and plans, writing nothing: what makes it hold these tables exactly as declared (d1t_plan_read), or what
    desc says. Then applies what was planned if no step is worse than `allow`, in one atomic batch. (With plan->more in
    several: after an error the table is as it was, and planning again goes on where it stopped.) D1T_OK, D1T_ERR_ARG (no
    tables, unless desc is for drift or to prune), D1T_ERR_SCHEMA (drift, and nothing is recorded; a refused step, or one
-   worse than allowed), D1T_ERR_LIMIT (a statement would be too long), D1T_ERR_CONFLICT (somebody changed the schema since it was read: nothing
-   is applied, plan again), D1T_ERR_CONSTRAINT (rows that the new schema does not allow: nothing is applied), the errors
-   of d1t_table_check, and request errors. */
+   worse than allowed), D1T_ERR_LIMIT (a statement would be too long), D1T_ERR_CONFLICT (somebody changed the schema
+   since it was read: nothing is applied; d1t_clear, and plan again), D1T_ERR_CONSTRAINT (rows that the new schema does
+   not allow: nothing is applied), D1T_ERR_SQL (an expression or command that D1 refuses), D1T_ERR_PROTOCOL,
+   D1T_ERR_NOMEM, the errors of d1t_table_check, and request errors. */
 D1TDEF d1t_result d1t_plan_read(d1t_plan *plan, d1t_client *db, const d1t_table *const *tables, size_t count);
 D1TDEF d1t_result d1t_plan_read_desc(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc);
 D1TDEF d1t_result d1t_plan_apply(d1t_plan *plan, d1t_effect allow);
@@ -5130,6 +5132,7 @@ D1TDEF d1t_result d1t_table_from_json(d1t_str json, d1t_arena *arena, const d1t_
     d1t_buffer_free(&r.text);
     if (result == D1T_OK && (!r.version || !r.table->name))
         result = d1t__fail(error, D1T_ERR_TABLE, "table JSON: \"version\":1 and \"name\" are required", NULL, NULL);
+    if (result == D1T_ERR_DEPTH || result == D1T_ERR_TOO_BIG) result = D1T_ERR_JSON;
     if (result != D1T_OK) d1t__fail(error, result, "table JSON: ", d1t_result_text(result), NULL);
     if (result != D1T_OK && error) error->need = reader.pos;
     if (result == D1T_OK) *table = r.table;
@@ -14954,7 +14957,7 @@ D1TDEF d1t_result d1t_target_spec_from_json(d1t_str json, d1t_arena *arena, d1t_
     spec->foreign_key_count = r.table.table->foreign_key_count;
     spec->commands = r.table.table->commands;
     spec->command_count = r.table.table->command_count;
-    if (result == D1T_ERR_DEPTH) result = D1T_ERR_JSON;
+    if (result == D1T_ERR_DEPTH || result == D1T_ERR_TOO_BIG) result = D1T_ERR_JSON;
     return result == D1T_OK ? result : d1t__fail(error, result, "target spec: ", d1t_result_text(result), NULL);
 }
 

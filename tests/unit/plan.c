@@ -340,9 +340,8 @@ static void test_renames_reach_views_whatever_others_left_switched_on(void)
 
 static void test_a_plan_that_also_changes_a_table_is_an_update(void)
 {
-    static const char *const t[] = {
-        OTHER, "{\"version\":1,\"name\":\"t\",\"columns\":[" ID "],\"indexes\":[{\"name\":\"i\",\"columns\":[\"id\"]}]}",
-        NULL};
+    static const char *const t[] = {OTHER, "{\"version\":1,\"name\":\"t\",\"columns\":[" ID
+                                           "],\"indexes\":[{\"name\":\"i\",\"columns\":[\"id\"]}]}", NULL};
 
     start("CREATE TABLE t(id INTEGER PRIMARY KEY)");
     CHECK_INT(read_plan(false, t), D1T_OK);

@@ -193,7 +193,8 @@ static void test_an_object_that_tells_things_in_another_order_is_refused(void)
 {
     static const char *const objects[] = {
         "{\"name\":\"t\",\"owner\":\"t\",\"sql\":\"CREATE TABLE t(a)\",\"type\":\"table\"}",
-        "{\"type\":\"table\",\"name\":\"t\",\"owner\":\"t\",\"sql\":\"CREATE TABLE t(a)\",\"columns\":{\"x\":{\"y\":1}}}",
+        "{\"type\":\"table\",\"name\":\"t\",\"owner\":\"t\",\"sql\":\"CREATE TABLE t(a)\",\"columns\":"
+        "{\"x\":{\"y\":1}}}",
     };
     size_t i;
 
