@@ -9875,17 +9875,31 @@ D1T__PRIVATE const char *d1t__new_name(d1t__planner *p, const char *name) {
     return d1t__prefixed(p, D1T__NEW, name);
 }
 
-D1T__PRIVATE const d1t__item *d1t__member_of(d1t__planner *p, d1t_str name) {
+D1T__PRIVATE const d1t__item *d1t__member_of(d1t__planner *p, const char *name) {
+    const d1t__item *item = d1t__item_of(p, name);
+    return item && item->member ? item : NULL;
+}
+
+/* Is the token, in whatever quotes, this name? */
+D1T__PRIVATE bool d1t__is_name(d1t_sql_token t, const char *name) {
+    d1t_sql_token want;
+    want.kind = D1T_SQL_WORD;
+    want.text = d1t_cstr(name);
+    return d1t__sql_same_name(t, want);
+}
+
+D1T__PRIVATE const d1t__item *d1t__member_by_token(d1t__planner *p, d1t_sql_token t) {
     size_t i;
     for (i = 0; i < p->item_count; i++)
-        if (p->items[i].member && d1t_str_equal_nocase(d1t_cstr(p->items[i].name), name)) return &p->items[i];
+        if (p->items[i].member && d1t__is_name(t, p->items[i].name)) return &p->items[i];
     return NULL;
 }
 
-/* The name inside a token: quotes taken off. Doubled quotes inside stay, no name of a table here has them. */
-D1T__PRIVATE d1t_str d1t__bare(d1t_sql_token t) {
-    if (t.kind != D1T_SQL_NAME) return t.text;
-    return d1t_bytes(t.text.p + 1, t.text.n - 2);
+/* d1t__new_name in quotes; that needs the text which is being put together here. */
+D1T__PRIVATE void d1t__write_new_name(d1t_writer *w, const char *name) {
+    d1t_write_text(w, "`" D1T__NEW);
+    for (; *name; name++) d1t_write(w, *name == '`' ? d1t_cstr("``") : d1t_bytes(name, 1));
+    d1t_write_text(w, "`");
 }
 
 /* SQL with the tables that are made anew under their new names: where they are created, referenced, or in front of a
@@ -9899,14 +9913,12 @@ D1T__PRIVATE void d1t__write_retargeted(d1t__planner *p, d1t_writer *w, const ch
         bool place = d1t_str_equal_nocase(last, d1t_cstr("TABLE")) || d1t_str_equal_nocase(last, d1t_cstr("EXISTS")) ||
                      d1t_str_equal_nocase(last, d1t_cstr("REFERENCES")) ||
                      (t.kind != D1T_SQL_STRING && pos < s.n && s.p[pos] == '.');
-        if (name && t.kind == D1T_SQL_STRING) t.kind = D1T_SQL_NAME;
+        const d1t__item *member = name && place ? d1t__member_by_token(p, t) : NULL;
         last = t.text;
-        if (!name || !place || !d1t__member_of(p, d1t__bare(t))) continue;
+        if (!member) continue;
         at = (size_t)(t.text.p - s.p);
         d1t_write(w, d1t_bytes(s.p + from, at - from));
-        d1t_write_text(w, "`" D1T__NEW);
-        d1t_write(w, d1t__bare(t));
-        d1t_write_text(w, "`");
+        d1t__write_new_name(w, member->name);
         from = pos;
     }
     d1t_write(w, d1t_bytes(s.p + from, s.n - from));
@@ -9926,7 +9938,7 @@ D1T__PRIVATE d1t_table *d1t__with_new_parents(d1t__planner *p, const d1t_table *
     *copy = *t;
     for (i = 0; i < t->foreign_key_count; i++) {
         keys[i] = t->foreign_keys[i];
-        if (d1t__member_of(p, d1t_cstr(keys[i].parent))) keys[i].parent = d1t__new_name(p, keys[i].parent);
+        if (d1t__member_of(p, keys[i].parent)) keys[i].parent = d1t__new_name(p, keys[i].parent);
     }
     copy->foreign_keys = keys;
     return p->result == D1T_OK ? copy : NULL;
@@ -10739,8 +10751,7 @@ D1T__PRIVATE const char *d1t__sql_renamed(d1t__planner *p, const char *sql, cons
     if (!d1t__sql_uses(sql, old)) return sql;
     w = d1t__text_begin(p);
     for (t = d1t_sql_next(s, &pos); t.kind != D1T_SQL_END && t.kind != D1T_SQL_BAD; t = d1t_sql_next(s, &pos)) {
-        if ((t.kind != D1T_SQL_WORD && t.kind != D1T_SQL_NAME) || !d1t_str_equal_nocase(d1t__bare(t), d1t_cstr(old)))
-            continue;
+        if ((t.kind != D1T_SQL_WORD && t.kind != D1T_SQL_NAME) || !d1t__is_name(t, old)) continue;
         d1t_write(w, d1t_bytes(s.p + from, (size_t)(t.text.p - s.p) - from));
         d1t_write_name(w, r->name);
         from = pos;
@@ -11149,7 +11160,7 @@ D1T__PRIVATE void d1t__write_guard_list(d1t__planner *p, const bool *marks, d1t_
         if (p->items[i].have && (p->items[i].touched || p->items[i].member || p->items[i].drop))
             d1t__write_pair(w, n++, p->items[i].have->name, p->items[i].have->sql);
     for (o = p->schema->objects, i = 0; o && marks; o = o->next, i++)
-        if (marks[i] || (o->kind == D1T_OBJECT_INDEX && d1t__member_of(p, d1t_cstr(o->owner))))
+        if (marks[i] || (o->kind == D1T_OBJECT_INDEX && d1t__member_of(p, o->owner)))
             d1t__write_pair(w, n++, o->name, o->sql);
     d1t_write_text(w, n ? "]" : "[]");
     list = d1t__text_end(p);

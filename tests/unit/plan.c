@@ -216,6 +216,28 @@ static void test_rows_without_a_parent_are_told_by_the_name_of_their_table(void)
     stop();
 }
 
+/* Of children that are not declared, and are made anew from their own SQL. */
+static void test_children_keep_their_rows_whatever_the_quotes_in_the_name_of_their_parent(void)
+{
+    static const char *const names[][3] = { /* as JSON, as SQL */
+        {"p\\\"q", "\"p\"\"q\""}, {"p`q", "`p``q`"}, {"p'q", "'p''q'"}, {"p]q", "\"p]q\""}, {"p q", "[p q]"}, {"P", "p"}};
+    char json[400], sql[600];
+    const char *list[] = {json, NULL};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        sprintf(json, "{\"version\":1,\"name\":\"%s\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"}]}",
+                names[i][0]);
+        sprintf(sql, "CREATE TABLE %s(id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER "
+                "REFERENCES %s ON DELETE CASCADE); INSERT INTO %s VALUES(1, '5'); INSERT INTO c VALUES(7, 1)",
+                names[i][1], names[i][1], names[i][1]);
+        start(sql);
+        apply(D1T_EFFECT_NONE, false, list);
+        CHECK_STR(ask("SELECT group_concat(id || p) FROM c"), "71");
+        stop();
+    }
+}
+
 /* ---- whose table it is */
 
 static void test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared(void)
@@ -398,6 +420,7 @@ int main(void)
     RUN(test_a_trigger_may_have_the_name_of_its_table);
     RUN(test_a_table_is_not_renamed_while_another_declaration_has_its_name);
     RUN(test_rows_without_a_parent_are_told_by_the_name_of_their_table);
+    RUN(test_children_keep_their_rows_whatever_the_quotes_in_the_name_of_their_parent);
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
     RUN(test_the_last_table_is_dropped_when_nothing_is_declared_any_more);
     RUN(test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references);
