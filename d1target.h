@@ -13337,6 +13337,13 @@ D1T__PRIVATE void d1t__plan_failed(d1t_client *db, d1t_result result) {
     }
 }
 
+/* Does the plan change nothing but what is written down? */
+D1T__PRIVATE bool d1t__only_records(const d1t_plan *plan) {
+    const d1t_plan_step *step = plan->steps;
+    while (step && (step->kind == D1T_RECORD || step->kind == D1T_NOTE)) step = step->next;
+    return !step;
+}
+
 /* The plan is complete: is it to be applied, and may it be? */
 D1T__PRIVATE void d1t__plan_ready(d1t_client *db, d1t__job *job) {
     d1t_plan *plan = job->plan;
@@ -13348,6 +13355,7 @@ D1T__PRIVATE void d1t__plan_ready(d1t_client *db, d1t__job *job) {
     db->task.unsure = false;
     if (result != D1T_OK) d1t__plan_failed(db, result);
     if (result != D1T_OK || db->task.kind == D1T__TASK_PLAN_READ || plan->step_count == 0) return;
+    if (db->task.kind == D1T__TASK_SETUP && db->setup == D1T_SETUP_VERIFY && d1t__only_records(plan)) return;
     if (db->task.kind == D1T__TASK_SETUP && (plan->refused || db->setup == D1T_SETUP_VERIFY))
         (void)d1t__plan_refused(db, plan, plan->refused ? "the schema in D1 differs: " :
                                 "the schema in D1 differs (setup mode verify): ");

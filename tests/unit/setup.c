@@ -787,6 +787,22 @@ static void test_verify_changes_nothing_and_says_what_differs(void)
     CHECK_INT(s.sent, 2);
 }
 
+/* A column that somebody added stays, and is no difference, though the record does not know it. */
+static void test_verify_is_content_with_what_only_the_record_does_not_say(void)
+{
+    d1t_config config;
+
+    start(D1T_SETUP_APPLY);
+    CHECK_INT(d1t_setup(&db, tables, 1), D1T_OK);
+    CHECK_INT(d1t_close(&db), D1T_OK);
+    have("ALTER TABLE t ADD COLUMN by_hand");
+    config = script_config(&s);
+    config.setup = D1T_SETUP_VERIFY;
+    CHECK_INT(d1t_open(&db, &config), D1T_OK);
+    CHECK_INT(d1t_setup(&db, tables, 1), D1T_OK);
+    CHECK_INT(d1t_close(&db), D1T_OK);
+}
+
 static void test_trust_sends_nothing(void)
 {
     d1t_value key = d1t_int(1);
@@ -952,6 +968,7 @@ int main(void)
     RUN(test_what_is_not_declared_any_more_goes_with_all_that_belonged_to_it);
     RUN(test_a_view_that_a_command_made_goes_with_its_table_and_with_a_column);
     RUN(test_verify_changes_nothing_and_says_what_differs);
+    RUN(test_verify_is_content_with_what_only_the_record_does_not_say);
     RUN(test_trust_sends_nothing);
     RUN(test_bad_declarations_send_nothing);
     RUN(test_more_tables_may_be_set_up_later);
