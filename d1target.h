@@ -11227,6 +11227,39 @@ D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
                            "`state`=excluded.`state`", args, 2);
 }
 
+/* What is written down of a table that keeps what is not declared: of that only what was written down before. Else drift
+   would not show any more what somebody added by hand, and a full-text index that stays would be forgotten. */
+D1T__PRIVATE const d1t_table *d1t__kept_state(d1t__planner *p, const d1t__item *item, const d1t_table *was) {
+    const d1t_table *to = item->to;
+    d1t_table *t = (d1t_table *)d1t__planner_take(p, sizeof *t);
+    d1t_column *columns = (d1t_column *)d1t__planner_take(p, item->target->column_count * sizeof *columns + 1);
+    d1t_index *indexes =
+        (d1t_index *)d1t__planner_take(p, (item->target->index_count + was->index_count) * sizeof *indexes + 1);
+    size_t i;
+    if (!t || !columns || !indexes) return to;
+    *t = *item->target;
+    t->columns = columns;
+    t->indexes = indexes;
+    t->column_count = t->index_count = 0;
+    for (i = 0; i < item->target->column_count; i++)
+        if (i < to->column_count || d1t__column_of(was, item->target->columns[i].name))
+            columns[t->column_count++] = item->target->columns[i];
+    for (i = 0; i < item->target->index_count; i++)
+        if (i < to->index_count || d1t__index_of(was, &item->target->indexes[i]))
+            indexes[t->index_count++] = item->target->indexes[i];
+    for (i = 0; i < was->index_count; i++)
+        if (d1t__is_fts(&was->indexes[i]) && !d1t__index_of(to, &was->indexes[i]) &&
+            d1t__object(p->schema, D1T_OBJECT_VIRTUAL, was->indexes[i].name))
+            indexes[t->index_count++] = was->indexes[i];
+    return t;
+}
+
+D1T__PRIVATE const d1t_table *d1t__state_of(d1t__planner *p, const d1t__item *item) {
+    const d1t_schema_record *record = d1t__record_of(p, item);
+    if (!item->target) return item->to;
+    return record && p->plan->desc.keep ? d1t__kept_state(p, item, record->state) : item->target;
+}
+
 /* Nothing else changes, but what is written down is not what is declared. Of a table that became the user's that is
    written down, so that it is not dropped when it is no longer declared. */
 D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
@@ -11234,7 +11267,7 @@ D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     const char *json;
     if (item->touched || !item->from || p->plan->desc.drift) return;
     if (item->to->flags & D1T_BY_USER ? !d1t__is_ours(record) : !record && !p->plan->desc.adopt) return;
-    json = d1t__state_json(p, item->target ? item->target : item->to);
+    json = d1t__state_json(p, d1t__state_of(p, item));
     if (!json || (record && d1t__same(record->json, json))) return;
     (void)d1t__step_begin(p, record ? "= record of " : "= adopt ", item->name, NULL);
     (void)d1t__step_end(p, D1T_RECORD, item, NULL);
@@ -11275,7 +11308,7 @@ D1T__PRIVATE void d1t__records(d1t__planner *p) {
         bool drop = item->drop && !p->renames;  /* not yet, if renames go first */
         if ((drop || moved) && d1t__record_of(p, item)) d1t__forget_record(p, item->have->name);
         if (p->renames ? item->renamed : item->touched && item->to)
-            d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : item->target ? item->target : item->to);
+            d1t__record(p, p->plan->more ? d1t__renamed_state(p, item) : d1t__state_of(p, item));
     }
     d1t__next_version(p);
 }

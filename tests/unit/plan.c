@@ -295,6 +295,48 @@ static void test_the_last_table_is_dropped_when_nothing_is_declared_any_more(voi
     stop();
 }
 
+static uint32_t drift(void)
+{
+    d1t_plan_desc desc;
+
+    memset(&desc, 0, sizeof desc);
+    desc.drift = true;
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
+    return plan.step_count;
+}
+
+/* Setup keeps what it does not know, so it must not write it down either. */
+static void test_setup_does_not_hide_what_drift_would_show(void)
+{
+    static const d1t_column columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("body", D1T_TEXT, 0)};
+    static const char *const on[] = {"body"};
+    static const d1t_index words[] = {D1T_FTS5_INDEX("docs_words", on)};
+    static const d1t_table with = {"docs", columns, 2, words, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table without = {"docs", columns, 2, NULL, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table *const first[] = {&with}, *const second[] = {&without};
+    static const char *const json[] = {
+        "{\"version\":1,\"name\":\"docs\",\"columns\":[" ID "," BODY "]}", NULL};
+    d1t_config config;
+
+    start("");
+    CHECK_INT(d1t_setup(&db, first, 1), D1T_OK);
+    have("ALTER TABLE docs ADD COLUMN by_hand; CREATE INDEX by_hand_too ON docs(body)");
+    CHECK_INT(d1t_setup(&db, first, 1), D1T_OK);
+    CHECK_INT(drift(), 2);
+    step_with("- column docs.by_hand");
+    step_with("- index by_hand_too");
+    have("DROP INDEX by_hand_too; ALTER TABLE docs DROP COLUMN by_hand");
+    d1t_plan_free(&plan);
+    CHECK_INT(d1t_close(&db), D1T_OK);
+    config = script_config(&s);
+    CHECK_INT(d1t_open(&db, &config), D1T_OK);
+    CHECK_INT(d1t_setup(&db, second, 1), D1T_OK); /* keeps the full-text index */
+    CHECK_INT(read_plan(false, json), D1T_OK);
+    step_with("- index docs_words");
+    stop();
+}
+
 /* ---- views */
 
 #define NOTES(columns, view) \
@@ -424,6 +466,7 @@ int main(void)
     RUN(test_a_table_that_became_the_users_is_not_dropped_when_it_is_no_longer_declared);
     RUN(test_the_last_table_is_dropped_when_nothing_is_declared_any_more);
     RUN(test_a_table_of_the_users_is_rebuilt_word_for_word_with_what_it_references);
+    RUN(test_setup_does_not_hide_what_drift_would_show);
     RUN(test_a_view_of_a_command_is_changed_with_its_table_and_goes_with_it);
     RUN(test_a_view_over_a_view_keeps_its_column);
     RUN(test_a_view_or_index_that_changes_meanwhile_is_not_made_again_as_it_was);
