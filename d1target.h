@@ -11227,8 +11227,8 @@ D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
                            "`state`=excluded.`state`", args, 2);
 }
 
-/* What is written down of a table that keeps what is not declared: of that only what was written down before. Else drift
-   would not show any more what somebody added by hand, and a full-text index that stays would be forgotten. */
+/* What is written down of a table that keeps what is not declared: of that only what was written down before. Else
+   drift would not show any more what somebody added by hand, and a full-text index that stays would be forgotten. */
 D1T__PRIVATE const d1t_table *d1t__kept_state(d1t__planner *p, const d1t__item *item, const d1t_table *was) {
     const d1t_table *to = item->to;
     d1t_table *t = (d1t_table *)d1t__planner_take(p, sizeof *t);
@@ -11645,6 +11645,23 @@ D1T__PRIVATE uint64_t d1t__writes_per_row(const d1t_table *t) {
     return n + (!(t->flags & D1T_WITHOUT_ROWID) && key && !d1t__is_rowid(t, key));
 }
 
+/* What a row costs besides where its table references itself or one that is copied later: an entry in an index on the
+   new and one on the old table, the UPDATE that lets go, with an entry in each index, and the DELETE that DROP is. */
+D1T__PRIVATE uint64_t d1t__writes_to_let_go(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->from;
+    const d1t_column *c;
+    uint64_t n = 0;
+    size_t f, i;
+    for (f = 0; t && f < t->foreign_key_count; f++) {
+        if (!d1t__leads_back(p, item, &t->foreign_keys[f])) continue;
+        n += 5;
+        c = d1t__nullable_of(t, &t->foreign_keys[f]);
+        for (i = 0; c && i < t->index_count; i++)
+            if (d1t__names_have(t->indexes[i].columns, t->indexes[i].column_count, c->name)) n++;
+    }
+    return n;
+}
+
 D1T__PRIVATE void d1t__estimate_rebuild(d1t__planner *p, d1t_plan_step *s, d1t__item *root) {
     size_t i;
     d1t__flood(p, root);
@@ -11653,7 +11670,7 @@ D1T__PRIVATE void d1t__estimate_rebuild(d1t__planner *p, d1t_plan_step *s, d1t__
         const d1t_table *t = member->target ? member->target : member->from;
         if (!member->listed || !member->has_rows || member->empty || !t) continue;
         s->rows += member->rows;
-        s->written += member->rows * d1t__writes_per_row(t);
+        s->written += member->rows * (d1t__writes_per_row(t) + d1t__writes_to_let_go(p, member));
         member->has_rows = false;   /* counts once */
     }
 }

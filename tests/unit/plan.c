@@ -220,7 +220,8 @@ static void test_rows_without_a_parent_are_told_by_the_name_of_their_table(void)
 static void test_children_keep_their_rows_whatever_the_quotes_in_the_name_of_their_parent(void)
 {
     static const char *const names[][3] = { /* as JSON, as SQL */
-        {"p\\\"q", "\"p\"\"q\""}, {"p`q", "`p``q`"}, {"p'q", "'p''q'"}, {"p]q", "\"p]q\""}, {"p q", "[p q]"}, {"P", "p"}};
+        {"p\\\"q", "\"p\"\"q\""}, {"p`q", "`p``q`"}, {"p'q", "'p''q'"},
+        {"p]q", "\"p]q\""}, {"p q", "[p q]"}, {"P", "p"}};
     char json[400], sql[600];
     const char *list[] = {json, NULL};
     size_t i;
@@ -228,8 +229,9 @@ static void test_children_keep_their_rows_whatever_the_quotes_in_the_name_of_the
     for (i = 0; i < sizeof names / sizeof *names; i++) {
         sprintf(json, "{\"version\":1,\"name\":\"%s\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"}]}",
                 names[i][0]);
-        sprintf(sql, "CREATE TABLE %s(id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER "
-                "REFERENCES %s ON DELETE CASCADE); INSERT INTO %s VALUES(1, '5'); INSERT INTO c VALUES(7, 1)",
+        sprintf(sql, "CREATE TABLE %s(id INTEGER PRIMARY KEY, a TEXT);"
+                "CREATE TABLE c(id INTEGER PRIMARY KEY, p INTEGER REFERENCES %s ON DELETE CASCADE);"
+                "INSERT INTO %s VALUES(1, '5'); INSERT INTO c VALUES(7, 1)",
                 names[i][1], names[i][1], names[i][1]);
         start(sql);
         apply(D1T_EFFECT_NONE, false, list);
@@ -452,6 +454,50 @@ static void test_null_is_no_default_for_not_null(void)
     stop();
 }
 
+#define N "WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 1000)"
+
+/* An estimate is what is written, within a tenth. */
+static void test_an_estimate_counts_what_tables_that_reference_themselves_or_each_other_cost(void)
+{
+    static const char *const databases[] = {
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, up INTEGER REFERENCES t ON DELETE CASCADE); "
+        N "INSERT INTO t SELECT value, 'x', nullif(value - 1, 0) FROM n",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, up INTEGER REFERENCES t); CREATE INDEX t_up ON t(up);"
+        N "INSERT INTO t SELECT value, 'x', nullif(value - 1, 0) FROM n",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, up INTEGER REFERENCES u); "
+        "CREATE TABLE u(id INTEGER PRIMARY KEY, t INTEGER REFERENCES t); CREATE INDEX t_up ON t(up);"
+        N "INSERT INTO t SELECT value, 'x', NULL FROM n;"
+        "INSERT INTO u SELECT id, id FROM t; UPDATE t SET up=id",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, up INTEGER); CREATE INDEX t_a ON t(a);"
+        "CREATE TABLE u(id INTEGER PRIMARY KEY, t INTEGER REFERENCES t ON DELETE CASCADE);"
+        N "INSERT INTO t SELECT value, 'x', NULL FROM n; INSERT INTO u SELECT id, id FROM t"};
+    static const char *const parents[] = {"t", "t", "u", NULL};
+    char json[600];
+    const char *list[] = {json, NULL};
+    size_t i;
+
+    for (i = 0; i < sizeof databases / sizeof *databases; i++) {
+        uint64_t before, written;
+
+        start(databases[i]);
+        sprintf(json,
+                "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"},"
+                "{\"name\":\"up\",\"type\":\"integer\"}]%s%s%s}",
+                parents[i] ? ",\"foreign_keys\":[{\"columns\":[\"up\"],\"parent\":\"" : "",
+                parents[i] ? parents[i] : "", parents[i] ? "\"}]" : "");
+        CHECK_INT(read_plan(false, list), D1T_OK);
+        CHECK(plan.estimate.counted);
+        before = db.stats.rows_written;
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+        written = db.stats.rows_written - before;
+        if (plan.estimate.rows_written * 10 < written * 9 || plan.estimate.rows_written * 10 > written * 11)
+            printf("%lu: estimated %lu, written %lu\n", (unsigned long)i, (unsigned long)plan.estimate.rows_written,
+                   (unsigned long)written);
+        CHECK(plan.estimate.rows_written * 10 >= written * 9 && plan.estimate.rows_written * 10 <= written * 11);
+        stop();
+    }
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -475,5 +521,6 @@ int main(void)
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     RUN(test_an_integer_that_no_double_holds_does_not_survive);
     RUN(test_null_is_no_default_for_not_null);
+    RUN(test_an_estimate_counts_what_tables_that_reference_themselves_or_each_other_cost);
     TEST_MAIN_END;
 }

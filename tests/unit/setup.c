@@ -689,7 +689,8 @@ static void test_a_full_text_index_belongs_to_the_table_that_has_it_now(void)
     CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
     if (db.error.code) printf("%s\n", db.error.text);
     d1t_plan_free(&plan);
-    have("DELETE FROM _d1t_setup WHERE name='t'; INSERT INTO _d1t_setup SELECT 't',version,replace(state,'\"u\"','\"t\"')"
+    have("DELETE FROM _d1t_setup WHERE name='t';"
+         "INSERT INTO _d1t_setup SELECT 't',version,replace(state,'\"u\"','\"t\"')"
          " FROM _d1t_setup WHERE name='u'");  /* as if t had been forgotten when the index moved */
     CHECK_INT(d1t_plan_read_desc(&plan, &db, &desc), D1T_OK);
     CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
