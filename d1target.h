@@ -11784,6 +11784,7 @@ D1T__PRIVATE void d1t__check_size(d1t__planner *p) {
     for (s = p->plan->steps; s && p->result == D1T_OK && written > p->limits.rebuild; s = s->next) {
         const d1t__item *item = d1t__rebuilt_by(p, s);
         if (item && !item->chunk) d1t__refuse_size(p, s, split ? d1t__why_whole(p, item) : NULL);
+        else if (!item && s->written) d1t__refuse_size(p, s, "SQLite does this in one statement");
     }
 }
 

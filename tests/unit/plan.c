@@ -498,6 +498,34 @@ static void test_an_estimate_counts_what_tables_that_reference_themselves_or_eac
     }
 }
 
+/* What D1 cannot do in its 30 seconds is refused before: an index or a dropped column too, which nothing can split. */
+static void test_what_writes_more_than_a_request_should_is_refused(void)
+{
+    static const char *const changes[] = {
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"text\"}],"
+        "\"indexes\":[{\"name\":\"t_a\",\"columns\":[\"a\"]}]}",
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID "]}",
+        "{\"version\":1,\"name\":\"t\",\"columns\":[" ID ",{\"name\":\"a\",\"type\":\"integer\"}]}"};
+    const char *list[] = {NULL, NULL};
+    size_t i, rows;
+
+    for (i = 0; i < sizeof changes / sizeof *changes; i++)
+        for (rows = 999; rows <= 1000; rows++) {
+            char sql[100];
+
+            start("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT);" N "INSERT INTO t SELECT value, '1' FROM n");
+            db.limits.rebuild = 999;
+            sprintf(sql, "DELETE FROM t WHERE id > %lu", (unsigned long)rows);
+            have(sql);
+            list[0] = changes[i];
+            CHECK_INT(read_plan(false, list), D1T_OK);
+            CHECK_INT(plan.refused, rows > 999);
+            if (plan.refused) step_with("it would write more rows than one request should");
+            CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), rows > 999 ? D1T_ERR_SCHEMA : D1T_OK);
+            stop();
+        }
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -521,6 +549,7 @@ int main(void)
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     RUN(test_an_integer_that_no_double_holds_does_not_survive);
     RUN(test_null_is_no_default_for_not_null);
+    RUN(test_what_writes_more_than_a_request_should_is_refused);
     RUN(test_an_estimate_counts_what_tables_that_reference_themselves_or_each_other_cost);
     TEST_MAIN_END;
 }
