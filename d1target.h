@@ -10689,6 +10689,8 @@ D1T__PRIVATE void d1t__write_count_condition(d1t_writer *w, const d1t__tally *c)
         d1t_write_text(w, " WHERE ");
         d1t_write_name(w, d1t__old_name(c->item, c->column->name));
         d1t_write_text(w, " IS NULL");
+    } else if (c->column) {
+        d1t_write_text(w, " WHERE true");   /* rows that would need a value for a new column */
     } else {
         return;
     }
@@ -11613,7 +11615,7 @@ D1T__PRIVATE void d1t__write_counts(d1t__planner *p) {
 D1T__PRIVATE void d1t__settle_count(d1t__planner *p, const d1t__tally *c) {
     d1t_plan_step *step = c->step;
     bool fills = c->column && d1t__has_filler(c->column), missing = step && step->kind == D1T_ADD_COLUMN;
-    if (c->kind == D1T__COUNT_ROWS) {
+    if (c->kind == D1T__COUNT_ROWS && !c->column) {
         c->item->rows = c->rows;
         c->item->has_rows = true;
     }

@@ -534,6 +534,9 @@ static void test_rows_go_only_if_the_new_key_cannot_hold_them(void)
         {"CREATE TABLE t(" K ", a TEXT, b TEXT NOT NULL," PK "); INSERT INTO t VALUES(1,NULL,'x'),(2,'m','7')",
          "CREATE TABLE t(`k` INTEGER, a TEXT NOT NULL PRIMARY KEY, b INTEGER NOT NULL)", D1T_EFFECT_DESTRUCTIVE, NULL,
          "SELECT group_concat(a || b) FROM t", "m7"},
+        {"CREATE TABLE t(" K ", a TEXT," PK "); INSERT INTO t VALUES(1,NULL)",
+         "CREATE TABLE t(`k` INTEGER, a TEXT NOT NULL PRIMARY KEY, b INTEGER NOT NULL)", D1T_EFFECT_DESTRUCTIVE, NULL,
+         "SELECT count(*) FROM t", "0"},
     };
     size_t i;
 
