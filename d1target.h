@@ -11431,17 +11431,17 @@ D1T__PRIVATE bool d1t__is_remade_trigger(d1t__planner *p, const d1t_schema_objec
     return false;
 }
 
-/* ALTER TABLE, where that is enough. */
-D1T__PRIVATE void d1t__alter(d1t__planner *p, const d1t__item *item) {
+/* ALTER TABLE, where that is enough: adds columns, or drops some. */
+D1T__PRIVATE void d1t__alter(d1t__planner *p, const d1t__item *item, d1t_step_kind kind) {
     const d1t_plan_step *s;
     d1t_writer *w;
     for (s = p->plan->steps; s && !item->member; s = s->next) {
-        if (s->table != item->name || (s->kind != D1T_ADD_COLUMN && s->kind != D1T_DROP_COLUMN)) continue;
+        if (s->table != item->name || s->kind != kind) continue;
         w = d1t__text_begin(p);
         d1t_write_text(w, "ALTER TABLE ");
         d1t_write_name(w, item->name);
-        d1t_write_text(w, s->kind == D1T_ADD_COLUMN ? " ADD COLUMN " : " DROP COLUMN ");
-        if (s->kind == D1T_ADD_COLUMN) d1t_write_column(w, item->to, d1t__column_of(item->to, s->name));
+        d1t_write_text(w, kind == D1T_ADD_COLUMN ? " ADD COLUMN " : " DROP COLUMN ");
+        if (kind == D1T_ADD_COLUMN) d1t_write_column(w, item->to, d1t__column_of(item->to, s->name));
         else d1t_write_name(w, s->name);
         d1t__statement_end(p);
     }
@@ -11518,12 +11518,14 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__tear_down(p, &p->items[i]);
     if (dependents.any) d1t__drop_dependents(p, &dependents);
-    for (i = 0; i < p->item_count; i++)
-        if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);
     d1t__create_tables(p);  /* rows that are copied may reference them */
     for (i = 0; i < p->item_count; i++)
-        if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i]);
+        if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i], D1T_ADD_COLUMN);
     if (p->rebuilds || drops) d1t__rebuild_members(p);
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched) d1t__drop_indexes(p, &p->items[i]);    /* tables that go may have referenced them */
+    for (i = 0; i < p->item_count; i++)
+        if (p->items[i].touched && p->items[i].have) d1t__alter(p, &p->items[i], D1T_DROP_COLUMN);
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].chunk) d1t__drop_copy(p, p->items[i].name);
     for (i = 0; i < p->item_count; i++)

@@ -575,6 +575,36 @@ static void test_tables_that_reference_themselves_or_each_other_are_made_anew_wi
     for (i = 0; i < sizeof cells / sizeof *cells; i++) become(&cells[i]);
 }
 
+/* Old tables may reference what others lose in the same plan. */
+static void test_what_a_foreign_key_leads_to_goes_after_the_table_that_lets_go_of_it(void)
+{
+    static const char *const n[] = {"n"}, *const on_b[] = {"b"};
+    static const d1t_column parent_columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("n", D1T_INTEGER, 0)};
+    static const d1t_index by_n[] = {D1T_UNIQUE_INDEX("p_n", n)};
+    static const d1t_foreign_key keys[] = {{on_a, 1, "p", n, D1T_CASCADE, D1T_NO_ACTION, false},
+                                           {on_b, 1, "c", NULL, D1T_CASCADE, D1T_NO_ACTION, false}};
+    static const d1t_column child_columns[] = {D1T_COLUMN("k", D1T_INTEGER, D1T_KEY), D1T_COLUMN("a", D1T_INTEGER, 0),
+                                               D1T_COLUMN("b", D1T_INTEGER, 0)};
+    static const d1t_table parent = {"p", parent_columns, 2, by_n, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table child = {"c", child_columns, 3, NULL, 0, keys, 2, NULL, 0, 0, NULL, 0, NULL};
+    static const d1t_table child_after = D1T_TABLE("c", child_columns);
+    d1t_table parent_after = D1T_TABLE("p", parent_columns);
+    const d1t_table *before[2] = {&parent, &child}, *after[2] = {&parent_after, &child_after};
+    d1t_plan plan;
+
+    for (; parent_after.column_count; parent_after.column_count--) { /* without the index; without the column, too */
+        start(D1T_SETUP_APPLY);
+        CHECK_INT(d1t_setup(&db, before, 2), D1T_OK);
+        have("INSERT INTO p VALUES(1, 7); INSERT INTO c VALUES(1, 7, 1)");
+        CHECK_INT(d1t_plan_read(&plan, &db, after, 2), D1T_OK);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_OK);
+        if (db.error.code) printf("%s\n", db.error.text);
+        d1t_plan_free(&plan);
+        CHECK_INT(d1t_close(&db), D1T_OK);
+        CHECK_STR(local_ask(d1, "SELECT a FROM c"), "7");
+    }
+}
+
 /* ---- full text */
 
 static const d1t_index words[] = {D1T_FTS5_INDEX("words", on_a)};
@@ -966,6 +996,7 @@ int main(void)
     RUN(test_values_stay_as_they_are_where_the_new_column_takes_them);
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
+    RUN(test_what_a_foreign_key_leads_to_goes_after_the_table_that_lets_go_of_it);
     RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
     RUN(test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_belongs_to_the_table_that_has_it_now);
