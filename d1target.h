@@ -10383,6 +10383,48 @@ D1T__PRIVATE void d1t__check_parents(d1t__planner *p, const char *table) {
     d1t__statement_end(p);
 }
 
+/* SQLite compares what a row references with the row's own key as they are, without the affinity by which it finds other
+   rows. A copied row that has 5 for its own '5' would fail the commit, and with it the whole database object: the batch
+   fails before. */
+D1T__PRIVATE void d1t__check_own_parent(d1t__planner *p, const d1t_table *t, const d1t_foreign_key *f) {
+    bool differs = false;
+    size_t i, part;
+    d1t_writer *w;
+    if (!d1t__same_name(f->parent, t->name)) return;
+    for (i = 0; i < f->column_count; i++) {
+        const d1t_column *c = d1t__column_of(t, f->columns[i]), *to = d1t__led_to(t, f, i);
+        if (!c || !to) return;
+        differs = differs || d1t__column_affinity(t, c) != d1t__column_affinity(t, to);
+    }
+    if (!differs) return;
+    w = d1t__text_begin(p);
+    d1t_write_text(w, "SELECT json_extract('{}','d1t fk '||");
+    d1t_write_sql_string(w, d1t_cstr(t->name));
+    d1t_write_text(w, ") WHERE EXISTS (SELECT 1 FROM ");
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, " WHERE (");
+    for (part = 0; part < 2; part++)
+        for (i = 0; i < f->column_count; i++) {
+            if (i) d1t_write_text(w, part ? " OR " : " AND ");
+            d1t_write_text(w, part ? "(typeof(" : "");
+            d1t_write_name(w, d1t__led_to(t, f, i)->name);
+            d1t_write_text(w, part ? ")='text')<>(typeof(" : "=");
+            d1t_write_name(w, f->columns[i]);
+            d1t_write_text(w, part ? ")='text')" : "");
+            if (i + 1 == f->column_count) d1t_write_text(w, part ? "))" : ") AND (");
+        }
+    d1t__statement_end(p);
+}
+
+/* Fails the batch if SQLite would not find the parents of rows that were copied. */
+D1T__PRIVATE void d1t__check_copy(d1t__planner *p, const d1t__item *item) {
+    const d1t_table *t = item->target ? item->target : item->from;
+    size_t f;
+    for (f = 0; f < t->foreign_key_count && p->result == D1T_OK; f++)
+        d1t__check_own_parent(p, t, &t->foreign_keys[f]);
+    d1t__check_parents(p, item->name);
+}
+
 /* ---- views and triggers that stand in the way */
 
 typedef struct d1t__dependents {
@@ -11534,7 +11576,7 @@ D1T__PRIVATE void d1t__write_plan(d1t__planner *p) {
     for (i = 0; i < p->item_count; i++)
         if (p->items[i].touched) d1t__run_commands(p, &p->items[i]);
     for (i = 0; i < p->item_count; i++)
-        if (p->items[i].member) d1t__check_parents(p, p->items[i].name);
+        if (p->items[i].member) d1t__check_copy(p, &p->items[i]);
     d1t__records(p);
 }
 

@@ -605,6 +605,27 @@ static void test_what_a_foreign_key_leads_to_goes_after_the_table_that_lets_go_o
     }
 }
 
+/* Such a row would fail the commit, and others with it (D1T_ERR_RESET). */
+static void test_a_row_that_sqlite_would_not_take_for_its_own_parent_fails_the_batch_alone(void)
+{
+    d1t_arena arena;
+    d1t_table *t = NULL;
+    d1t_plan plan;
+
+    d1t_arena_init(&arena, (d1t_allocator){NULL, NULL}, 0);
+    CHECK_INT(d1t_table_from_sql(d1t_cstr("CREATE TABLE t(k TEXT PRIMARY KEY NOT NULL, up INTEGER REFERENCES t)"),
+                                 &arena, &t, NULL),
+              D1T_OK);
+    planned(UP("INTEGER REFERENCES t") "; INSERT INTO t VALUES(5,5)", t, &plan);
+    CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_DESTRUCTIVE), D1T_ERR_CONSTRAINT);
+    CHECK(strstr(db.error.text, "without their parent") != NULL);
+    CHECK_STR(db.error.table, "t");
+    d1t_plan_free(&plan);
+    d1t_close(&db);
+    CHECK_STR(local_ask(d1, "SELECT typeof(k) FROM t"), "integer");
+    d1t_arena_free(&arena);
+}
+
 /* ---- full text */
 
 static const d1t_index words[] = {D1T_FTS5_INDEX("words", on_a)};
@@ -997,6 +1018,7 @@ int main(void)
     RUN(test_rows_go_only_if_the_new_key_cannot_hold_them);
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
     RUN(test_what_a_foreign_key_leads_to_goes_after_the_table_that_lets_go_of_it);
+    RUN(test_a_row_that_sqlite_would_not_take_for_its_own_parent_fails_the_batch_alone);
     RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
     RUN(test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_belongs_to_the_table_that_has_it_now);
