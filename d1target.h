@@ -10893,6 +10893,19 @@ D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__
     p->renames = item->renamed = true;
 }
 
+/* SQLite then looks for the old name in the constraint (3.40 to 3.50). */
+D1T__PRIVATE bool d1t__cannot_rename(const d1t_table *t, const char *column) {
+    const d1t_column *key = d1t__key_column(t, 0);
+    size_t i;
+    if (!(t->flags & D1T_WITHOUT_ROWID) || !key || d1t__key_column(t, 1) || !d1t__same_name(key->name, column) ||
+        !d1t__same_name(d1t_sql_type(t, key), "INTEGER"))
+        return false;
+    for (i = 0; i < t->index_count; i++)
+        if (!t->indexes[i].name && d1t__names_have(t->indexes[i].columns, t->indexes[i].column_count, column))
+            return true;
+    return false;
+}
+
 /* A hint counts once: when the old name is there and the new one is not. */
 D1T__PRIVATE void d1t__plan_renames(d1t__planner *p, d1t__item *item) {
     d1t__rename r;
@@ -10910,6 +10923,9 @@ D1T__PRIVATE void d1t__plan_renames(d1t__planner *p, d1t__item *item) {
         r.table = item->name;
         r.column = c->was;
         r.name = c->name;
+        if (d1t__cannot_rename(item->from, c->was))
+            d1t__refuse(p, item, "! rename column ", c->was, "SQLite cannot rename the INTEGER key of a table WITHOUT "
+                        "ROWID while a UNIQUE constraint has it too: make that an index first");
         d1t__plan_rename(p, item, &r);
     }
 }

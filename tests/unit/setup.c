@@ -626,6 +626,29 @@ static void test_a_row_that_sqlite_would_not_take_for_its_own_parent_fails_the_b
     d1t_arena_free(&arena);
 }
 
+static void test_the_integer_key_of_a_table_without_rowid_and_with_a_unique_constraint_keeps_its_name(void)
+{
+    static const d1t_column renamed[] = {D1T_COLUMN_RENAMED("id", D1T_INTEGER, D1T_KEY, "k"),
+                                         D1T_COLUMN("a", D1T_TEXT, 0)};
+    static const char *const on_id[] = {"a", "id"};
+    static const d1t_index constraint[] = {D1T_UNIQUE_INDEX(NULL, on_id)}, index[] = {D1T_UNIQUE_INDEX("t_u", on_id)};
+    d1t_table t = D1T_TABLE_FLAGS("t", renamed, D1T_WITHOUT_ROWID);
+    d1t_plan plan;
+
+    t.index_count = 1;
+    for (t.indexes = constraint; t.indexes; t.indexes = t.indexes == constraint ? index : NULL) {
+        planned(t.indexes == constraint ? "CREATE TABLE t(" K "," A "," PK ", UNIQUE(a, k)) WITHOUT ROWID" :
+                                          "CREATE TABLE t(" K "," A "," PK ") WITHOUT ROWID;"
+                                          "CREATE UNIQUE INDEX t_u ON t(a, k)",
+                &t, &plan);
+        CHECK_INT(plan.refused, t.indexes == constraint);
+        CHECK(!plan.refused || strstr(plan.steps->text, "rename column t.k: SQLite cannot") != NULL);
+        CHECK_INT(d1t_plan_apply(&plan, D1T_EFFECT_NONE), plan.refused ? D1T_ERR_SCHEMA : D1T_OK);
+        d1t_plan_free(&plan);
+        d1t_close(&db);
+    }
+}
+
 /* ---- full text */
 
 static const d1t_index words[] = {D1T_FTS5_INDEX("words", on_a)};
@@ -1019,6 +1042,7 @@ int main(void)
     RUN(test_tables_that_reference_themselves_or_each_other_are_made_anew_with_all_rows);
     RUN(test_what_a_foreign_key_leads_to_goes_after_the_table_that_lets_go_of_it);
     RUN(test_a_row_that_sqlite_would_not_take_for_its_own_parent_fails_the_batch_alone);
+    RUN(test_the_integer_key_of_a_table_without_rowid_and_with_a_unique_constraint_keeps_its_name);
     RUN(test_a_full_text_index_knows_what_the_table_has_after_a_rebuild);
     RUN(test_a_virtual_table_of_somebody_else_is_not_replaced_by_a_full_text_index);
     RUN(test_a_full_text_index_belongs_to_the_table_that_has_it_now);
