@@ -501,40 +501,71 @@ static inline int settle_keys(d1t_arena *arena, const m_table *t, m_fate *fate, 
     return wrong;
 }
 
+/* NULL: done; else SQLite's word against it. */
+static inline const char *attempt(sqlite3 *s, d1t_arena *arena, const char *sql)
+{
+    char *message = NULL;
+    const char *word;
+
+    if (sqlite3_exec(s, sql, NULL, NULL, &message) == SQLITE_OK) return NULL;
+    word = text_of(arena, "%s", message);
+    sqlite3_free(message);
+    return word;
+}
+
+static inline const char *insert_row(sqlite3 *s, d1t_arena *arena, const m_table *t, char *const *row)
+{
+    char *names = text_of(arena, "%s", ""), *values = names;
+
+    for (int c = 0; c < t->column_count; c++) {
+        if (!row[c]) continue;
+        names = text_of(arena, "%s%s%s", names, *names ? "," : "",
+                        quoted(arena, column_name(arena, t->columns[c].name)));
+        values = text_of(arena, "%s%s%s", values, *values ? "," : "", row[c]);
+    }
+    return attempt(s, arena,
+                   text_of(arena, "INSERT INTO %s(%s) VALUES(%s)", quoted(arena, table_name(arena, t->name)), names,
+                           values));
+}
+
 /* Puts the rows into an empty database with the target's tables. NULL: they fit; else SQLite's word against it. */
 static inline const char *fit(sqlite3 *s, d1t_arena *arena, const m_schema *target, const m_rows *before, m_fate *fates)
 {
-    const char *orphan;
+    const char *orphan, *word;
 
+    scratch_exec(s, "PRAGMA foreign_keys=on; BEGIN; PRAGMA defer_foreign_keys=on");
     for (int i = 0; i < target->count; i++) {
-        const m_table *t = &target->tables[i];
         const m_fate *fate = &fates[i];
         int count = fate->map.source == NONE ? 0 : before[fate->map.source].count;
 
         if (fate->keyless) return "a key without a value";
-        for (int r = 0; r < count; r++) {
-            char *names = text_of(arena, "%s", ""), *values = names, *message = NULL;
-
-            if (fate->goes[r]) continue;
-            for (int c = 0; c < t->column_count; c++) {
-                if (!fate->rows[r][c]) continue;
-                names = text_of(arena, "%s%s%s", names, *names ? "," : "",
-                                quoted(arena, column_name(arena, t->columns[c].name)));
-                values = text_of(arena, "%s%s%s", values, *values ? "," : "", fate->rows[r][c]);
-            }
-            if (sqlite3_exec(s,
-                             text_of(arena, "INSERT INTO %s(%s) VALUES(%s)", quoted(arena, table_name(arena, t->name)),
-                                     names, values),
-                             NULL, NULL, &message) != SQLITE_OK) {
-                const char *word = text_of(arena, "%s", message);
-
-                sqlite3_free(message);
-                return word;
-            }
-        }
+        for (int r = 0; r < count; r++)
+            if (!fate->goes[r] && (word = insert_row(s, arena, &target->tables[i], fate->rows[r])) != NULL) return word;
     }
     orphan = first_orphan(s, arena);
-    return orphan ? text_of(arena, "foreign key of %s", orphan) : NULL;
+    return orphan ? text_of(arena, "foreign key of %s", orphan) : attempt(s, arena, "COMMIT");
+}
+
+static inline bool has_new_key(const m_table *t, const m_fate *fate, int r)
+{
+    for (int i = 0; i < t->column_count; i++)
+        if (t->columns[i].key && fate->rows[r][i] && strcmp(fate->rows[r][i], "NULL") == 0) return false;
+    return !fate->empty;
+}
+
+/* Of the rows that share a new key any may be the one that stays: SQLite's word against one of those that go. NULL:
+   none. */
+static inline const char *unfit(sqlite3 *s, d1t_arena *arena, const m_table *t, const m_fate *fate, int count)
+{
+    const char *word = NULL;
+
+    scratch_exec(s, "PRAGMA foreign_keys=off");
+    for (int r = 0; r < count && !word && fate->key_changes; r++) {
+        if (!fate->goes[r] || !has_new_key(t, fate, r)) continue;
+        scratch_exec(s, text_of(arena, "DELETE FROM %s", quoted(arena, table_name(arena, t->name))));
+        word = insert_row(s, arena, t, fate->rows[r]);
+    }
+    return word;
 }
 
 #endif

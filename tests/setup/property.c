@@ -400,6 +400,44 @@ static const char *name_taken(pair *p)
     return NULL;
 }
 
+/* SQLite cannot rename every column. */
+static const char *cannot_rename(pair *p)
+{
+    sqlite3 *scratch = scratch_open(&p->arena, &p->a);
+    const char *word = NULL;
+
+    for (int i = 0; i < p->b.count; i++) {
+        const m_table *t = &p->b.tables[i];
+        m_map map = map_table(&p->a, t);
+        const m_table *from = &p->a.tables[map.source == NONE ? 0 : map.source];
+
+        for (int c = 0; c < t->column_count && !word && map.source != NONE; c++) {
+            int old = map.columns[c] == NONE ? t->columns[c].name : from->columns[map.columns[c]].name;
+
+            if (old == t->columns[c].name) continue;
+            word = attempt(scratch, &p->arena,
+                           text_of(&p->arena, "ALTER TABLE %s RENAME COLUMN %s TO %s",
+                                   quoted(&p->arena, table_name(&p->arena, from->name)),
+                                   quoted(&p->arena, column_name(&p->arena, old)),
+                                   quoted(&p->arena, column_name(&p->arena, t->columns[c].name))));
+        }
+    }
+    sqlite3_close(scratch);
+    return word;
+}
+
+/* A row that goes may be the one that stays, had the table been read in another order. */
+static const char *cannot_stay(pair *p)
+{
+    sqlite3 *scratch = scratch_open(&p->arena, &p->target);
+    const char *word = NULL;
+
+    for (int i = 0; i < p->target.count && !word; i++)
+        word = unfit(scratch, &p->arena, &p->target.tables[i], &p->fates[i], source_count(p, &p->fates[i]));
+    sqlite3_close(scratch);
+    return word;
+}
+
 static void check_refused(pair *p, const char *before, bool renamed, const char *why, sqlite3 *scratch)
 {
     const char *against;
@@ -408,6 +446,8 @@ static void check_refused(pair *p, const char *before, bool renamed, const char 
         settle_keys(&p->arena, &p->target.tables[i], &p->fates[i], source_count(p, &p->fates[i]), NULL);
     against = fit(scratch, &p->arena, &p->target, p->before, p->fates);
     if (!against) against = name_taken(p);
+    if (!against) against = cannot_rename(p);
+    if (!against) against = cannot_stay(p);
     if (!against) fail(p, "refused although possible: %s", why);
     if (getenv("WHY")) printf("refused: %s (%s)\n", why, against ? against : "");
     if (renamed) rename_a(p);
