@@ -10393,7 +10393,7 @@ D1T__PRIVATE void d1t__check_own_parent(d1t__planner *p, const d1t_table *t, con
     if (!d1t__same_name(f->parent, t->name)) return;
     for (i = 0; i < f->column_count; i++) {
         const d1t_column *c = d1t__column_of(t, f->columns[i]), *to = d1t__led_to(t, f, i);
-        if (!c || !to) return;
+        if (!c || !to || d1t__is_rowid(t, to)) return;      /* for a rowid it looks closer */
         differs = differs || d1t__column_affinity(t, c) != d1t__column_affinity(t, to);
     }
     if (!differs) return;
