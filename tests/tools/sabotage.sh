@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # sabotage.sh [NAME…]  Breaks each promise of tests/sabotage/NAME.sed in a copy of the header and demands that a program
 # which the file names ("# Shows: unit/op behaviour") turns short. Prints ok or short for each.
-# A program is tests/DIR/NAME.c, "behaviour:TEST" (on local_d1) or "hygiene:CHECK".
+# A program is tests/DIR/NAME.c, DIR/NAME:TEST of one that takes ONLY=TEST, "behaviour:TEST" (on local_d1) or
+# "hygiene:CHECK".
 # All have to pass with the header as it is.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -24,7 +25,7 @@ run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
     "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -w "$source" -o "$copy/program" -lsqlite3 -lcurl -lm -lpthread $wrap \
         >"$copy/log" 2>&1 || return 2
     [[ $2 != *:* ]] || only=${2#*:}
-    (cd "$copy" && ${only:+env ONLY="$only"} timeout 120 ./program $args) >"$copy/log" 2>&1 || return 1
+    (cd "$copy" && env PAIRS=300 ${only:+ONLY="$only"} timeout 120 ./program $args) >"$copy/log" 2>&1 || return 1
 }
 
 copy_tree() { # FROM NAME
