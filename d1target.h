@@ -2024,6 +2024,27 @@ D1T__PRIVATE bool d1t__same_name(const char *a, const char *b) {
     return d1t_str_equal_nocase(d1t_cstr(a), d1t_cstr(b));
 }
 
+/* FNV-1a of a name, the same in any ASCII case. */
+D1T__PRIVATE uint32_t d1t__name_hash(const char *name) {
+    uint32_t h = 2166136261u;
+    for (; *name; name++) h = (h ^ (unsigned char)d1t__lower(*name)) * 16777619u;
+    return h ^ h >> 15;
+}
+
+/* Names that came by. Spares most of the comparisons that look for one that appears twice. */
+typedef struct d1t__seen {
+    uint64_t bits[32];
+} d1t__seen;
+
+/* Adds the name. False: it has surely not been there. */
+D1T__PRIVATE bool d1t__seen_before(d1t__seen *seen, const char *name) {
+    uint32_t h = d1t__name_hash(name);
+    uint64_t *word = &seen->bits[h / 64 % D1T__COUNT(seen->bits)], bit = UINT64_C(1) << h % 64;
+    bool was = (*word & bit) != 0;
+    *word |= bit;
+    return was;
+}
+
 /* A NUL-terminated copy of as much as fits. */
 D1T__PRIVATE void d1t__copy_short(char *out, size_t cap, d1t_str s) {
     size_t n = s.n < cap - 1 ? s.n : cap - 1;
@@ -4379,6 +4400,8 @@ D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits 
     size_t i, keys = 0, most = limits && limits->columns ? limits->columns : d1t_limits_default().columns;
     const char *fault;
     d1t_result result;
+    d1t__seen seen;
+    D1T_MEMSET(&seen, 0, sizeof seen);
     if (t->column_count == 0 || !t->columns) return d1t__fail_table(e, D1T_ERR_TABLE, t, NULL, "it has no columns");
     if (t->column_count > most) {
         d1t__fail_table(e, D1T_ERR_LIMIT, t, NULL, "it has ");
@@ -4394,7 +4417,8 @@ D1T__PRIVATE d1t_result d1t__check_columns(const d1t_table *t, const d1t_limits 
                                  "characters and not start with sqlite_, _cf_ or _d1t_");
         if (result != D1T_OK) return result;
         fault = d1t__column_fault(t, c);
-        if (!fault && d1t_table_column(t, d1t_cstr(c->name)) != i) fault = "the column name appears twice";
+        if (d1t__seen_before(&seen, c->name) && !fault && d1t_table_column(t, d1t_cstr(c->name)) != i)
+            fault = "the column name appears twice";
         if (fault) return d1t__fail_table(e, D1T_ERR_TABLE, t, c->name, fault);
         result = d1t__check_renamed(t, i, e);
         if (result != D1T_OK) return result;
@@ -8736,11 +8760,75 @@ D1TDEF d1t_result d1t_schema_add_record(d1t_schema *schema, d1t_str name, uint64
     return D1T_OK;
 }
 
-D1TDEF const d1t_schema_object *d1t_schema_find(const d1t_schema *schema, const char *name) {
-    const d1t_schema_object *o;
+/* -- finding by name */
+
+typedef struct d1t__named {
+    const char *name;   /* NULL: free */
+    void       *thing;
+} d1t__named;
+
+/* Things by their names, ASCII case ignored; at most half of the places are taken. */
+typedef struct d1t__directory {
+    d1t__named *places;
+    size_t      mask;       /* how many there are, a power of two, less one */
+} d1t__directory;
+
+D1T__PRIVATE bool d1t__directory_take(d1t__directory *d, d1t_arena *arena, size_t count) {
+    size_t n = 4;
+    while (n / 2 < count && n <= SIZE_MAX / 4 / sizeof *d->places) n *= 2;
+    d->mask = n - 1;
+    d->places = n / 2 < count ? NULL : (d1t__named *)d1t_arena_take(arena, n * sizeof *d->places);
+    return d->places != NULL;
+}
+
+/* Where the name is, or would be. */
+D1T__PRIVATE d1t__named *d1t__directory_place(const d1t__directory *d, const char *name) {
+    size_t i = d1t__name_hash(name) & d->mask;
+    while (d->places[i].name && !d1t__same_name(d->places[i].name, name)) i = (i + 1) & d->mask;
+    return &d->places[i];
+}
+
+/* NULL: there is none of this name. */
+D1T__PRIVATE void *d1t__directory_find(const d1t__directory *d, const char *name) {
+    return d1t__directory_place(d, name)->thing;
+}
+
+/* Of equal names the first one counts. */
+D1T__PRIVATE void d1t__directory_add(d1t__directory *d, const char *name, void *thing) {
+    d1t__named *place = d1t__directory_place(d, name);
+    if (place->name) return;
+    place->name = name;
+    place->thing = thing;
+}
+
+D1T__PRIVATE bool d1t__has_own_name(const d1t_schema_object *o) {
+    return o->kind != D1T_OBJECT_INDEX && o->kind != D1T_OBJECT_TRIGGER;
+}
+
+/* Tables and views. False: no memory. */
+D1T__PRIVATE bool d1t__directory_of_objects(d1t__directory *d, const d1t_schema *schema) {
+    d1t_schema_object *o;
+    size_t count = 0;
+    for (o = schema->objects; o; o = o->next) count++;
+    if (!d1t__directory_take(d, schema->arena, count)) return false;
     for (o = schema->objects; o; o = o->next)
-        if (o->kind != D1T_OBJECT_INDEX && o->kind != D1T_OBJECT_TRIGGER && d1t__same_name(o->name, name)) return o;
-    return NULL;
+        if (d1t__has_own_name(o)) d1t__directory_add(d, o->name, o);
+    return true;
+}
+
+D1T__PRIVATE bool d1t__directory_of_records(d1t__directory *d, const d1t_schema *schema) {
+    d1t_schema_record *r;
+    size_t count = 0;
+    for (r = schema->records; r; r = r->next) count++;
+    if (!d1t__directory_take(d, schema->arena, count)) return false;
+    for (r = schema->records; r; r = r->next) d1t__directory_add(d, r->table, r);
+    return true;
+}
+
+D1TDEF const d1t_schema_object *d1t_schema_find(const d1t_schema *schema, const char *name) {
+    const d1t_schema_object *o = schema->objects;
+    while (o && !(d1t__has_own_name(o) && d1t__same_name(o->name, name))) o = o->next;
+    return o;
 }
 
 D1TDEF const d1t_schema_record *d1t_schema_recorded(const d1t_schema *schema, const char *table) {
@@ -8770,13 +8858,12 @@ D1T__PRIVATE d1t_result d1t__schema_index(d1t_arena *arena, d1t_schema_object *t
 }
 
 D1TDEF d1t_result d1t_schema_end(d1t_schema *schema) {
-    d1t_schema_object *o, *table = NULL;
-    d1t_result result = D1T_OK;
+    d1t__directory objects;
+    d1t_schema_object *o, *table;
+    d1t_result result = d1t__directory_of_objects(&objects, schema) ? D1T_OK : D1T_ERR_NOMEM;
     for (o = schema->objects; o && result == D1T_OK; o = o->next) {
         if (o->kind != D1T_OBJECT_INDEX) continue;
-        if (!table || !d1t__same_name(table->name, o->owner) || table->kind != D1T_OBJECT_TABLE)
-            for (table = schema->objects; table; table = table->next)
-                if (table->kind == D1T_OBJECT_TABLE && d1t__same_name(table->name, o->owner)) break;
+        table = (d1t_schema_object *)d1t__directory_find(&objects, o->owner);
         if (table && table->table) result = d1t__schema_index(schema->arena, table, o);
     }
     return result;
@@ -8821,6 +8908,7 @@ typedef struct d1t__planner {
     size_t            item_count;
     d1t__item       **going;        /* those that are made anew or dropped, parents first */
     size_t            going_count;
+    d1t__directory    objects, records, by_name;    /* by_name: the items */
     d1t__tally       *counts, *last_count;
     size_t            count_count;
     d1t_statement    *queries;      /* a statement for each count */
@@ -8937,6 +9025,12 @@ D1T__PRIVATE const d1t_column *d1t__column_of(const d1t_table *t, const char *na
     return i < t->column_count ? &t->columns[i] : NULL;
 }
 
+/* The same, looked for first where the other table has it. */
+D1T__PRIVATE const d1t_column *d1t__column_like(const d1t_table *t, const char *name, size_t place) {
+    if (place < t->column_count && d1t__same_name(t->columns[place].name, name)) return &t->columns[place];
+    return d1t__column_of(t, name);
+}
+
 D1T__PRIVATE bool d1t__same_sql(const char *a, const char *b) {
     return a == b || (a && b && d1t_sql_equal(d1t_cstr(a), d1t_cstr(b)));
 }
@@ -9045,10 +9139,7 @@ D1T__PRIVATE bool d1t__has_check(const d1t_table *t, const d1t_check *like) {
 }
 
 D1T__PRIVATE d1t__item *d1t__item_of(d1t__planner *p, const char *name) {
-    size_t i;
-    for (i = 0; i < p->item_count; i++)
-        if (d1t__same_name(p->items[i].name, name)) return &p->items[i];
-    return NULL;
+    return (d1t__item *)d1t__directory_find(&p->by_name, name);
 }
 
 /* What a table will be: declared, else as it is. */
@@ -9067,7 +9158,7 @@ D1T__PRIVATE bool d1t__has_foreign_key(d1t__planner *p, const d1t_table *t, cons
 
 /* What was recorded about the table, under the name it had. */
 D1T__PRIVATE const d1t_schema_record *d1t__record_of(const d1t__planner *p, const d1t__item *item) {
-    return d1t_schema_recorded(p->schema, item->have ? item->have->name : item->name);
+    return (const d1t_schema_record *)d1t__directory_find(&p->records, item->have ? item->have->name : item->name);
 }
 
 /* ---- what cannot be changed while something else uses it */
@@ -9294,13 +9385,13 @@ D1T__PRIVATE void d1t__compare_kept(d1t__planner *p, d1t__item *item, const d1t_
 D1T__PRIVATE void d1t__compare_columns(d1t__planner *p, d1t__item *item) {
     size_t i;
     for (i = 0; i < item->to->column_count; i++) {
-        const d1t_column *b = &item->to->columns[i], *a = d1t__column_of(item->from, b->name);
+        const d1t_column *b = &item->to->columns[i], *a = d1t__column_like(item->from, b->name, i);
         if (a) d1t__compare_column(p, item, a, b);
         else d1t__plan_add_column(p, item, b);
     }
     for (i = 0; i < item->from->column_count; i++) {
         const d1t_column *a = &item->from->columns[i];
-        if (d1t__column_of(item->to, a->name)) continue;
+        if (d1t__column_like(item->to, a->name, i)) continue;
         if (!p->plan->desc.keep) d1t__plan_drop_column(p, item, a);
         else d1t__compare_kept(p, item, a);
     }
@@ -10086,7 +10177,7 @@ D1T__PRIVATE void d1t__write_columns(d1t__planner *p, d1t_writer *w, const d1t__
     if (in && out) n++;
     for (i = 0; i < t->column_count; i++) {
         const d1t_column *c = &t->columns[i];
-        if (c->generated_sql || !d1t__column_of(item->from, c->name)) continue;
+        if (c->generated_sql || !d1t__column_like(item->from, c->name, i)) continue;
         if (n++) d1t_write_text(w, ",");
         if (values && item->target) d1t__write_copied(p, w, item, c);
         else d1t_write_name(w, c->name);
@@ -10874,10 +10965,17 @@ D1T__PRIVATE void d1t__rename_model(d1t__planner *p, d1t__item *item, const d1t_
     }
 }
 
+D1T__PRIVATE void d1t__rename_item(d1t__planner *p, d1t__item *item, const char *name) {
+    size_t i;
+    item->name = name;
+    D1T_MEMSET(p->by_name.places, 0, (p->by_name.mask + 1) * sizeof *p->by_name.places);
+    for (i = 0; i < p->item_count; i++) d1t__directory_add(&p->by_name, p->items[i].name, &p->items[i]);
+}
+
 D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__rename *r) {
     d1t_writer *w;
     d1t__rename_model(p, item, r);      /* while the others still know it by its old name */
-    if (!r->column) item->name = r->name;
+    if (!r->column) d1t__rename_item(p, item, r->name);
     w = d1t__step_begin(p, r->column ? "~ rename column " : "~ rename table ", r->table, r->column);
     d1t_write_text(w, " -> ");
     d1t_write_text(w, r->name);
@@ -10932,34 +11030,35 @@ D1T__PRIVATE void d1t__plan_renames(d1t__planner *p, d1t__item *item) {
 
 /* ---- the tables of the plan */
 
-D1T__PRIVATE d1t__item *d1t__add_item(d1t__planner *p, const d1t_schema_object *have, const d1t_table *to) {
+D1T__PRIVATE void d1t__add_item(d1t__planner *p, const d1t_schema_object *have, const d1t_table *to) {
     d1t__item *item = &p->items[p->item_count++];
     item->have = have;
     item->from = have ? have->table : NULL;
     item->to = to;
     item->name = to && (!have || d1t__same_name(have->name, to->name)) ? to->name : d1t__keep_text(p, have->name);
-    return item;
+    if (item->name) d1t__directory_add(&p->by_name, item->name, item);
 }
 
 /* Finds the table that a declaration means: by its name, else by the name it had. */
-D1T__PRIVATE const d1t_schema_object *d1t__meant(const d1t_schema *schema, const d1t_table *t) {
-    const d1t_schema_object *o = d1t_schema_find(schema, t->name);
-    if (!o && t->was && !(t->flags & D1T_BY_USER)) o = d1t_schema_find(schema, t->was);
-    return o;
+D1T__PRIVATE const d1t_schema_object *d1t__meant(const d1t__planner *p, const d1t_table *t) {
+    const void *o = d1t__directory_find(&p->objects, t->name);
+    if (!o && t->was && !(t->flags & D1T_BY_USER)) o = d1t__directory_find(&p->objects, t->was);
+    return (const d1t_schema_object *)o;
 }
 
 D1T__PRIVATE void d1t__add_items(d1t__planner *p) {
     const d1t_plan_desc *desc = &p->plan->desc;
     const d1t_schema_object *o;
+    const d1t__item *declared;
     size_t i, room = desc->count;
     for (o = p->schema->objects; o; o = o->next) room += o->kind == D1T_OBJECT_TABLE;
     p->items = (d1t__item *)d1t__planner_take(p, room * sizeof *p->items + 1);
+    if (p->items && !d1t__directory_take(&p->by_name, &p->plan->arena, room)) p->result = D1T_ERR_NOMEM;
     for (i = 0; i < desc->count && p->result == D1T_OK; i++)
-        (void)d1t__add_item(p, d1t__meant(p->schema, desc->tables[i]), desc->tables[i]);
+        d1t__add_item(p, d1t__meant(p, desc->tables[i]), desc->tables[i]);
     for (o = p->schema->objects; o && p->result == D1T_OK; o = o->next) {
-        if (o->kind != D1T_OBJECT_TABLE) continue;
-        for (i = 0; i < desc->count && p->items[i].have != o; i++) {}
-        if (i == desc->count) (void)d1t__add_item(p, o, NULL);
+        declared = d1t__item_of(p, o->name);
+        if (o->kind == D1T_OBJECT_TABLE && (!declared || declared->have != o)) d1t__add_item(p, o, NULL);
     }
 }
 
@@ -11063,7 +11162,7 @@ D1T__PRIVATE const d1t_table *d1t__target_of(d1t__planner *p, const d1t__item *i
     t->column_count = t->index_count = 0;
     for (i = 0; i < to->column_count; i++) columns[t->column_count++] = to->columns[i];
     for (i = 0; i < from->column_count; i++) {
-        if (d1t__column_of(to, from->columns[i].name)) continue;
+        if (d1t__column_like(to, from->columns[i].name, i)) continue;
         columns[t->column_count] = from->columns[i];
         columns[t->column_count].flags &= ~(uint32_t)D1T_KEY;
         columns[t->column_count++].sql_type = d1t_sql_type(from, &from->columns[i]);
@@ -11260,11 +11359,16 @@ D1T__PRIVATE void d1t__begin_rebuild(d1t__planner *p) {
     d1t__statement(p, "PRAGMA defer_foreign_keys=on");
 }
 
-/* A state as it is recorded: the table without its hints. */
-D1T__PRIVATE const char *d1t__state_json(d1t__planner *p, const d1t_table *table) {
-    d1t_table *t = (d1t_table *)d1t__planner_take(p, sizeof *t);
-    d1t_column *columns = (d1t_column *)d1t__planner_take(p, table->column_count * sizeof *columns + 1);
+/* The table without its hints, as it is recorded. NULL: no memory. */
+D1T__PRIVATE const d1t_table *d1t__without_hints(d1t__planner *p, const d1t_table *table) {
+    bool hints = table->was != NULL;
+    d1t_table *t;
+    d1t_column *columns;
     size_t i;
+    for (i = 0; i < table->column_count; i++) hints = hints || table->columns[i].was;
+    if (!hints) return table;
+    t = (d1t_table *)d1t__planner_take(p, sizeof *t);
+    columns = (d1t_column *)d1t__planner_take(p, table->column_count * sizeof *columns);
     if (!t || !columns) return NULL;
     *t = *table;
     t->was = NULL;
@@ -11273,8 +11377,25 @@ D1T__PRIVATE const char *d1t__state_json(d1t__planner *p, const d1t_table *table
         columns[i] = table->columns[i];
         columns[i].was = NULL;
     }
+    return t;
+}
+
+D1T__PRIVATE const char *d1t__state_json(d1t__planner *p, const d1t_table *table) {
+    const d1t_table *t = d1t__without_hints(p, table);
+    if (!t) return NULL;
     d1t_table_to_json(t, d1t__text_begin(p));
     return d1t__text_end(p);
+}
+
+/* Is this what would be written down now? Nothing is kept of it: most tables are as they were. */
+D1T__PRIVATE bool d1t__is_recorded(d1t__planner *p, const d1t_table *table, d1t_str json) {
+    const d1t_table *t = d1t__without_hints(p, table);
+    p->text.n = 0;
+    if (t && d1t_buffer_reserve(&p->text, json.n) != D1T_OK) p->result = D1T_ERR_NOMEM;
+    if (p->result != D1T_OK) return false;
+    d1t_writer_fixed(&p->w, p->text.p, json.n);
+    d1t_table_to_json(t, &p->w);
+    return p->w.error == D1T_OK && d1t_str_equal(d1t_bytes(p->text.p, p->w.n), json);
 }
 
 D1T__PRIVATE void d1t__record(d1t__planner *p, const d1t_table *t) {
@@ -11324,11 +11445,9 @@ D1T__PRIVATE const d1t_table *d1t__state_of(d1t__planner *p, const d1t__item *it
    written down, so that it is not dropped when it is no longer declared. */
 D1T__PRIVATE void d1t__plan_record(d1t__planner *p, d1t__item *item) {
     const d1t_schema_record *record = d1t__record_of(p, item);
-    const char *json;
     if (item->touched || !item->from || p->plan->desc.drift) return;
     if (item->to->flags & D1T_BY_USER ? !d1t__is_ours(record) : !record && !p->plan->desc.adopt) return;
-    json = d1t__state_json(p, d1t__state_of(p, item));
-    if (!json || (record && d1t__same(record->json, json))) return;
+    if (record && d1t__is_recorded(p, d1t__state_of(p, item), d1t_cstr(record->json))) return;
     (void)d1t__step_begin(p, record ? "= record of " : "= adopt ", item->name, NULL);
     (void)d1t__step_end(p, D1T_RECORD, item, NULL);
 }
@@ -11931,10 +12050,16 @@ D1T__PRIVATE const char *d1t__clash(const d1t_table *later, const d1t_table *ear
 
 D1T__PRIVATE d1t_result d1t__check_declared(const d1t_plan_desc *desc, const d1t_limits *limits, d1t_error *error) {
     d1t_result result = D1T_OK;
+    d1t__seen seen;
+    bool maybe;
     size_t i, k;
+    D1T_MEMSET(&seen, 0, sizeof seen);
     for (i = 0; i < desc->count && result == D1T_OK; i++) {
         result = d1t_table_check(desc->tables[i], limits, error);
-        for (k = 0; k < i && result == D1T_OK; k++) {
+        if (result != D1T_OK) break;
+        maybe = d1t__seen_before(&seen, desc->tables[i]->name);
+        if (desc->tables[i]->was) maybe = d1t__seen_before(&seen, desc->tables[i]->was) || maybe;
+        for (k = 0; k < i && maybe && result == D1T_OK; k++) {
             const char *why = d1t__clash(desc->tables[i], desc->tables[k]);
             if (why) result = d1t__fail_table(error, D1T_ERR_TABLE, desc->tables[i], NULL, why);
         }
@@ -11948,7 +12073,8 @@ D1T__PRIVATE d1t__planner *d1t__plan_begin(d1t_plan *plan, const d1t_schema *sch
     d1t__planner *p = (d1t__planner *)d1t_arena_take(schema->arena, sizeof *p);
     size_t i;
     *result = D1T_ERR_NOMEM;
-    if (!p) return NULL;
+    if (!p || !d1t__directory_of_objects(&p->objects, schema) || !d1t__directory_of_records(&p->records, schema))
+        return NULL;
     p->plan = plan;
     p->schema = schema;
     p->limits = *limits;
@@ -13119,14 +13245,18 @@ D1T__PRIVATE void d1t__job_send(d1t_client *db, d1t_reply_handler handler, bool 
 /* Parents before children; tables of a cycle keep what the rounds gave them. */
 D1T__PRIVATE void d1t__rank_tables(d1t_client *db) {
     size_t round, i, k, f;
-    for (round = 0; round < db->table_count && round < 250; round++) {
+    bool more = true;
+    for (round = 0; more && round < 250; round++) {
+        more = false;
         for (i = 0; i < db->table_count; i++) {
             const d1t_table *t = db->shapes[i].table;
             for (f = 0; f < t->foreign_key_count; f++)
                 for (k = 0; k < db->table_count; k++)
-                    if (k != i && d1t__same_name(db->shapes[k].table->name, t->foreign_keys[f].parent) &&
-                        db->shapes[i].rank <= db->shapes[k].rank && db->shapes[k].rank < 250)
+                    if (k != i && db->shapes[i].rank <= db->shapes[k].rank && db->shapes[k].rank < 250 &&
+                        d1t__same_name(db->shapes[k].table->name, t->foreign_keys[f].parent)) {
                         db->shapes[i].rank = (uint8_t)(db->shapes[k].rank + 1);
+                        more = true;
+                    }
         }
     }
 }
