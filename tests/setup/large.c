@@ -90,7 +90,7 @@ static void declare(wide *all, const d1t_table **list, int number)
 
 static unsigned change_steps; /* how many it takes from before to after */
 
-/* A new column; a new index; another type or default, which takes a rebuild, of some parents with their whole family. */
+/* A new column; a new index; another type or default, which is a rebuild, of some parents with all of the family. */
 static void change(int number)
 {
     wide *t = &after[number];

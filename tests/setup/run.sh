@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh                     the quick part: every program of this folder on local_d1, three of them beside workerd too
+# run.sh                     the quick part: every program of this folder on local_d1, five of them beside workerd too
 # run.sh NAME ARGUMENT...    one program; "live" as its first argument: "url", and the URLs of workerd at the end
 # Ends with `N passed, N failed`. Environment: CC, PAIRS (of property), ONLY (of acceptance).
 set -eu
@@ -64,7 +64,8 @@ quick_local() {
 quick_live() { # inside with-live.sh
     # shellcheck disable=SC2046
     set -- $(urls)
-    [ ! -e "$out/cascade" ] || run cascade url "$@"
+    run cascade url "$@"
+    run others url "$@"
     run acceptance url "$@"
     run race url 10 "$@"
     PAIRS=20 run property url "$@"

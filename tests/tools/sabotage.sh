@@ -19,6 +19,7 @@ run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
     behaviour*) source=$copy/tests/behaviour/behaviour.c args=local ;;
     setup/crash) args=10 ;;
     setup/race) args='local 20' ;;
+    setup/large) args=local wrap=-O2 ;; # its limit of time is of an optimized program
     setup/*) args=local ;;
     seams/device) wrap=-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free ;;
     esac
