@@ -2033,7 +2033,7 @@ D1T__PRIVATE uint32_t d1t__name_hash(const char *name) {
 
 /* Names that came by. Spares most of the comparisons that look for one that appears twice. */
 typedef struct d1t__seen {
-    uint64_t bits[32];
+    uint64_t bits[16];     /* on the stack */
 } d1t__seen;
 
 /* Adds the name. False: it has surely not been there. */
@@ -13664,7 +13664,7 @@ D1T__PRIVATE void d1t__plan_constraint(d1t_client *db, const d1t_plan *plan, str
 D1T__PRIVATE void d1t__say_broken(d1t_client *db) {
     static const char *const kinds[] = {"error in view ", "error in trigger "};
     d1t_str said = d1t_server_text(db);
-    char name[80];
+    char name[64];
     size_t i, at, end;
     for (i = 0; i < D1T__COUNT(kinds); i++) {
         at = d1t__find(said, kinds[i]);
