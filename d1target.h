@@ -1118,6 +1118,7 @@ typedef struct d1t_schema {
     struct d1t__copy  *copies;              /* private: rebuilds that are under way, see >>split */
     uint64_t           version;             /* of the record: it grows with every change; 0: none yet */
     uint64_t           shape;               /* a sum over all objects, to notice that something came or went */
+    bool               partial;             /* there may be other objects: what is missing is not told */
     void              *reader;              /* private */
 } d1t_schema;
 
@@ -9725,10 +9726,15 @@ D1T__PRIVATE void d1t__notes(d1t__planner *p, d1t__item *item) {
         if (k == x->column_count)
             d1t__note(p, item, ": index ", x->name, " repeats the start of the key; it only costs written rows");
     }
-    for (i = 0; i < t->foreign_key_count; i++)
-        if (!d1t__is_indexed(t, t->foreign_keys[i].columns, t->foreign_keys[i].column_count))
-            d1t__note(p, item, ": the foreign key to ", t->foreign_keys[i].parent,
+    for (i = 0; i < t->foreign_key_count; i++) {
+        const d1t_foreign_key *f = &t->foreign_keys[i];
+        if (!p->schema->partial && !d1t__item_of(p, f->parent))
+            d1t__note(p, item, ": the foreign key leads to ", f->parent,
+                      ", which is neither declared nor in D1; rows that use it are refused");
+        if (!d1t__is_indexed(t, f->columns, f->column_count))
+            d1t__note(p, item, ": the foreign key to ", f->parent,
                       " has no index; each deleted parent reads the whole table");
+    }
 }
 
 /* ---- >>rebuild (implementation) ------------------------------------------------------------------------------- */
@@ -14802,6 +14808,7 @@ D1T__PRIVATE d1t_result d1t__diff_version(d1t_plan *plan, const d1t_table *desir
     D1T_MEMSET(&schema, 0, sizeof schema);
     D1T_MEMSET(&desc, 0, sizeof desc);
     schema.arena = &arena;
+    schema.partial = true;
     desc.tables = &desired;
     desc.count = desired ? 1 : 0;
     desc.prune = !desired;

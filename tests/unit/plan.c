@@ -526,6 +526,26 @@ static void test_what_writes_more_than_a_request_should_is_refused(void)
         }
 }
 
+static void test_a_foreign_key_that_leads_nowhere_is_noted(void)
+{
+    static const char *const child[] = {
+        "{\"version\":1,\"name\":\"c\",\"columns\":[" ID ",{\"name\":\"p\",\"type\":\"integer\"}],"
+        "\"foreign_keys\":[{\"columns\":[\"p\"],\"parent\":\"other\"}]}", NULL, NULL};
+    const char *both[] = {child[0], OTHER, NULL};
+
+    start("CREATE TABLE unrelated(a)");
+    CHECK_INT(read_plan(false, child), D1T_OK);
+    CHECK_INT(plan.refused, 0);
+    step_with("# c: the foreign key leads to other, which is neither declared nor in D1");
+    CHECK_INT(read_plan(false, both), D1T_OK);
+    CHECK(!strstr(plan.last->text, "neither declared"));
+    stop();
+    start("CREATE TABLE Other(id INTEGER PRIMARY KEY)");
+    CHECK_INT(read_plan(false, child), D1T_OK);
+    CHECK(!strstr(plan.last->text, "neither declared"));
+    stop();
+}
+
 int main(void)
 {
     RUN(test_a_virtual_table_of_others_is_not_replaced_by_a_full_text_index);
@@ -549,6 +569,7 @@ int main(void)
     RUN(test_a_plan_that_drops_a_table_with_its_commands_is_a_delete);
     RUN(test_an_integer_that_no_double_holds_does_not_survive);
     RUN(test_null_is_no_default_for_not_null);
+    RUN(test_a_foreign_key_that_leads_nowhere_is_noted);
     RUN(test_what_writes_more_than_a_request_should_is_refused);
     RUN(test_an_estimate_counts_what_tables_that_reference_themselves_or_each_other_cost);
     TEST_MAIN_END;
