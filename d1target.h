@@ -8536,7 +8536,7 @@ D1TDEF const char *d1t_schema_sql(void) {
            "'parents',json((SELECT json_group_array(json_array(f.`table`,f.`from`,f.`to`,f.on_delete,f.on_update)) "
            "FROM pragma_foreign_key_list(m.name) f))) ELSE "
            "json_object('type',coalesce(l.type,m.type),'name',m.name,'owner',m.tbl_name,'sql',m.sql) END AS object "
-           "FROM sqlite_schema m LEFT JOIN pragma_table_list l ON m.type='table' AND l.name=m.name AND l.schema='main' "
+           "FROM sqlite_schema m LEFT JOIN pragma_table_list(m.name) l ON m.type='table' AND l.schema='main' "
            "WHERE " D1T__USER_OBJECTS("m") " ORDER BY m.rowid";
 }
 
