@@ -9,8 +9,8 @@ cd "$(dirname "$0")/../.."
 work=$PWD/build/sabotage
 export work
 
-run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
-    local copy=$1 source=$1/tests/${2%%:*}.c args= wrap= only=
+run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build, 3 it does not end
+    local copy=$1 source=$1/tests/${2%%:*}.c args= wrap= only= status=0
     case $2 in
     hygiene*)
         ONLY=${2#*:} "$copy/tests/compile/run.sh" >"$copy/log" 2>&1
@@ -26,7 +26,8 @@ run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build
     "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -w "$source" -o "$copy/program" -lsqlite3 -lcurl -lm -lpthread $wrap \
         >"$copy/log" 2>&1 || return 2
     [[ $2 != *:* ]] || only=${2#*:}
-    (cd "$copy" && env PAIRS=300 ${only:+ONLY="$only"} timeout 120 ./program $args) >"$copy/log" 2>&1 || return 1
+    (cd "$copy" && env PAIRS=300 ${only:+ONLY="$only"} timeout 120 ./program $args) >"$copy/log" 2>&1 || status=$?
+    case $status in 0) ;; 124) return 3 ;; *) return 1 ;; esac
 }
 
 copy_tree() { # FROM NAME
@@ -47,7 +48,7 @@ one() { # NAME
     for program in $(sed -n 's/^# Shows: //p' "$file"); do
         status=0
         run_one "$copy" "$program" 2>/dev/null || status=$?
-        case $status in 0) missed+=" $program" ;; 1) shown+=" $program" ;; *) missed+=" $program(does not build)" ;; esac
+        case $status in 0) missed+=" $program" ;; 1) shown+=" $program" ;; 2) missed+=" $program(does not build)" ;; *) missed+=" $program(does not end)" ;; esac
     done
     if [ -z "$shown" ] || [ -n "$missed" ]; then
         echo "short $name: not noticed by$missed ($promise)"
