@@ -8617,8 +8617,7 @@ D1T__PRIVATE bool d1t__column_agrees(const d1t_table *t, const d1t_column *c, ui
 D1T__PRIVATE void d1t__schema_value(d1t__schema_reader *r, const char *text, int64_t number) {
     const d1t_table *t = r->object->table;
     if (t && d1t__same(r->member, "columns"))
-        r->differs = r->differs || r->column > t->column_count ||
-r->column == 0 ||
+        r->differs = r->differs || r->column == 0 || r->column > t->column_count ||
                      !d1t__column_agrees(t, &t->columns[r->column - 1], r->place, text, number);
     r->place++;
 }
