@@ -10479,9 +10479,9 @@ D1T__PRIVATE void d1t__check_parents(d1t__planner *p, const char *table) {
     d1t__statement_end(p);
 }
 
-/* SQLite compares what a row references with the row's own key as they are, without the affinity by which it finds other
-   rows. A copied row that has 5 for its own '5' would fail the commit, and with it the whole database object: the batch
-   fails before. */
+/* SQLite compares what a row references with the row's own key as they are, without the affinity by which it finds
+   other rows. A copied row that has 5 for its own '5' would fail the commit, and with it the whole database object: the
+   batch fails before. */
 D1T__PRIVATE void d1t__check_own_parent(d1t__planner *p, const d1t_table *t, const d1t_foreign_key *f) {
     bool differs = false;
     size_t i, part;
@@ -11469,8 +11469,9 @@ D1T__PRIVATE const d1t_table *d1t__renamed_state(d1t__planner *p, const d1t__ite
     t->commands = record->state->commands;
     t->command_count = record->state->command_count;
     indexes = (d1t_index *)d1t__planner_take(p, (t->index_count + record->state->index_count) * sizeof *indexes + 1);
-    for (i = 0; indexes && i < t->index_count; i++) indexes[i] = t->indexes[i];
-    for (i = 0; indexes && i < record->state->index_count; i++)
+    if (!indexes) return item->from;
+    for (i = 0; i < t->index_count; i++) indexes[i] = t->indexes[i];
+    for (i = 0; i < record->state->index_count; i++)
         if (d1t__is_fts(&record->state->indexes[i])) indexes[t->index_count++] = record->state->indexes[i];
     t->indexes = indexes;
     return t;
@@ -13436,8 +13437,8 @@ D1TDEF d1t_result d1t_setup_start(d1t_client *db, const d1t_table *const *tables
 
 D1TDEF d1t_result d1t_plan_read_start(d1t_plan *plan, d1t_client *db, const d1t_plan_desc *desc) {
     d1t_result result = d1t__enter(db);
-    if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
     bool empty = desc && (!desc->tables || desc->count == 0);
+    if (plan) D1T_MEMSET(plan, 0, sizeof *plan);
     if (result == D1T_OK && (!plan || !desc || (empty && !desc->drift && !(desc->prune && desc->count == 0))))
         result = d1t__error(db, D1T_ERR_ARG, "d1t_plan_read needs a plan, and at least one table unless it is to prune",
                             NULL, NULL);

@@ -46,35 +46,47 @@ const FOREIGN_KEY = new RegExp(
     "(?: +(?:ON +(?:DELETE|UPDATE) +(?:SET +NULL|SET +DEFAULT|CASCADE|RESTRICT|NO +ACTION)|(?:NOT +)?DEFERRABLE|" +
     "INITIALLY +(?:DEFERRED|IMMEDIATE)))*", "gi");
 
-// Drops everything and undoes the PRAGMAs that outlive a request. Tables that reference each other go in no order of
-// SQLite's: one that is missing is an error in the actions of another. So they become tables without foreign keys first.
-async function reset(db) {
-  const run = async (...sql) => (await db.query({ queries: sql.map((sql) => ({ sql })) })).results.at(-1).data.rows;
-  const quote = (name) => `"${name.replaceAll('"', '""')}"`;
-  const list = async (types) => (await run(`SELECT name FROM pragma_table_list WHERE schema='main' AND type IN (${types})
-    AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`)).map(([name]) => quote(name));
+const DEFER = "PRAGMA defer_foreign_keys=on";
+const quote = (name) => `"${name.replaceAll('"', '""')}"`;
+
+// Tables that reference each other go in no order of SQLite's: one that is missing is an error in the actions of
+// another. So those whose foreign keys are understood become tables without.
+async function untie(run, tables) {
   const texts = `SELECT type, tbl_name, sql FROM sqlite_schema WHERE type IN ('table','index') AND sql IS NOT NULL`;
-  const defer = "PRAGMA defer_foreign_keys=on";
-  await run("PRAGMA ignore_check_constraints=off", "PRAGMA legacy_alter_table=off", "PRAGMA recursive_triggers=off",
-    "PRAGMA reverse_unordered_selects=off", "PRAGMA case_sensitive_like=off");
-  // Triggers may use what goes before their table.
-  for (const [name] of await run("SELECT name FROM sqlite_schema WHERE type='trigger'")) await run(`DROP TRIGGER ${quote(name)}`);
-  for (const name of await list("'view'")) await run(`DROP VIEW ${name}`);
-  for (const name of await list("'virtual'")) await run(`DROP TABLE ${name}`);
-  let tables = await list("'table'"), left, before, error;
+  const nothing = () => {};
   for (const order of [tables, tables.toReversed()]) // rows that cannot do without a parent go before it
-    await run(defer, ...order.map((name) => `DELETE FROM ${name}`)).catch((e) => (error = e));
+    await run(DEFER, ...order.map((name) => `DELETE FROM ${name}`)).catch(nothing);
+  let left, before;
   do {
     before = left?.length;
     const all = await run(texts);
     left = all.filter(([type, , sql]) => type === "table" && sql.search(FOREIGN_KEY) >= 0);
     for (const [, name, sql] of left) {
       const indexes = all.filter(([type, table]) => type === "index" && table === name).map(([, , sql]) => sql);
-      await run(defer, `DROP TABLE ${quote(name)}`, sql.replace(FOREIGN_KEY, ""), ...indexes).catch((e) => (error = e));
+      await run(DEFER, `DROP TABLE ${quote(name)}`, sql.replace(FOREIGN_KEY, ""), ...indexes).catch(nothing);
     }
   } while (left.length && left.length !== before);
+}
+
+// Drops everything and undoes the PRAGMAs that outlive a request.
+async function reset(db) {
+  const run = async (...sql) => (await db.query({ queries: sql.map((sql) => ({ sql })) })).results.at(-1).data.rows;
+  const list = async (types) => (await run(`SELECT name FROM pragma_table_list WHERE schema='main' AND type IN (${types})
+    AND substr(name,1,4)<>'_cf_' AND substr(name,1,7)<>'sqlite_'`)).map(([name]) => quote(name));
+  await run("PRAGMA ignore_check_constraints=off", "PRAGMA legacy_alter_table=off", "PRAGMA recursive_triggers=off",
+    "PRAGMA reverse_unordered_selects=off", "PRAGMA case_sensitive_like=off");
+  // Triggers may use what goes before their table.
+  for (const [name] of await run("SELECT name FROM sqlite_schema WHERE type='trigger'")) await run(`DROP TRIGGER ${quote(name)}`);
+  for (const name of await list("'view'")) await run(`DROP VIEW ${name}`);
+  for (const name of await list("'virtual'")) await run(`DROP TABLE ${name}`);
+  await untie(run, await list("'table'"));
+  let left, before, error;
+  do { // RESTRICT makes the order matter: repeated until nothing more gives way
+    before = left?.length;
+    for (const name of await list("'table'")) await run(DEFER, `DROP TABLE ${name}`).catch((e) => (error = e));
+    left = await list("'table'");
+  } while (left.length && left.length !== before);
   if (left.length) throw error;
-  for (const name of tables) await run(`DROP TABLE ${name}`);
 }
 
 // Not part of D1. POST …/barrier: the next two requests of this database that write wait for each other, so that both of
