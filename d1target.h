@@ -9857,6 +9857,11 @@ D1T__PRIVATE const d1t_column *d1t__led_to(const d1t_table *parent, const d1t_fo
     return f->parent_columns ? d1t__column_of(parent, f->parent_columns[i]) : d1t__key_column(parent, i);
 }
 
+D1T__PRIVATE void d1t__write_led_to(d1t_writer *w, const d1t_table *parent, const d1t_foreign_key *f, size_t i) {
+    const d1t_column *c = d1t__led_to(parent, f, i);
+    if (c) d1t_write_name(w, c->name);
+}
+
 /* The first column of a foreign key that can be NULL, so that rows let go of their parents; NULL: there is none. */
 D1T__PRIVATE const d1t_column *d1t__nullable_of(const d1t_table *t, const d1t_foreign_key *f) {
     size_t i;
@@ -10371,7 +10376,7 @@ D1T__PRIVATE void d1t__let_go(d1t__planner *p, const d1t__item *item) {
             if (i) d1t_write_text(w, ",");
             d1t_write_name(w, key->columns[i]);
             d1t_write_text(w, "=");
-            d1t_write_name(w, d1t__led_to(t, key, i)->name);
+            d1t__write_led_to(w, t, key, i);
         }
         d1t__statement_end(p);
     }
@@ -10503,7 +10508,7 @@ D1T__PRIVATE void d1t__check_own_parent(d1t__planner *p, const d1t_table *t, con
         for (i = 0; i < f->column_count; i++) {
             if (i) d1t_write_text(w, part ? " OR " : " AND ");
             d1t_write_text(w, part ? "(typeof(" : "");
-            d1t_write_name(w, d1t__led_to(t, f, i)->name);
+            d1t__write_led_to(w, t, f, i);
             d1t_write_text(w, part ? ")='text')<>(typeof(" : "=");
             d1t_write_name(w, f->columns[i]);
             d1t_write_text(w, part ? ")='text')" : "");
@@ -11562,8 +11567,10 @@ D1T__PRIVATE bool d1t__has_old_text(const d1t__planner *p, const d1t__item *item
     size_t i;
     for (c = p->counts; c; c = c->next)
         if (c->item == item && c->step && (!p->counted || item->chunk || c->rows)) return true;
-    for (i = 0; i < x->column_count; i++)
-        if (item->rebuild && d1t__column_of(item->target, x->columns[i])->generated_sql) return true;
+    for (i = 0; i < x->column_count && item->rebuild; i++) {
+        const d1t_column *c = d1t__column_of(item->target, x->columns[i]);
+        if (c && c->generated_sql) return true;
+    }
     return false;
 }
 
