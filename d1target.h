@@ -11563,10 +11563,10 @@ D1T__PRIVATE void d1t__index_all_text(d1t__planner *p, const d1t_index *x) {
 
 /* Does an FTS5 index that stays have text that the table, made anew, has not? */
 D1T__PRIVATE bool d1t__has_old_text(const d1t__planner *p, const d1t__item *item, const d1t_index *x) {
-    const d1t__tally *c;
+    const d1t__tally *count;
     size_t i;
-    for (c = p->counts; c; c = c->next)
-        if (c->item == item && c->step && (!p->counted || item->chunk || c->rows)) return true;
+    for (count = p->counts; count; count = count->next)
+        if (count->item == item && count->step && (!p->counted || item->chunk || count->rows)) return true;
     for (i = 0; i < x->column_count && item->rebuild; i++) {
         const d1t_column *c = d1t__column_of(item->target, x->columns[i]);
         if (c && c->generated_sql) return true;
