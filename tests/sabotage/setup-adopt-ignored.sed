@@ -1,3 +1,3 @@
 # Broken: Tables that are there as declared are not adopted.
 # Shows: unit/setup
-s/^    if \(!record \&\& !p->plan->desc\.adopt\) return;$/    if (!record) return;/
+s/ : !record \&\& !p->plan->desc\.adopt\) return;$/ : !record) return;/

@@ -142,6 +142,13 @@ static void heard_sleep(void *ctx, uint64_t ms)
 
 /* ---- driven: a loop of our own */
 
+static d1t_result must_not_perform(void *ctx, d1t_request *req, d1t_op *op)
+{
+    (void)ctx, (void)req, (void)op;
+    printf("%s:%d: in driven form a verb sent by itself\n0 passed, 1 failed\n", __FILE__, __LINE__);
+    exit(1);
+}
+
 static void feed_by_bytes(run *r, const local_d1_answer *a, d1t_op *op)
 {
     d1t_todo todo;
@@ -392,8 +399,9 @@ static void perform_run(run *r, bool driven, const schedule *faults, uint64_t se
     config.driven = driven;
     config.on_event = on_event;
     config.ctx = r;
+    config.transport = r->inner;
+    config.transport.perform = must_not_perform;
     if (!driven) {
-        config.transport = r->inner;
         config.transport.ctx = r;
         config.transport.perform = heard_perform;
         config.transport.now_ms = heard_now;
