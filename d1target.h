@@ -9567,16 +9567,19 @@ D1T__PRIVATE bool d1t__fts_content(const char *sql, d1t_sql_token *content) {
     return false;
 }
 
+/* Is the token, in whatever quotes, this name? */
+D1T__PRIVATE bool d1t__is_name(d1t_sql_token t, const char *name) {
+    d1t_sql_token want;
+    want.kind = D1T_SQL_WORD;
+    want.text = d1t_cstr(name);
+    return d1t__sql_same_name(t, want);
+}
+
 /* The table that keeps the text; NULL: there is none of this name, and the FTS5 table is of no use. */
 D1T__PRIVATE const d1t_schema_object *d1t__content_table(const d1t_schema *schema, d1t_sql_token content) {
-    const d1t_schema_object *o;
-    d1t_sql_token name;
-    name.kind = D1T_SQL_WORD;
-    for (o = schema->objects; o; o = o->next) {
-        name.text = d1t_cstr(o->name);
-        if (o->kind == D1T_OBJECT_TABLE && d1t__sql_same_name(content, name)) return o;
-    }
-    return NULL;
+    const d1t_schema_object *o = schema->objects;
+    while (o && !(o->kind == D1T_OBJECT_TABLE && d1t__is_name(content, o->name))) o = o->next;
+    return o;
 }
 
 /* Is there an FTS5 table of this name over the table, or over one that is gone (as after a rename)? */
@@ -9979,14 +9982,6 @@ D1T__PRIVATE const char *d1t__new_name(d1t__planner *p, const char *name) {
 D1T__PRIVATE const d1t__item *d1t__member_of(d1t__planner *p, const char *name) {
     const d1t__item *item = d1t__item_of(p, name);
     return item && item->member ? item : NULL;
-}
-
-/* Is the token, in whatever quotes, this name? */
-D1T__PRIVATE bool d1t__is_name(d1t_sql_token t, const char *name) {
-    d1t_sql_token want;
-    want.kind = D1T_SQL_WORD;
-    want.text = d1t_cstr(name);
-    return d1t__sql_same_name(t, want);
 }
 
 D1T__PRIVATE const d1t__item *d1t__member_by_token(d1t__planner *p, d1t_sql_token t) {
@@ -10473,12 +10468,20 @@ D1T__PRIVATE void d1t__rebuild_members(d1t__planner *p) {
     for (i = 0; i < p->item_count; i++) d1t__drop_temporary(p, &p->items[i]);
 }
 
-/* Fails the batch if rows of a table have no parent. Only the table's name comes back, no value. */
-D1T__PRIVATE void d1t__check_parents(d1t__planner *p, const char *table) {
+/* A statement that fails the batch if there are rows of the source that follows. Only the table's name comes back, no
+   value. */
+D1T__PRIVATE d1t_writer *d1t__begin_check(d1t__planner *p, const char *table) {
     d1t_writer *w = d1t__text_begin(p);
     d1t_write_text(w, "SELECT json_extract('{}','d1t fk '||");
     d1t_write_sql_string(w, d1t_cstr(table));
-    d1t_write_text(w, ") WHERE EXISTS (SELECT 1 FROM pragma_foreign_key_check(");
+    d1t_write_text(w, ") WHERE EXISTS (SELECT 1 FROM ");
+    return w;
+}
+
+/* Fails the batch if rows of a table have no parent. */
+D1T__PRIVATE void d1t__check_parents(d1t__planner *p, const char *table) {
+    d1t_writer *w = d1t__begin_check(p, table);
+    d1t_write_text(w, "pragma_foreign_key_check(");
     d1t_write_sql_string(w, d1t_cstr(table));
     d1t_write_text(w, "))");
     d1t__statement_end(p);
@@ -10498,10 +10501,7 @@ D1T__PRIVATE void d1t__check_own_parent(d1t__planner *p, const d1t_table *t, con
         differs = differs || d1t__column_affinity(t, c) != d1t__column_affinity(t, to);
     }
     if (!differs) return;
-    w = d1t__text_begin(p);
-    d1t_write_text(w, "SELECT json_extract('{}','d1t fk '||");
-    d1t_write_sql_string(w, d1t_cstr(t->name));
-    d1t_write_text(w, ") WHERE EXISTS (SELECT 1 FROM ");
+    w = d1t__begin_check(p, t->name);
     d1t_write_name(w, t->name);
     d1t_write_text(w, " WHERE (");
     for (part = 0; part < 2; part++)
@@ -11001,7 +11001,7 @@ D1T__PRIVATE void d1t__plan_rename(d1t__planner *p, d1t__item *item, const d1t__
     p->renames = item->renamed = true;
 }
 
-/* SQLite then looks for the old name in the constraint (3.40 to 3.50). */
+/* SQLite then looks for the old name in the constraint (seen in 3.40 and on workerd). */
 D1T__PRIVATE bool d1t__cannot_rename(const d1t_table *t, const char *column) {
     const d1t_column *key = d1t__key_column(t, 0);
     size_t i;

@@ -1421,16 +1421,24 @@ static void test_a_drop_that_fails_can_be_ignored_and_is_told(void)
     close_databases();
 }
 
-static void test_the_driven_setup_does_the_same(void)
+/* The table note stands in main; what may be destructive is allowed. */
+static d1t_target_desc a_note_stands(void)
 {
-    d1t_setup_change c[3];
+    d1t_setup_change c = change("main", &note_table);
     d1t_target_desc desc;
 
     open_empty();
-    c[0] = change("main", &note_table);
-    CHECK_INT(set_up(c, 1), D1T_OK);
+    CHECK_INT(set_up(&c, 1), D1T_OK);
     desc = desc_of();
     desc.allow = D1T_EFFECT_DESTRUCTIVE;
+    return desc;
+}
+
+static void test_the_driven_setup_does_the_same(void)
+{
+    d1t_setup_change c[3];
+    d1t_target_desc desc = a_note_stands();
+
     c[0] = drop("main", "note", NULL);
     c[1] = change("main", &parent_table);
     c[2] = change("other", &note_table);
@@ -1444,13 +1452,8 @@ static void test_the_driven_setup_does_the_same(void)
 static void test_a_drop_that_another_program_forestalls_is_a_conflict(void)
 {
     d1t_setup_change c[1];
-    d1t_target_desc desc;
+    d1t_target_desc desc = a_note_stands();
 
-    open_empty();
-    c[0] = change("main", &note_table);
-    CHECK_INT(set_up(c, 1), D1T_OK);
-    desc = desc_of();
-    desc.allow = D1T_EFFECT_DESTRUCTIVE;
     c[0] = drop("main", "note", NULL);
     meanwhile = "ALTER TABLE note ADD COLUMN precious";
     CHECK_INT(d1t_target_setup_start(&job, d1t_d1_target(), &desc, c, 1), D1T_OK);
