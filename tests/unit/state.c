@@ -709,6 +709,21 @@ static void test_tables_of_the_users_are_never_planned_and_one_that_passes_to_th
     CHECK_STR(planned(&t1, state(&t1, staged_users, 1)), "none");
 }
 
+/* A state knows one table: that the others are missing is not told. */
+static void test_other_tables_are_not_said_to_be_missing(void)
+{
+    d1t_combined_state nothing = state(NULL, NULL, 0);
+    const d1t_plan_step *step;
+    d1t_table t = with(NULL, parents, NULL, NULL);
+    d1t_plan plan;
+
+    memset(&plan, 0, sizeof plan);
+    CHECK_INT(d1t_state_diff(&plan, &t, &nothing, NULL), D1T_OK);
+    CHECK(plan.steps != NULL);
+    for (step = plan.steps; step; step = step->next) CHECK(!strstr(step->text, "neither declared"));
+    d1t_plan_free(&plan);
+}
+
 static const d1t_index fts[] = {D1T_FTS5_INDEX("t_words", on_a), D1T_INDEX("t_b", on_b)};
 
 static void test_indexes_and_commands_come_change_and_go(void)
@@ -805,6 +820,7 @@ int main(void)
     RUN(test_columns_come_go_and_change_against_every_version_and_equal_steps_are_told_once);
     RUN(test_another_key_makes_the_table_anew);
     RUN(test_tables_of_the_users_are_never_planned_and_one_that_passes_to_the_program_is_adopted);
+    RUN(test_other_tables_are_not_said_to_be_missing);
     RUN(test_indexes_and_commands_come_change_and_go);
     RUN(test_an_fts_index_that_stays_is_not_made_again);
     RUN(test_a_desired_state_that_is_no_table_is_refused);
