@@ -44,7 +44,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>split  >>plan
     client    >>client  >>setup  >>query  >>probe
-    contracts >>state  >>target
+    contracts >>state  >>target  >>sync
     drivers   >>run  >>curl
 
 A room uses only the rooms above it. Only the drivers wait or do I/O; the core calls nobody.
@@ -97,6 +97,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
                                   to spare for each value: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
+    D1T_NO_SYNC            impl   no declared state (d1t_sync_begin); so do D1T_NO_QUERY, D1T_NO_AROUND and also
+                                  D1T_NO_UPDATE
     D1T_NO_TARGET          impl   no setup states and no targets; so do D1T_NO_PLAN, D1T_NO_QUERY and
                                   also D1T_NO_TABLE_JSON
     D1T_NO_UPDATE          impl   no d1t_update, d1t_delete and conditions: D1T_ERR_UNSUPPORTED; D1T_NO_HOLD too
@@ -209,7 +211,8 @@ extern "C" {
     X(D1T_ERR_QUOTA,       -35,  "the account's daily limit is used up")                                              \
     X(D1T_ERR_SCHEMA,      -36,  "the database's schema differs and may not be changed like that")                    \
     X(D1T_ERR_UNSUPPORTED, -37,  "this build or version cannot do that")                                              \
-    X(D1T_ERR_CONFLICT,    -38,  "another program changed the schema in the meantime")
+    X(D1T_ERR_CONFLICT,    -38,  "another program changed the same in the meantime")                                  \
+    X(D1T_ERR_DELETES,     -39,  "more rows would be deleted than the caller allows")
 
 #define D1T__RESULT_ENUM(name, value, text) name = value,
 typedef enum d1t_result { D1T_RESULTS(D1T__RESULT_ENUM) D1T__RESULT_END = -1000 } d1t_result;
@@ -1080,6 +1083,9 @@ struct d1t__send {
     uint32_t             from, to;          /* the rows sent, as positions in the order */
     bool                 park, probe;
     bool                 first_pass;        /* late columns are left out; a second pass sets them */
+    bool                 tainted;           /* a row of the batch was refused and left out */
+    void               (*before)(void *ctx, bool whole);    /* a request begins; whole: it has all rows that wait */
+    void                *before_ctx;
     uint8_t              stage;             /* where the walk is: */
     uint32_t             statements;        /* complete so far */
     uint32_t             total;             /* of the whole body, once it has been walked */
@@ -1722,6 +1728,84 @@ D1TDEF d1t_result d1t_target_setup_start(d1t_target_job *job, const d1t_target *
 D1TDEF d1t_step   d1t_target_next(d1t_target_job *job, uint64_t now_ms, d1t_todo *todo);
 D1TDEF void       d1t_target_end(d1t_target_job *job);
 
+/* ---- >>sync --------------------------------------------------------------------------------------------------- */
+
+/* Declared state: a program says which rows should exist, and D1 becomes that. New and changed rows are upserted,
+   parents first; rows that nobody declared are deleted, children first, after all upserts. What was written is tracked
+   in D1 itself, in the same batch as the rows, so that a run may be interrupted at any point, a run that changes
+   nothing writes nothing, and no state is needed on the client's side.
+
+   Rows are tracked in buckets: ranges of keys of about 64 rows, whose ends depend only on the keys, so that they stay
+   where they are when rows come and go. A bucket has one record: a fingerprint of its rows and their number. Buckets
+   whose record is as declared are not sent. The records of table T are in table _d1t_sync_T_<hash of its key>, the
+   owner of each scope in _d1t_sync. */
+
+/* Which rows of a table a run is about, and so which it may delete. Zero members: all of them. Programs that share a
+   table take scopes that do not overlap. */
+typedef struct d1t_scope {
+    const d1t_table *table;     /* declared with d1t_setup */
+    const char      *column;    /* NULL: all rows; else one of INTEGER, BOOL, TEXT or a kind stored as TEXT */
+    const char      *prefix;    /* of a text column: values that begin with it */
+    d1t_value        equals;    /* or: this value */
+    d1t_value        from, to;  /* or: from <= value < to; absent: open */
+} d1t_scope;
+
+D1TDEF d1t_scope d1t_scope_table(const d1t_table *table);
+D1TDEF d1t_scope d1t_scope_prefix(const d1t_table *table, const char *column, const char *prefix);
+D1TDEF d1t_scope d1t_scope_equals(const d1t_table *table, const char *column, d1t_value value);
+D1TDEF d1t_scope d1t_scope_range(const d1t_table *table, const char *column, d1t_value from, d1t_value to);
+
+/* What a run declares. Borrowed from begin to commit or abort. */
+typedef struct d1t_sync_desc {
+    d1t_scope        scope;         /* of one table */
+    const d1t_scope *scopes;        /* or of several; NULL: `scope` alone */
+    size_t           scope_count;
+    bool             sorted;        /* rows come in key order, those of parents before those of children: memory stays
+                                       flat. Else they are kept until commit and sorted then */
+    bool             full;          /* trust no record: every row is sent (unchanged ones cost a read, not a write) */
+    uint32_t         max_delete;    /* percent of a scope's rows that may be deleted; 0: 50; 100: all of them */
+    size_t           max_memory;    /* for rows that are kept until commit; 0: 64 MiB, or memory_size / 2 */
+} d1t_sync_desc;
+D1TDEF d1t_sync_desc d1t_sync_scope_prefix(const d1t_table *table, const char *column, const char *prefix);
+
+typedef struct d1t_sync_report {
+    uint64_t declared;      /* rows; the same row twice counts once */
+    uint64_t inserted, updated, unchanged, deleted;
+    uint64_t sent;          /* rows of buckets that were not as recorded */
+    uint64_t buckets, buckets_sent;
+} d1t_sync_report;
+
+/* A run: caller-owned, not to be moved while it is open. Read the report; the rest is private. Until its end the
+   client belongs to it: no other rows, queries or d1t_around. */
+typedef struct d1t_sync {
+    d1t_client       *db;
+    d1t_sync_report   report;       /* yours to read, complete after commit */
+    d1t_sync_desc     desc;
+    d1t_arena         arena;
+    struct d1t__lane *lanes;        /* a table each, parents first */
+    size_t            lane_count, lane;
+    uint8_t           phase;
+    bool              want_page, want_flush, ending, whole, created, sent;
+    uint64_t          changed, poisoned;    /* the client's counters at the start */
+    uint32_t          page_rows;
+    d1t_buffer        row, key, guard, query;
+    char              nonce[33];
+    d1t_value         guard_args[2], args[1];
+    d1t_statement     prologue[2], statements[6];
+    d1t_statement    *epilogue;
+    size_t            epilogue_count, around;
+    uint64_t          answer[4];    /* of the last question */
+} d1t_sync;
+
+/* The task of d1t_sync_begin. Then d1t_sync_next until D1T_DONE or D1T_FAIL (sync->db->error). */
+D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *sync, d1t_client *db, const d1t_sync_desc *desc);
+/* The task of d1t_sync_commit. */
+D1TDEF d1t_result d1t_sync_commit_start(d1t_sync *sync);
+D1TDEF d1t_step   d1t_sync_next(d1t_sync *sync, uint64_t now_ms, d1t_todo *todo);
+/* Ends a run without committing it: nothing is deleted, rows that wait are forgotten. What was sent stays, and the next
+   run goes on from there. Returns the error that stands, or D1T_OK. No I/O. */
+D1TDEF d1t_result d1t_sync_abort(d1t_sync *sync);
+
 /* ================================================================================================================
    ROOM drivers: the only rooms that wait or do I/O
    ============================================================================================================= */
@@ -1815,6 +1899,23 @@ D1TDEF d1t_result d1t_target_apply_mutation(d1t_target_job *job, const d1t_targe
                                             const d1t_mutation *mutations, size_t count);
 D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
                                          const d1t_setup_change *changes, size_t count);
+
+/* A run of declared state (>>sync). Begin reads who owns the scopes: D1T_OK, D1T_ERR_ARG (desc), D1T_ERR_STATE (a table
+   that d1t_setup was not given, or rows are pending), D1T_ERR_UNSUPPORTED (a NUMERIC key, a column that no scope can
+   have), D1T_ERR_NOMEM, and request errors. */
+D1TDEF d1t_result d1t_sync_begin(d1t_sync *sync, d1t_client *db, const d1t_sync_desc *desc);
+/* Declares a row; values as for d1t_upsert, read before the call returns. The same row may be declared twice. With
+   config.driven the answer may be D1T_FULL: the row was not taken; drive d1t_sync_next to D1T_DONE and offer it again.
+   D1T_OK, D1T_FULL, D1T_ERR_VALUE (also: not in the scope, out of order, its key was declared with other values),
+   D1T_ERR_LIMIT (a row that does not fit one request, or more rows than desc.max_memory can keep until commit), the
+   other errors of d1t_upsert, and D1T_ERR_CONFLICT (another run of the same scope writes: nothing of this request was
+   applied). */
+D1TDEF d1t_result d1t_sync_row(d1t_sync *sync, const d1t_table *table, const d1t_value *values, size_t count);
+/* Makes D1 hold exactly the declared rows of the scopes, and ends the run in any case. report: NULL, or where
+   sync->report is copied to. D1T_OK, D1T_ERR_DELETES (more rows would go than desc.max_delete allows: rows were
+   written, none was deleted), D1T_ERR_CONFLICT, and those of d1t_flush. After an error the next run goes on from
+   there. */
+D1TDEF d1t_result d1t_sync_commit(d1t_sync *sync, d1t_sync_report *report);
 
 /* Flushes (if no error stands), wipes the token, releases everything; error and stats stay readable. Returns the first
    error of the whole run. May be called on a client that failed to open, and twice. */
@@ -7850,10 +7951,19 @@ D1T__NOINLINE D1T__PRIVATE uint32_t d1t__group_of(d1t_batch *b, const d1t_write_
     return b->groups++;
 }
 
+/* A row that was encoded before. */
+typedef struct d1t__ready {
+    d1t_str  text;
+    uint32_t key;           /* bytes of the text up to the end of the key */
+    bool     escaped;
+    uint64_t number;        /* not above the number of the last row */
+} d1t__ready;
+
 /* What a caller wants to add. */
 typedef struct d1t__add {
     d1t_write_desc   desc;
     const d1t_value *values;    /* in declared order: of all columns that take values, or of the key only */
+    const d1t__ready *ready;    /* or NULL */
     d1t_value        expected;  /* of the condition */
     d1t_error       *error;
 } d1t__add;
@@ -8093,6 +8203,13 @@ D1T__PRIVATE bool d1t__continues(const d1t_batch *b) {
            d1t__compare_rows(b, (uint32_t)b->last, (uint32_t)b->n) < 0;
 }
 
+D1T__PRIVATE d1t_result d1t__write_ready(d1t_writer *w, const d1t__ready *ready, uint32_t *key, bool *escaped) {
+    d1t__write_raw(w, ready->text.p, ready->text.n);
+    *key = ready->key;
+    *escaped = ready->escaped;
+    return D1T_OK;
+}
+
 /* Adds a row that fits: into the block, replacing or completing a pending one. D1T_OK, D1T_FULL, or an error. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__add *a, uint64_t *need,
                                                      uint64_t *merged) {
@@ -8107,14 +8224,15 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__ad
     if (b->ordered) d1t__rehash(b, b->live);
     d1t_writer_fixed(&w, b->p + b->n + sizeof *row, used < b->size ? b->size - used : 0);
     w.level = 1;
-    result = d1t__encode_row(b, &w, a, d1t__no_columns(), &key, &escaped);
+    result = a->ready ? d1t__write_ready(&w, a->ready, &key, &escaped)
+                      : d1t__encode_row(b, &w, a, d1t__no_columns(), &key, &escaped);
     *need = w.total;
     if (result != D1T_OK) return result;
     if (w.error != D1T_OK || w.total > UINT32_MAX / 2 || !d1t__has_room(b, w.n)) return D1T_FULL;
     if (key > UINT16_MAX) return d1t__row_fault(b, a, NULL, D1T_ERR_LIMIT, "its key is longer than 65,535 bytes", NULL);
     row->size = (uint32_t)w.n;
     row->key = (uint16_t)key;
-    row->number = (uint32_t)(b->next_row + 1) & D1T__NUMBER;
+    row->number = (uint32_t)(a->ready ? a->ready->number : b->next_row + 1) & D1T__NUMBER;
     row->escaped = escaped;
     row->group = (uint16_t)group;
     if (b->ascending && !d1t__continues(b)) d1t__rehash(b, b->live + 1);
@@ -8128,7 +8246,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__batch_put(d1t_batch *b, const d1t__ad
     if (meets == D1T__ADD_MERGE) result = d1t__add_merged(b, row, pending - 1);
     if (result != D1T_OK) return result;
     *merged += pending != 0;
-    b->next_row++;
+    b->next_row += !a->ready;
     if (meets != D1T__ADD_DROP) d1t__row_take(b, row, slot);
     return D1T_OK;
 }
@@ -12742,6 +12860,7 @@ D1T__PRIVATE void d1t__flush_send(d1t_client *db, uint32_t to, bool probe) {
     s->to = to;
     s->park = db->park;
     s->probe = probe;
+    if (D1T__AROUND && s->before) s->before(s->before_ctx, to == db->batch.live && !s->first_pass && !s->tainted);
     db->task.changed = 0;
     db->probing = probe;
     D1T_MEMSET(&desc, 0, sizeof desc);
@@ -13160,6 +13279,8 @@ typedef struct d1t__job {
     void                *row_ctx;
     const d1t_table     *table;         /* d1t_read: the kinds of the columns */
     bool                 handed, in_blob;
+    bool                 again;         /* it may be sent again even after its first row; `restart` is told */
+    void               (*restart)(void *ctx);
     uint32_t             byte;
     d1t_buffer           text, cells, out;
     size_t               columns, names_end;
@@ -13244,6 +13365,7 @@ D1T__PRIVATE void d1t__job_send(d1t_client *db, d1t_reply_handler handler, bool 
     desc.body.ctx = job;
     desc.expect = (uint32_t)job->count;
     desc.read_only = read_only;
+    desc.idempotent = job->again;
     desc.handler = handler;
     desc.before_retry = d1t__rows_forget;
     desc.may_retry = d1t__rows_untouched;
@@ -14107,6 +14229,7 @@ D1T__PRIVATE d1t_result d1t__rows_reply(void *ctx, const d1t_reply_event *e) {
 D1T__PRIVATE void d1t__rows_forget(void *ctx) {
     d1t__job *job = (d1t__job *)ctx;
     d1t__rows_restart(job);
+    if (job->restart) job->restart(job->row_ctx);
 #ifndef D1T_NO_PLAN
     if (job->schema.arena) d1t__plan_forget(job);
 #endif
@@ -14114,7 +14237,7 @@ D1T__PRIVATE void d1t__rows_forget(void *ctx) {
 
 D1T__PRIVATE bool d1t__rows_untouched(void *ctx) {
     const d1t__job *job = (const d1t__job *)ctx;
-    return !job->handed || job->schema.arena;
+    return !job->handed || job->again || job->schema.arena;
 }
 
 #endif /* D1T__JOBS */
@@ -14201,7 +14324,8 @@ D1T__PRIVATE const char *d1t__read_form(d1t_type type) {
            "CASE WHEN ~ IN (9e999,-9e999) THEN iif(~>0,'r+','r-') ELSE ~ END ELSE ~ END AS ~";
 }
 
-D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char *where_sql) {
+/* limit 0: all rows. */
+D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char *where_sql, uint32_t limit) {
     d1t__blank of = d1t__blank_of(t);
     size_t i, keys = 0;
     for (i = 0; i < t->column_count; i++) {
@@ -14219,23 +14343,21 @@ D1T__PRIVATE void d1t__write_read(d1t_writer *w, const d1t_table *t, const char 
         d1t_write_text(w, keys++ ? ",d1t_t." : "d1t_t."); /* the column, not the text that is selected under its name */
         d1t_write_name(w, t->columns[i].name);
     }
+    if (limit) d1t_write_text(w, " LIMIT ");
+    if (limit) d1t_write_uint(w, limit);
 }
 
-D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
-                                 size_t count, d1t_on_row on_row, void *ctx) {
+/* Reads the first rows that satisfy a condition; the table need not be declared. */
+D1T__PRIVATE d1t_result d1t__read_page(d1t_client *db, const d1t_table *table, const char *where_sql,
+                                       const d1t_value *args, size_t count, uint32_t limit, d1t_on_row on_row,
+                                       void *ctx) {
     d1t__job *job;
     d1t_writer w;
-    d1t_result result = d1t__enter(db);
-    if (result != D1T_OK) return result;
-    if (!on_row) return d1t__error(db, D1T_ERR_ARG, "d1t_read needs a row callback", NULL, NULL);
-    if (!d1t__shape_of(db, table)) return db->error.code;
-    if (where_sql && !d1t__is_whole(where_sql, true))
-        return d1t__error(db, D1T_ERR_SQL, "statement: the condition is not one whole expression", NULL, NULL);
-    result = d1t__rows_job(db, on_row, ctx, &job);
+    d1t_result result = d1t__rows_job(db, on_row, ctx, &job);
     if (result != D1T_OK) return result;
     job->table = table;
     d1t_writer_growing(&w, &job->sql);
-    d1t__write_read(&w, table, where_sql);
+    d1t__write_read(&w, table, where_sql, limit);
     if (w.error == D1T_OK) w.error = d1t_buffer_add(&job->sql, "", 1);
     if (w.error != D1T_OK) return d1t__give_up(db, d1t__no_memory(db, "the statement"));
     job->own[0].sql = job->sql.p;
@@ -14243,6 +14365,17 @@ D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const c
     job->own[0].arg_count = count;
     result = d1t__check_statements(db, job->own, 1);
     return result == D1T_OK ? D1T_OK : d1t__give_up(db, result);
+}
+
+D1TDEF d1t_result d1t_read_start(d1t_client *db, const d1t_table *table, const char *where_sql, const d1t_value *args,
+                                 size_t count, d1t_on_row on_row, void *ctx) {
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (!on_row) return d1t__error(db, D1T_ERR_ARG, "d1t_read needs a row callback", NULL, NULL);
+    if (!d1t__shape_of(db, table)) return db->error.code;
+    if (where_sql && !d1t__is_whole(where_sql, true))
+        return d1t__error(db, D1T_ERR_SQL, "statement: the condition is not one whole expression", NULL, NULL);
+    return d1t__read_page(db, table, where_sql, args, count, 0, on_row, ctx);
 }
 
 D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements, size_t count) {
@@ -14257,6 +14390,22 @@ D1TDEF d1t_result d1t_exec_start(d1t_client *db, const d1t_statement *statements
     job->statements = statements;
     job->count = count;
     return D1T_OK;
+}
+
+/* The job that was begun is idempotent as a whole, rows included; restart (or NULL) forgets those that came. Pending
+   rows go on waiting. */
+D1T__PRIVATE void d1t__job_again(d1t_client *db, void (*restart)(void *ctx)) {
+    d1t__job *job = (d1t__job *)db->job;
+    db->task.phase = D1T__PHASE_MAIN;
+    job->again = true;
+    job->restart = restart;
+}
+
+/* And these rows of its statements are wanted. */
+D1T__PRIVATE void d1t__job_rows(d1t_client *db, d1t_on_row on_row, void *ctx) {
+    d1t__job *job = (d1t__job *)db->job;
+    job->on_row = on_row;
+    job->row_ctx = ctx;
 }
 
 #endif /* D1T_NO_QUERY */
@@ -14317,6 +14466,7 @@ D1T__PRIVATE void d1t__poison(d1t_client *db, uint32_t i) {
     event.row = number;
     event.result = db->error.code;
     d1t__emit(db, &event);
+    db->send.tainted = true;
     if (!db->isolate) {
         if (wide) return;
         if (b->live == 0) d1t__batch_reset(b);
@@ -15796,6 +15946,1736 @@ D1TDEF void d1t_target_end(d1t_target_job *job) {
 
 #endif /* D1T__TARGETS */
 
+/* ---- >>sync (implementation) ---------------------------------------------------------------------------------- */
+
+#if !defined(D1T_NO_SYNC) && !defined(D1T_NO_QUERY) && !defined(D1T_NO_AROUND) && !defined(D1T_NO_UPDATE)
+#define D1T__SYNC
+#endif
+
+#ifdef D1T__SYNC
+
+enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__SYNC_COUNT, D1T__SYNC_DELETE,
+       D1T__SYNC_SETTLE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
+
+#define D1T__BUCKET_ROWS 64u        /* on average: a record for each adds 1.6 % of written rows */
+#define D1T__BUCKET_MOST 256u
+#define D1T__BUCKET_BYTES 131072u
+#define D1T__PAGE_RECORDS 4096u
+#define D1T__DELETE_ROWS "20000"    /* of one request */
+
+/* A row that waits: in a bucket, or in a spool for commit. Behind it in its buffer: text, then order key. */
+typedef struct d1t__kept {
+    uint64_t number;
+    uint32_t size, key;         /* of the text; of it up to the end of the key */
+    uint32_t order;             /* size of the order key */
+    bool     escaped;
+} d1t__kept;
+
+/* A record as it was read. Behind it in the page: the order key, then the text of its key. */
+typedef struct d1t__bucket_record {
+    uint64_t rows;
+    uint32_t order, size;
+    bool     clean;
+    char     digest[32];
+} d1t__bucket_record;
+
+/* One table of a run. */
+struct d1t__lane {
+    d1t_scope        scope;
+    const d1t_shape *shape;
+    size_t           column;        /* of the scope */
+    d1t_str          low, high;     /* its bounds as elements of a row; none: open */
+    const char      *id;            /* the scope, as a condition */
+    d1t_table        records, page; /* the table of records: all of it, and what a page reads */
+    const char      *put_sql, *forget_sql;
+    d1t_statement    erase, recount, left;
+    d1t_value        id_arg;
+    char             owner[33];     /* "": nobody yet */
+    uint8_t          seed[16], shape_hash[16];
+    uint64_t         before, declared, gone;    /* rows in scope: before the run, declared, to be deleted */
+    bool             counted;       /* before was counted, not recorded */
+    bool             stale;         /* no record is to be trusted */
+    bool             some;          /* there are rows in the scope */
+    bool             begun, closed, wrote, partial, sorted;
+    d1t_hash         digest;
+    bool             followed;      /* the bucket is not the first one */
+    d1t_buffer       bucket;        /* rows that belong together */
+    uint32_t         bucket_rows;
+    size_t           bucket_text, bucket_last;
+    d1t_buffer       first, last;   /* order keys: of the bucket's first row, of the last row */
+    d1t_buffer       old;           /* a page of records */
+    size_t           old_at;
+    bool             old_end;       /* there are no further ones */
+    d1t_buffer       after;         /* the key of the last one that was read, as SQL */
+    d1t__bucket_record      match;         /* the record that begins where the bucket does */
+    bool             matched;
+    d1t_buffer       passed;        /* keys of other records within the bucket: [..],[..] */
+    d1t_buffer       entry, entries, forgotten;
+    d1t_value        put_args[3], forget_args[2];
+    d1t_buffer       spool, index;
+    size_t           spool_at;
+};
+
+/* ---- scopes */
+
+D1TDEF d1t_scope d1t_scope_table(const d1t_table *table) {
+    d1t_scope s;
+    D1T_MEMSET(&s, 0, sizeof s);
+    s.table = table;
+    return s;
+}
+
+D1TDEF d1t_scope d1t_scope_prefix(const d1t_table *table, const char *column, const char *prefix) {
+    d1t_scope s = d1t_scope_table(table);
+    s.column = column;
+    s.prefix = prefix;
+    return s;
+}
+
+D1TDEF d1t_scope d1t_scope_equals(const d1t_table *table, const char *column, d1t_value value) {
+    d1t_scope s = d1t_scope_table(table);
+    s.column = column;
+    s.equals = value;
+    return s;
+}
+
+D1TDEF d1t_scope d1t_scope_range(const d1t_table *table, const char *column, d1t_value from, d1t_value to) {
+    d1t_scope s = d1t_scope_table(table);
+    s.column = column;
+    s.from = from;
+    s.to = to;
+    return s;
+}
+
+D1TDEF d1t_sync_desc d1t_sync_scope_prefix(const d1t_table *table, const char *column, const char *prefix) {
+    d1t_sync_desc desc;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.scope = d1t_scope_prefix(table, column, prefix);
+    return desc;
+}
+
+D1T__PRIVATE d1t_result d1t__scope_fault(d1t_client *db, const d1t_scope *s, d1t_result code, const char *what) {
+    d1t__error(db, code, "scope: table ", s->table->name, NULL);
+    if (s->column) d1t__say(&db->error, ", column ", s->column, NULL);
+    d1t__say(&db->error, ": ", what, NULL);
+    db->error.table = s->table->name;
+    return code;
+}
+
+D1T__PRIVATE bool d1t__is_int_type(d1t_type type) {
+    return type == D1T_INTEGER || type == D1T_BOOL;
+}
+
+/* Can rows be told apart by a column of this type, by the order of its values? */
+D1T__PRIVATE bool d1t__is_text_type(d1t_type type) {
+    return type == D1T_TEXT || type == D1T_UUID || type == D1T_DATE || type == D1T_TIME || type == D1T_TIMESTAMP ||
+           type == D1T_TIMESTAMPTZ;
+}
+
+/* The character at p[n] (valid UTF-8), and back. */
+D1T__PRIVATE uint32_t d1t__utf8_decode(const unsigned char *p, size_t n) {
+    uint32_t c = n == 1 ? p[0] : p[0] & (0xFFu >> (n + 1));
+    size_t i;
+    for (i = 1; i < n; i++) c = c << 6 | (p[i] & 0x3Fu);
+    return c;
+}
+
+D1T__PRIVATE size_t d1t__utf8_encode(unsigned char *p, uint32_t c) {
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+    for (i = n; i-- > 1; c >>= 6) p[i] = (unsigned char)(0x80 | (c & 0x3F));
+    p[0] = (unsigned char)(n == 1 ? c : (0xF00u >> n & 0xFF) | c);
+    return n;
+}
+
+/* Makes of p[n] the least text above all that begin with it, and returns its length; 0: there is none. The last
+   character may become a byte longer. */
+D1T__PRIVATE size_t d1t__after_prefix(unsigned char *p, size_t n) {
+    size_t start;
+    uint32_t c;
+    for (; n > 0; n = start) {
+        for (start = n - 1; start > 0 && (p[start] & 0xC0) == 0x80; start--) {}
+        c = d1t__utf8_decode(p + start, n - start);
+        if (c < 0x10FFFF) return start + d1t__utf8_encode(p + start, c == 0xD7FF ? 0xE000 : c + 1);
+    }
+    return 0;
+}
+
+/* A bound as an element of a row, in the arena. */
+D1T__PRIVATE d1t_result d1t__scope_bound(d1t_sync *s, struct d1t__lane *l, const d1t_value *v, d1t_str *out) {
+    d1t_client *db = s->db;
+    d1t__cell cell;
+    d1t_writer w;
+    char *copy;
+    s->row.n = 0;
+    d1t_writer_growing(&w, &s->row);
+    w.level = 1;
+    d1t__encode(&db->batch, &w, &l->shape->table->columns[l->column], v, &cell);
+    if (v->kind == D1T_KIND_NULL) d1t__cell_fault(&cell, D1T_ERR_VALUE, "a scope's value cannot be NULL");
+    if (cell.fault) return d1t__scope_fault(db, &l->scope, cell.code, cell.fault);
+    copy = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t_bytes(s->row.p, s->row.n)) : NULL;
+    if (!copy) return d1t__no_memory(db, "a scope");
+    *out = d1t_bytes(copy, s->row.n);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__scope_prefix_bounds(d1t_sync *s, struct d1t__lane *l) {
+    d1t_str prefix = d1t_cstr(l->scope.prefix);
+    d1t_value v = d1t_text_n(prefix.p, prefix.n);
+    char *copy;
+    d1t_result result = d1t__scope_bound(s, l, &v, &l->low);
+    if (result != D1T_OK) return result;
+    copy = (char *)d1t_arena_take(&s->arena, prefix.n + 2);
+    if (!copy) return d1t__no_memory(s->db, "a scope");
+    D1T_MEMCPY(copy, prefix.p, prefix.n);
+    v.u.s = d1t_bytes(copy, d1t__after_prefix((unsigned char *)copy, prefix.n));
+    return v.u.s.n ? d1t__scope_bound(s, l, &v, &l->high) : D1T_OK;
+}
+
+/* Finds the scope's column and encodes its bounds. */
+D1T__PRIVATE d1t_result d1t__scope_init(d1t_sync *s, struct d1t__lane *l) {
+    const d1t_scope *scope = &l->scope;
+    const d1t_table *t = scope->table;
+    const d1t_column *c;
+    bool equals = scope->equals.kind != D1T_KIND_ABSENT;
+    bool range = scope->from.kind != D1T_KIND_ABSENT || scope->to.kind != D1T_KIND_ABSENT;
+    d1t_result result = D1T_OK;
+    if (!scope->column && !scope->prefix && !equals && !range) return D1T_OK;
+    l->column = scope->column ? d1t_table_column(t, d1t_cstr(scope->column)) : t->column_count;
+    if (l->column == t->column_count)
+        return d1t__scope_fault(s->db, scope, D1T_ERR_ARG, "the table has no such column");
+    c = &t->columns[l->column];
+    if (!d1t__takes_value(c) || (!d1t__is_int_type(c->type) && !d1t__is_text_type(c->type)) || c->collation)
+        return d1t__scope_fault(s->db, scope, D1T_ERR_UNSUPPORTED,
+                                "a scope needs a column that takes values, is INTEGER, BOOL, TEXT or of a kind that is "
+                                "stored as TEXT, and BINARY");
+    if ((scope->prefix != NULL) + equals + range != 1 || (scope->prefix && c->type != D1T_TEXT))
+        return d1t__scope_fault(s->db, scope, D1T_ERR_ARG,
+                                "give one of prefix (of a TEXT column), equals, or from and to");
+    if (scope->prefix) return scope->prefix[0] ? d1t__scope_prefix_bounds(s, l) : D1T_OK;
+    if (equals) return d1t__scope_bound(s, l, &scope->equals, &l->low);
+    if (scope->from.kind != D1T_KIND_ABSENT) result = d1t__scope_bound(s, l, &scope->from, &l->low);
+    if (result == D1T_OK && scope->to.kind != D1T_KIND_ABSENT) result = d1t__scope_bound(s, l, &scope->to, &l->high);
+    return result;
+}
+
+D1T__PRIVATE bool d1t__scope_is_one(const struct d1t__lane *l) {
+    return l->scope.equals.kind != D1T_KIND_ABSENT;
+}
+
+/* An element of a row as SQL, and behind it. */
+D1T__PRIVATE const char *d1t__write_literal(d1t_writer *w, d1t_type type, const char *p) {
+    const char *start = p;
+    char c[1];
+    int v;
+    if (d1t__is_int_type(type)) {
+        while (*p == '-' || d1t__is_digit(*p)) p++;
+        d1t_write(w, d1t_bytes(start, (size_t)(p - start)));
+        return p;
+    }
+    d1t_write_text(w, type == D1T_BLOB ? "x'" : "'");
+    for (p += 2; (v = d1t__key_char(&p)) >= 0; ) {
+        c[0] = (char)v;
+        if (v == '\'') d1t_write_text(w, "'");
+        d1t_write(w, d1t_bytes(c, 1));
+    }
+    d1t_write_text(w, "'");
+    return p + 2;
+}
+
+/* The scope as a condition on d1t_t; "1" if it is the whole table. as_filter: no index may be used for it (SQLite,
+   query planner, 2), because the ends of a bucket are the better ones. */
+D1T__PRIVATE void d1t__write_scope(d1t_writer *w, const struct d1t__lane *l, bool as_filter) {
+    const d1t_column *c = &l->shape->table->columns[l->column];
+    d1t_str bound[2];
+    size_t i, n = 0;
+    bound[0] = l->low;
+    bound[1] = l->high;
+    for (i = 0; i < 2; i++) {
+        if (!bound[i].n) continue;
+        if (n++) d1t_write_text(w, " AND ");
+        d1t_write_text(w, as_filter ? "+d1t_t." : "d1t_t.");
+        d1t_write_name(w, c->name);
+        d1t_write_text(w, d1t__scope_is_one(l) ? "=" : i ? "<" : ">=");
+        (void)d1t__write_literal(w, c->type, bound[i].p);
+    }
+    if (n == 0) d1t_write_text(w, "1");
+}
+
+D1T__PRIVATE int d1t__compare_element(d1t_type type, const char *p, const char *q) {
+    return d1t__is_int_type(type) ? d1t__compare_int(&p, &q) : d1t__compare_text(&p, &q);
+}
+
+/* Is the row, as text, in the scope? NULL is in none. */
+D1T__PRIVATE bool d1t__in_scope(const struct d1t__lane *l, const char *row) {
+    const d1t_shape *s = l->shape;
+    d1t_type type = s->table->columns[l->column].type;
+    int low;
+    size_t e;
+    if (!l->low.n && !l->high.n) return true;
+    for (e = 0; s->order[e] != l->column; e++) row = d1t__element_end(row + 1);
+    row++;
+    if (*row == 'n') return false;
+    low = l->low.n ? d1t__compare_element(type, row, l->low.p) : 1;
+    if (d1t__scope_is_one(l)) return low == 0;
+    return low >= 0 && (!l->high.n || d1t__compare_element(type, row, l->high.p) < 0);
+}
+
+/* ---- keys: an order of bytes, and lists of them in SQL */
+
+/* Adds the key at the start of a row's text so that memcmp orders keys as SQLite does. */
+D1T__PRIVATE d1t_result d1t__order_key(const d1t_shape *s, const char *p, d1t_buffer *out) {
+    d1t_result result = D1T_OK;
+    unsigned char c[8];
+    int64_t i;
+    size_t e, n;
+    int v;
+    for (e = 0; e < s->keys && result == D1T_OK; e++) {
+        p++;
+        if (d1t__is_int_type(s->table->columns[s->order[e]].type)) {
+            for (n = 0; p[n] == '-' || d1t__is_digit(p[n]); n++) {}
+            (void)d1t_parse_int(d1t_bytes(p, n), &i);
+            p += n;
+            for (n = 0; n < 8; n++) c[n] = (unsigned char)(((uint64_t)i ^ UINT64_C(1) << 63) >> (56 - 8 * n));
+            result = d1t_buffer_add(out, c, 8);
+            continue;
+        }
+        for (p += 2; result == D1T_OK && (v = d1t__key_char(&p)) >= 0; ) {
+            c[0] = (unsigned char)v;
+            c[1] = 0xFF;
+            result = d1t_buffer_add(out, c, v ? 1 : 2);
+        }
+        p += 2;
+        if (result == D1T_OK) result = d1t_buffer_add(out, "\0", 2);
+    }
+    return result;
+}
+
+D1T__PRIVATE int d1t__compare_bytes(d1t_str a, d1t_str b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? D1T_MEMCMP(a.p, b.p, n) : 0;
+    return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+D1T__PRIVATE d1t_str d1t__view(const d1t_buffer *b) {
+    return d1t_bytes(b->p, b->n);
+}
+
+D1T__PRIVATE d1t_result d1t__set(d1t_buffer *b, d1t_str s) {
+    b->n = 0;
+    return d1t_buffer_add(b, s.p, s.n);
+}
+
+/* A form for each key column; the first one's value is element `first`. */
+D1T__PRIVATE void d1t__write_each_key(d1t_writer *w, const struct d1t__lane *l, const char *form, size_t first) {
+    d1t__blank of = d1t__blank_of(l->shape->table);
+    size_t e;
+    for (e = 0; e < l->shape->keys; e++) {
+        of.column = &l->shape->table->columns[l->shape->order[e]];
+        of.element = first + e;
+        if (e) d1t_write_text(w, ",");
+        d1t__write_form(w, &of, form);
+    }
+}
+
+/* The same in brackets: a row value. */
+D1T__PRIVATE void d1t__write_key_row(d1t_writer *w, const struct d1t__lane *l, const char *form, size_t first) {
+    d1t_write_text(w, "(");
+    d1t__write_each_key(w, l, form, first);
+    d1t_write_text(w, ")");
+}
+
+/* The same with what is below or above every key in the place of a missing value. */
+D1T__PRIVATE void d1t__write_key_bound(d1t_writer *w, const struct d1t__lane *l, size_t first, bool high) {
+#define D1T__FF "ffffffffffffffffffffffffffffffff"
+    static const char *const bounds[] = {"-9e999)", "9e999)", "'')", "x'ff')", "x'')",
+                                         "x'" D1T__FF D1T__FF D1T__FF D1T__FF "')"};
+    d1t__blank of = d1t__blank_of(l->shape->table);
+    size_t e;
+    d1t_write_text(w, "(");
+    for (e = 0; e < l->shape->keys; e++) {
+        of.column = &l->shape->table->columns[l->shape->order[e]];
+        of.element = first + e;
+        d1t__write_form(w, &of, e ? ",coalesce(#," : "coalesce(#,");
+        d1t_write_text(w, bounds[of.column->type == D1T_BLOB ? 4u + high
+                                                             : d1t__is_int_type(of.column->type) ? high : 2u + high]);
+    }
+    d1t_write_text(w, ")");
+}
+
+/* ---- SQL. An entry is an array: the keys where its bucket begins and ends (null: with the scope), the key of its
+   record, the fingerprint, the number of rows, their keys. */
+
+D1T__PRIVATE size_t d1t__entry_rest(const struct d1t__lane *l) {
+    return 3u * l->shape->keys;
+}
+
+/* d1t_v->>N, where N counts from the fingerprint. */
+D1T__PRIVATE void d1t__write_entry(d1t_writer *w, const struct d1t__lane *l, size_t n) {
+    d1t_write_text(w, "(d1t_v->>");
+    d1t_write_uint(w, d1t__entry_rest(l) + n);
+    d1t_write_text(w, ")");
+}
+
+D1T__PRIVATE void d1t__write_at(d1t_writer *w, const d1t_table *t, const char *before, const char *after) {
+    d1t_write_text(w, before);
+    d1t_write_name(w, t->name);
+    d1t_write_text(w, after);
+}
+
+/* The table as d1t_t, its rows in the scope. */
+D1T__PRIVATE void d1t__write_from_scope(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_at(w, l->shape->table, " FROM ", " AS d1t_t WHERE ");
+    d1t__write_scope(w, l, false);
+}
+
+/* And in the bucket of the entry d1t_v. */
+D1T__PRIVATE void d1t__write_in_bucket(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_scope(w, l, true);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, ">=");
+    d1t__write_key_bound(w, l, 0, false);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, "<");
+    d1t__write_key_bound(w, l, l->shape->keys, true);
+}
+
+/* Each entry with the number of rows that its bucket has in D1. */
+D1T__PRIVATE void d1t__write_counted(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_at(w, l->shape->table, "d1t_c(d1t_v,d1t_n) AS MATERIALIZED (SELECT d1t_v,(SELECT count(*) FROM ",
+                  " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, ") FROM d1t_e)");
+}
+
+/* The records of entries (?1), with how many rows of the bucket nobody declared; for these the declared keys are kept.
+   ?2: the scope, ?3: 1 if some of the rows are still to come. */
+D1T__PRIVATE void d1t__put_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t_write_text(w, "WITH d1t_e(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)),");
+    d1t__write_counted(w, l);
+    d1t__write_at(w, &l->records, " INSERT INTO ", "(`_d1t_scope`,");
+    d1t__write_each_key(w, l, "~", 0);
+    d1t_write_text(w, ",`_d1t_digest`,`_d1t_rows`,`_d1t_extra`,`_d1t_open`,`_d1t_keep`) SELECT ?2,");
+    d1t__write_each_key(w, l, "#", 2u * l->shape->keys);
+    d1t_write_text(w, ",");
+    d1t__write_entry(w, l, 0);
+    d1t_write_text(w, ",");
+    d1t__write_entry(w, l, 1);
+    d1t_write_text(w, ",d1t_n-");
+    d1t__write_entry(w, l, 1);
+    d1t_write_text(w, ",?3,iif(d1t_n>");
+    d1t__write_entry(w, l, 1);
+    d1t_write_text(w, ",");
+    d1t__write_entry(w, l, 2);
+    d1t_write_text(w, ",NULL) FROM d1t_c WHERE 1 ON CONFLICT(`_d1t_scope`,");
+    d1t__write_each_key(w, l, "~", 0);
+    d1t_write_text(w, ") DO UPDATE SET `_d1t_digest`=excluded.`_d1t_digest`,`_d1t_rows`=excluded.`_d1t_rows`,"
+                      "`_d1t_extra`=excluded.`_d1t_extra`,`_d1t_open`=excluded.`_d1t_open`,"
+                      "`_d1t_keep`=excluded.`_d1t_keep` WHERE "
+                      "(`_d1t_digest`,`_d1t_rows`,`_d1t_extra`,`_d1t_open`,`_d1t_keep`) IS NOT "
+                      "(excluded.`_d1t_digest`,excluded.`_d1t_rows`,excluded.`_d1t_extra`,excluded.`_d1t_open`,"
+                      "excluded.`_d1t_keep`)");
+}
+
+/* The records of buckets that are no more (?1: their keys). */
+D1T__PRIVATE void d1t__forget_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_at(w, &l->records, "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)) DELETE FROM ",
+                  " WHERE `_d1t_scope`=?2 AND ");
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_each_key(w, l, "#", 0);
+    d1t_write_text(w, " FROM d1t_r)");
+}
+
+/* How many rows are to be deleted, and how many more are too many but cannot be told from those that were declared. */
+D1T__PRIVATE void d1t__count_sql(d1t_writer *w, const struct d1t__lane *l) {
+    if (l->begun) {
+        d1t__write_at(w, &l->records,
+                      "SELECT coalesce(sum(`_d1t_extra`),0) AS d1t_gone,"
+                      "count(*) FILTER (WHERE `_d1t_keep` IS NULL) AS d1t_lost FROM ",
+                      " WHERE `_d1t_scope`=?1 AND `_d1t_extra`>0");
+        return;
+    }
+    d1t_write_text(w, "SELECT count(*) AS d1t_gone");
+    d1t__write_from_scope(w, l);
+    d1t_write_text(w, " AND ?1=?1");
+}
+
+/* As entries, the first buckets that have rows which nobody declared, about as many as one request can delete. A
+   bucket reaches to the next one; the first begins and the last ends with the scope. */
+D1T__PRIVATE void d1t__pending_sql(d1t_writer *w, const struct d1t__lane *l) {
+    const d1t_table *t = l->shape->table;
+    d1t__blank of = d1t__blank_of(t);
+    size_t e, list;
+    static const char *const forms[][2] = {{"iif(row_number() OVER d1t_w=1,NULL,~),",
+                                            "iif(row_number() OVER d1t_w=1,NULL,hex(~)),"},
+                                           {"lead(~) OVER d1t_w,", "lead(hex(~)) OVER d1t_w,"},
+                                           {"~,", "hex(~),"}};
+    d1t_write_text(w, "WITH d1t_o(d1t_v,d1t_x,d1t_i) AS (SELECT json_array(");
+    for (list = 0; list < 3; list++)
+        for (e = 0; e < l->shape->keys; e++) {
+            of.column = &t->columns[l->shape->order[e]];
+            d1t__write_form(w, &of, forms[list][of.column->type == D1T_BLOB]);
+        }
+    d1t__write_at(w, &l->records, "NULL,`_d1t_rows`,`_d1t_keep`),`_d1t_extra`,row_number() OVER d1t_w FROM ",
+                  " WHERE `_d1t_scope`=?1 WINDOW d1t_w AS (ORDER BY ");
+    d1t__write_each_key(w, l, "~", 0);
+    d1t_write_text(w, ")),d1t_p(d1t_v,d1t_x,d1t_s) AS (SELECT d1t_v,d1t_x,sum(d1t_x) OVER (ORDER BY d1t_i) FROM d1t_o "
+                      "WHERE d1t_x>0 AND ");
+    d1t__write_entry(w, l, 2);
+    d1t_write_text(w, " IS NOT NULL),d1t_e(d1t_v) AS MATERIALIZED (SELECT d1t_v FROM d1t_p WHERE d1t_s<="
+                      D1T__DELETE_ROWS " OR d1t_s=d1t_x)");
+}
+
+/* Deletes what nobody declared from these buckets. */
+D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__blank of = d1t__blank_of(l->shape->table);
+    size_t e;
+    if (!l->begun) {    /* all of the scope */
+        d1t__write_at(w, l->shape->table, "DELETE FROM ", " WHERE ");
+        d1t__write_key_row(w, l, "~", 0);
+        d1t_write_text(w, " IN (SELECT ");
+        d1t__write_each_key(w, l, "d1t_t.~", 0);
+        d1t__write_from_scope(w, l);
+        d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
+        return;
+    }
+    d1t__pending_sql(w, l);
+    d1t_write_text(w, ",d1t_h(d1t_v) AS MATERIALIZED (SELECT value FROM d1t_e,json_each(");
+    d1t__write_entry(w, l, 2);
+    d1t__write_at(w, l->shape->table, ")) DELETE FROM ", " WHERE ");
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_each_key(w, l, "d1t_t.~", 0);
+    d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, " NOT IN (SELECT ");
+    for (e = 0; e < l->shape->keys; e++) {
+        of.column = &l->shape->table->columns[l->shape->order[e]];
+        of.element = e;
+        d1t__write_form(w, &of, e ? ",#" : "#");
+    }
+    d1t_write_text(w, " FROM d1t_h) LIMIT " D1T__DELETE_ROWS ")");
+}
+
+/* What is left in these buckets. */
+D1T__PRIVATE void d1t__recount_sql(d1t_writer *w, const struct d1t__lane *l) {
+    if (!l->begun) {
+        d1t__write_at(w, &l->records, "DELETE FROM ", " WHERE `_d1t_scope`=?1");
+        return;
+    }
+    d1t__pending_sql(w, l);
+    d1t_write_text(w, ",");
+    d1t__write_counted(w, l);
+    d1t__write_at(w, &l->records, " UPDATE ", " SET `_d1t_extra`=d1t_n-`_d1t_rows`,"
+                  "`_d1t_keep`=iif(d1t_n>`_d1t_rows`,`_d1t_keep`,NULL) FROM d1t_c WHERE `_d1t_scope`=?1 AND ");
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, "=");
+    d1t__write_key_row(w, l, "#", 2u * l->shape->keys);
+}
+
+D1T__PRIVATE void d1t__left_sql(d1t_writer *w, const struct d1t__lane *l) {
+    if (l->begun) {
+        d1t__write_at(w, &l->records, "SELECT count(*) AS d1t_left FROM ",
+                      " WHERE `_d1t_scope`=?1 AND `_d1t_extra`>0 AND `_d1t_keep` IS NOT NULL");
+        return;
+    }
+    d1t_write_text(w, "SELECT EXISTS(SELECT 1");
+    d1t__write_from_scope(w, l);
+    d1t_write_text(w, " AND ?1=?1) AS d1t_left");
+}
+
+D1T__PRIVATE void d1t__settle_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_at(w, &l->records, "UPDATE ", " SET `_d1t_open`=0 WHERE `_d1t_scope`=?1 AND `_d1t_open`<>0");
+}
+
+/* Where all runs are written down: an owner for each scope of each table, and the secret of its fingerprints. */
+D1T__PRIVATE const d1t_table *d1t__sync_table(void) {
+    static const d1t_column columns[] = {
+        D1T_COLUMN("table", D1T_TEXT, D1T_KEY), D1T_COLUMN("scope", D1T_TEXT, D1T_KEY),
+        D1T_COLUMN("owner", D1T_TEXT, D1T_NOT_NULL), D1T_COLUMN("seed", D1T_TEXT, D1T_NOT_NULL)};
+    static const d1t_table table = D1T_TABLE_FLAGS("_d1t_sync", columns, D1T_WITHOUT_ROWID);
+    return &table;
+}
+
+/* ?1: an array [table, scope, owner or null, seed] for each scope; ?2: this run. */
+#define D1T__GUARD_SQL                                                                                                \
+    "SELECT json_extract('{}','d1t sync') FROM json_each(?1) AS e LEFT JOIN `_d1t_sync` AS s ON "                     \
+    "s.`table`=e.value->>0 AND s.`scope`=e.value->>1 WHERE s.`owner` IS NOT e.value->>2 AND s.`owner` IS NOT ?2"
+#define D1T__CLAIM_SQL                                                                                                \
+    "INSERT INTO `_d1t_sync`(`table`,`scope`,`owner`,`seed`) SELECT value->>0,value->>1,?2,value->>3 FROM "           \
+    "json_each(?1) WHERE 1 ON CONFLICT(`table`,`scope`) DO UPDATE SET `owner`=excluded.`owner` "                      \
+    "WHERE `owner`<>excluded.`owner`"
+
+/* Who owns the scopes, and how many rows are there: all of them in a scope that is new, else whether there are any. */
+D1T__PRIVATE void d1t__begin_sql(d1t_writer *w, const d1t_sync *s) {
+    size_t i;
+    d1t_write_text(w, "SELECT e.key,lower(hex(randomblob(16))),s.`owner`,s.`seed`,CASE e.key");
+    for (i = 0; i < s->lane_count; i++) {
+        d1t_write_text(w, " WHEN ");
+        d1t_write_uint(w, i);
+        d1t_write_text(w, " THEN iif(s.`owner` IS NULL,(SELECT count(*)");
+        d1t__write_from_scope(w, &s->lanes[i]);
+        d1t_write_text(w, "),EXISTS(SELECT 1");
+        d1t__write_from_scope(w, &s->lanes[i]);
+        d1t_write_text(w, "))");
+    }
+    d1t_write_text(w, " END FROM json_each(?1) AS e LEFT JOIN `_d1t_sync` AS s ON s.`table`=e.value->>0 AND "
+                      "s.`scope`=e.value->>1");
+}
+
+/* The name under which a scope is written down. */
+D1T__PRIVATE void d1t__id_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_scope(w, l, false);
+}
+
+/* A statement's text, in the arena. NULL: no memory. */
+D1T__PRIVATE const char *d1t__lane_sql(d1t_sync *s, const struct d1t__lane *l,
+                                       void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
+    d1t_writer w;
+    s->query.n = 0;
+    d1t_writer_growing(&w, &s->query);
+    write(&w, l);
+    return w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
+}
+
+/* ---- beginning */
+
+D1T__PRIVATE d1t_column d1t__meta_column(const char *name, d1t_type type, uint32_t flags) {
+    d1t_column c;
+    D1T_MEMSET(&c, 0, sizeof c);
+    c.name = name;
+    c.type = type;
+    c.flags = flags;
+    return c;
+}
+
+/* A hash of what the values of some columns are: the key's, or all that rows carry. */
+D1T__PRIVATE void d1t__shape_hash(const d1t_shape *s, size_t elements, uint8_t out[16]) {
+    static const uint8_t key[16] = "d1t sync shape";
+    const char *type;
+    d1t_hash h;
+    size_t e;
+    d1t_hash_init(&h, key);
+    for (e = 0; e < elements; e++) {
+        const d1t_column *c = &s->table->columns[s->order[e]];
+        type = d1t_sql_type(s->table, c);
+        d1t_hash_add(&h, c->name, d1t__strlen(c->name) + 1);
+        d1t_hash_add(&h, type, d1t__strlen(type) + 1);
+        d1t_hash_add(&h, e < s->keys ? "k" : "v", 1);
+    }
+    d1t_hash_end(&h, out);
+}
+
+/* The table of records: the key of the table itself, so that SQLite orders both alike. Its name has a hash of that key,
+   so that a table whose key changes begins anew. */
+D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
+    const d1t_shape *shape = l->shape;
+    d1t_column *c = (d1t_column *)d1t_arena_take(&s->arena, (shape->keys + 6u) * sizeof *c);
+    char *name = (char *)d1t_arena_take(&s->arena, d1t__strlen(shape->table->name) + 32);
+    d1t_writer w;
+    uint8_t hash[16];
+    size_t e, n = 0;
+    if (!c || !name) return false;
+    d1t__shape_hash(shape, shape->keys, hash);
+    d1t_writer_fixed(&w, name, d1t__strlen(shape->table->name) + 31);
+    d1t_write_text(&w, "_d1t_sync_");
+    d1t_write_text(&w, shape->table->name);
+    d1t_write_text(&w, "_");
+    d1t_write_hex(&w, d1t_bytes(hash, 4));
+    c[n++] = d1t__meta_column("_d1t_scope", D1T_TEXT, D1T_KEY);
+    for (e = 0; e < shape->keys; e++, n++) {
+        const d1t_column *k = &shape->table->columns[shape->order[e]];
+        c[n] = d1t__meta_column(k->name, k->type, D1T_KEY);
+    }
+    c[n++] = d1t__meta_column("_d1t_digest", D1T_TEXT, D1T_NOT_NULL);
+    c[n++] = d1t__meta_column("_d1t_rows", D1T_INTEGER, D1T_NOT_NULL);
+    c[n++] = d1t__meta_column("_d1t_extra", D1T_INTEGER, D1T_NOT_NULL);
+    c[n++] = d1t__meta_column("_d1t_open", D1T_INTEGER, D1T_NOT_NULL);
+    c[n++] = d1t__meta_column("_d1t_keep", D1T_TEXT, 0);
+    l->records.name = l->page.name = name;
+    l->records.columns = c;
+    l->records.column_count = n;
+    l->records.flags = D1T_WITHOUT_ROWID;
+    l->page.columns = c + 1;
+    l->page.column_count = n - 2;
+    return true;
+}
+
+D1T__PRIVATE void d1t__lane_buffers(d1t_client *db, struct d1t__lane *l) {
+    d1t_buffer *all[] = {&l->bucket, &l->first, &l->last, &l->old, &l->after, &l->passed,
+                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index};
+    size_t i;
+    for (i = 0; i < D1T__COUNT(all); i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
+}
+
+D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d1t_scope *scope) {
+    d1t_client *db = s->db;
+    d1t_result result;
+    size_t e;
+    l->scope = *scope;
+    if (!scope->table) return d1t__error(db, D1T_ERR_ARG, "a scope without a table", NULL, NULL);
+    l->shape = d1t__shape_of(db, scope->table);
+    if (!l->shape) return db->error.code;
+    d1t__lane_buffers(db, l);
+    for (e = 0; e < l->shape->keys; e++)
+        if (scope->table->columns[l->shape->order[e]].type == D1T_NUMERIC)
+            return d1t__scope_fault(db, scope, D1T_ERR_UNSUPPORTED,
+                                    "a NUMERIC key has no order that is known here; give the column another type");
+    result = d1t__scope_init(s, l);
+    if (result != D1T_OK) return result;
+    l->id = d1t__lane_sql(s, l, d1t__id_sql);
+    d1t__shape_hash(l->shape, l->shape->elements, l->shape_hash);
+    if (!d1t__lane_records(s, l) || !l->id) return d1t__no_memory(db, "a scope");
+    l->put_sql = d1t__lane_sql(s, l, d1t__put_sql);
+    l->forget_sql = d1t__lane_sql(s, l, d1t__forget_sql);
+    return l->put_sql && l->forget_sql ? D1T_OK : d1t__no_memory(db, "a scope");
+}
+
+/* Parents first; a table has one scope. */
+D1T__PRIVATE d1t_result d1t__sync_lanes(d1t_sync *s) {
+    const d1t_scope *scopes = s->desc.scopes ? s->desc.scopes : &s->desc.scope;
+    struct d1t__lane lane;
+    d1t_result result = D1T_OK;
+    size_t i, k;
+    s->lane_count = s->desc.scopes ? s->desc.scope_count : 1;
+    if (s->lane_count == 0 || s->lane_count > 64)
+        return d1t__error(s->db, D1T_ERR_ARG, "a run has 1 to 64 scopes", NULL, NULL);
+    s->lanes = (struct d1t__lane *)d1t_arena_take(&s->arena, s->lane_count * sizeof *s->lanes);
+    s->epilogue = (d1t_statement *)d1t_arena_take(&s->arena, 2 * s->lane_count * sizeof *s->epilogue);
+    if (!s->lanes || !s->epilogue) return d1t__no_memory(s->db, "a run");
+    for (i = 0; i < s->lane_count && result == D1T_OK; i++) result = d1t__lane_init(s, &s->lanes[i], &scopes[i]);
+    for (i = 0; i < s->lane_count && result == D1T_OK; i++) {
+        for (k = 0; k < i && result == D1T_OK; k++)
+            if (s->lanes[k].shape == s->lanes[i].shape)
+                result = d1t__scope_fault(s->db, &scopes[i], D1T_ERR_ARG, "the table has two scopes in one run");
+        lane = s->lanes[i];
+        for (k = i; k > 0 && s->lanes[k - 1].shape->rank > lane.shape->rank; k--) s->lanes[k] = s->lanes[k - 1];
+        s->lanes[k] = lane;
+    }
+    return result;
+}
+
+/* [[table, scope, owner, seed], ...] */
+D1T__PRIVATE d1t_result d1t__sync_list(d1t_sync *s) {
+    d1t_writer w;
+    size_t i;
+    s->guard.n = 0;
+    d1t_writer_growing(&w, &s->guard);
+    for (i = 0; i < s->lane_count; i++) {
+        const struct d1t__lane *l = &s->lanes[i];
+        d1t_write_text(&w, i ? ",[" : "[[");
+        d1t_write_json_string(&w, d1t_cstr(l->scope.table->name));
+        d1t_write_text(&w, ",");
+        d1t_write_json_string(&w, d1t_cstr(l->id));
+        d1t_write_text(&w, l->owner[0] ? ",\"" : ",null");
+        d1t_write_text(&w, l->owner);
+        d1t_write_text(&w, l->owner[0] ? "\",\"" : ",\"");
+        d1t_write_hex(&w, d1t_bytes(l->seed, 16));
+        d1t_write_text(&w, "\"]");
+    }
+    d1t_write_text(&w, "]");
+    return w.error == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "a run");
+}
+
+D1T__PRIVATE bool d1t__take_hex(d1t_str s, uint8_t *out, size_t n) {
+    size_t i;
+    int a, b;
+    if (s.n != 2 * n) return false;
+    for (i = 0; i < n; i++) {
+        a = d1t__hex_digit(s.p[2 * i]);
+        b = d1t__hex_digit(s.p[2 * i + 1]);
+        if (a < 0 || b < 0) return false;
+        out[i] = (uint8_t)(a * 16 + b);
+    }
+    return true;
+}
+
+/* An answer to the first question: lane, new name, owner, seed, rows. */
+D1T__PRIVATE int d1t__sync_begin_row(void *ctx, const d1t_row *row) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    const d1t_value *v = row->values;
+    struct d1t__lane *l;
+    if (row->count != 5 || v[0].kind != D1T_KIND_INT || (uint64_t)v[0].u.i >= s->lane_count ||
+        v[1].kind != D1T_KIND_TEXT || v[1].u.s.n != 32 || v[4].kind != D1T_KIND_INT)
+        return 1;
+    l = &s->lanes[v[0].u.i];
+    if (v[0].u.i == 0) D1T_MEMCPY(s->nonce, v[1].u.s.p, 32);
+    D1T_MEMSET(l->owner, 0, sizeof l->owner);
+    l->before = 0;
+    l->some = v[4].u.i > 0;
+    l->counted = v[2].kind != D1T_KIND_TEXT;
+    if (l->counted) {
+        l->before = (uint64_t)v[4].u.i;
+        return !d1t__take_hex(v[1].u.s, l->seed, 16);
+    }
+    if (v[2].u.s.n != 32 || v[3].kind != D1T_KIND_TEXT) return 1;
+    D1T_MEMCPY(l->owner, v[2].u.s.p, 32);
+    l->stale = s->desc.full || v[4].u.i == 0;   /* an empty table was made anew, or emptied by others */
+    return !d1t__take_hex(v[3].u.s, l->seed, 16);
+}
+
+D1T__PRIVATE void d1t__sync_ask(d1t_sync *s) {
+    d1t_writer w;
+    if (d1t__sync_list(s) != D1T_OK) return;
+    s->query.n = 0;
+    d1t_writer_growing(&w, &s->query);
+    d1t__begin_sql(&w, s);
+    if (w.error == D1T_OK) w.error = d1t_buffer_add(&s->query, "", 1);
+    if (w.error != D1T_OK) {
+        (void)d1t__no_memory(s->db, "a run");
+        return;
+    }
+    s->args[0] = d1t_text_n(s->guard.p, s->guard.n);
+    if (d1t_query_start(s->db, s->query.p, s->args, 1, d1t__sync_begin_row, s) == D1T_OK)
+        d1t__job_again(s->db, NULL);
+}
+
+/* The tables of the records, for scopes that are new. */
+D1T__PRIVATE void d1t__sync_create(d1t_sync *s) {
+    d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (s->lane_count + 1) * sizeof *list);
+    d1t_writer w;
+    size_t i;
+    s->created = true;
+    for (i = 0; list && i <= s->lane_count; i++) {
+        s->query.n = 0;
+        d1t_writer_growing(&w, &s->query);
+        d1t_write_create_table(&w, i ? &s->lanes[i - 1].records : d1t__sync_table());
+        list[i].sql = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
+        if (!list[i].sql) list = NULL;
+    }
+    if (!list) (void)d1t__no_memory(s->db, "a run");
+    else if (d1t_exec_start(s->db, list, s->lane_count + 1) == D1T_OK) d1t__job_again(s->db, NULL);
+}
+
+/* Called before each request of a flush: the last one has all rows of the batch that are not in D1 yet. */
+D1T__PRIVATE void d1t__sync_before(void *ctx, bool whole) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    size_t i;
+    s->whole = whole;
+    for (i = 0; i < s->lane_count; i++) s->lanes[i].put_args[2] = d1t_int(!whole);
+}
+
+/* What goes around every batch of the run. */
+D1T__PRIVATE void d1t__sync_open(d1t_sync *s) {
+    d1t_client *db = s->db;
+    size_t i;
+    if (d1t__sync_list(s) != D1T_OK) return;
+    s->guard_args[0] = d1t_text_n(s->guard.p, s->guard.n);
+    s->guard_args[1] = d1t_text_n(s->nonce, 32);
+    for (i = 0; i < 2; i++) {
+        s->prologue[i].sql = i ? D1T__CLAIM_SQL : D1T__GUARD_SQL;
+        s->prologue[i].args = s->guard_args;
+        s->prologue[i].arg_count = 2;
+    }
+    for (i = 0; i < s->lane_count; i++) {
+        struct d1t__lane *l = &s->lanes[i];
+        l->old_end = l->counted;
+        l->id_arg = d1t_text(l->id);
+        l->put_args[0] = l->forget_args[0] = d1t_text("[]");
+        l->put_args[1] = l->forget_args[1] = d1t_text(l->id);
+        l->put_args[2] = d1t_int(0);
+        s->epilogue[2 * i].sql = l->forget_sql;
+        s->epilogue[2 * i].args = l->forget_args;
+        s->epilogue[2 * i].arg_count = 2;
+        s->epilogue[2 * i + 1].sql = l->put_sql;
+        s->epilogue[2 * i + 1].args = l->put_args;
+        s->epilogue[2 * i + 1].arg_count = 3;
+    }
+    if (d1t_around(db, s->prologue, 2, s->epilogue, 2 * s->lane_count) != D1T_OK) return;
+    s->around = db->batch.around;
+    db->send.before = d1t__sync_before;
+    db->send.before_ctx = s;
+    s->phase = D1T__SYNC_OPEN;
+}
+
+/* ---- records as they are read, a page at a time */
+
+D1T__PRIVATE void d1t__old_restart(void *ctx) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    s->lanes[s->lane].old.n = 0;
+    s->page_rows = 0;
+}
+
+D1T__PRIVATE int d1t__old_row(void *ctx, const d1t_row *row) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    struct d1t__lane *l = &s->lanes[s->lane];
+    const d1t_value *v = row->values + l->shape->keys;
+    d1t__bucket_record r;
+    d1t__cell cell;
+    d1t_writer w;
+    d1t_result result;
+    size_t e;
+    D1T_MEMSET(&r, 0, sizeof r);
+    if (row->count != l->page.column_count || v[0].kind != D1T_KIND_TEXT || v[0].u.s.n != 32) return 1;
+    s->row.n = s->key.n = 0;
+    d1t_writer_growing(&w, &s->row);
+    w.level = 1;
+    for (e = 0; e < l->shape->keys; e++) {
+        d1t__write_char(&w, e ? ',' : '[');
+        d1t__encode(&s->db->batch, &w, &l->page.columns[e], &row->values[e], &cell);
+        if (cell.fault) return 1;
+    }
+    d1t__write_char(&w, ']');
+    result = w.error == D1T_OK ? d1t__order_key(l->shape, s->row.p, &s->key) : w.error;
+    r.rows = (uint64_t)v[1].u.i;
+    r.clean = v[2].u.i == 0 && v[3].u.i == 0 && !l->stale;
+    r.order = (uint32_t)s->key.n;
+    r.size = (uint32_t)s->row.n;
+    D1T_MEMCPY(r.digest, v[0].u.s.p, 32);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->old, &r, sizeof r);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->old, s->key.p, s->key.n);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->old, s->row.p, s->row.n);
+    s->page_rows++;
+    if (result != D1T_OK) (void)d1t__no_memory(s->db, "records");
+    return result != D1T_OK;
+}
+
+/* Reads the next page of the lane's records. */
+D1T__PRIVATE void d1t__old_read(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    d1t_writer w;
+    s->query.n = 0;
+    d1t_writer_growing(&w, &s->query);
+    d1t_write_text(&w, "`_d1t_scope`=?1");
+    if (l->after.n) {
+        d1t_write_text(&w, " AND ");
+        d1t__write_key_row(&w, l, "d1t_t.~", 0);
+        d1t_write_text(&w, ">(");
+        d1t_write(&w, d1t__view(&l->after));
+        d1t_write_text(&w, ")");
+    }
+    if (w.error == D1T_OK) w.error = d1t_buffer_add(&s->query, "", 1);
+    if (w.error != D1T_OK) {
+        (void)d1t__no_memory(s->db, "records");
+        return;
+    }
+    l->old_at = 0;
+    d1t__old_restart(s);
+    s->args[0] = d1t_text(l->id);
+    if (d1t__read_page(s->db, &l->page, s->query.p, s->args, 1, D1T__PAGE_RECORDS, d1t__old_row, s) == D1T_OK)
+        d1t__job_again(s->db, d1t__old_restart);
+}
+
+D1T__PRIVATE bool d1t__old_at(const struct d1t__lane *l, d1t__bucket_record *r, d1t_str *order, d1t_str *text) {
+    const char *p = l->old.p + l->old_at;
+    if (l->old_at >= l->old.n) return false;
+    D1T_MEMCPY(r, p, sizeof *r);
+    *order = d1t_bytes(p + sizeof *r, r->order);
+    *text = d1t_bytes(p + sizeof *r + r->order, r->size);
+    return true;
+}
+
+/* The page is there: where does the next one begin? */
+D1T__PRIVATE void d1t__old_read_done(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    size_t at = l->old_at, e;
+    d1t__bucket_record r;
+    d1t_str order, text = d1t_bytes(NULL, 0);
+    const char *p;
+    d1t_writer w;
+    l->old_end = s->page_rows < D1T__PAGE_RECORDS;
+    if (l->old_end) return;
+    while (d1t__old_at(l, &r, &order, &text)) l->old_at += sizeof r + r.order + r.size;
+    l->old_at = at;
+    l->after.n = 0;
+    d1t_writer_growing(&w, &l->after);
+    for (p = text.p, e = 0; e < l->shape->keys; e++) {
+        if (e) d1t_write_text(&w, ",");
+        p = d1t__write_literal(&w, l->page.columns[e].type, p + 1);
+    }
+    if (w.error != D1T_OK) (void)d1t__no_memory(s->db, "records");
+}
+
+/* A level of escaping less: what stands in the body as text stands in a value as JSON. */
+D1T__PRIVATE void d1t__write_plain_json(d1t_writer *w, d1t_str text) {
+    size_t i, from = 0;
+    for (i = 0; i < text.n; i++) {
+        if (text.p[i] != '\\') continue;
+        d1t_write(w, d1t_bytes(text.p + from, i - from));
+        from = ++i;
+    }
+    d1t_write(w, d1t_bytes(text.p + from, text.n - from));
+}
+
+/* Passes the records that begin before `high` (none: all). D1T_FULL: the next page has to be read first. */
+D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str high) {
+    d1t__bucket_record r;
+    d1t_str order, text;
+    d1t_writer w;
+    for (;;) {
+        if (!d1t__old_at(l, &r, &order, &text)) {
+            if (l->old_end) return D1T_OK;
+            s->want_page = true;
+            s->lane = (size_t)(l - s->lanes);
+            return D1T_FULL;
+        }
+        if (high.p && d1t__compare_bytes(order, high) >= 0) return D1T_OK;
+        l->old_at += sizeof r + r.order + r.size;
+        l->before += r.rows;
+        if (l->begun && d1t__compare_bytes(order, d1t__view(&l->first)) == 0) {
+            l->matched = true;
+            l->match = r;
+            continue;
+        }
+        d1t_writer_growing(&w, &l->passed);
+        d1t_write_text(&w, l->passed.n ? "," : "");
+        d1t__write_plain_json(&w, text);
+        if (w.error != D1T_OK) return d1t__no_memory(s->db, "records");
+    }
+}
+
+/* ---- buckets: rows in key order, cut where the hash of a key says so */
+
+D1T__PRIVATE bool d1t__bucket_starts(const struct d1t__lane *l, d1t_str order) {
+    uint8_t out[16];
+    d1t_hash h;
+    d1t_hash_init(&h, l->seed);
+    d1t_hash_add(&h, order.p, order.n);
+    d1t_hash_end(&h, out);
+    return out[0] % D1T__BUCKET_ROWS == 0;
+}
+
+/* The fingerprint of the bucket: of what its columns are, of its rows, and of where it ends. */
+D1T__PRIVATE void d1t__bucket_digest(const struct d1t__lane *l, d1t_str high, char hex[32]) {
+    d1t_hash h = l->digest;
+    uint8_t out[16];
+    d1t_writer w;
+    d1t_hash_add(&h, high.p, high.n);
+    d1t_hash_end(&h, out);
+    d1t_writer_fixed(&w, hex, 32);
+    d1t_write_hex(&w, d1t_bytes(out, 16));
+}
+
+D1T__PRIVATE d1t__kept d1t__kept_at(const d1t_buffer *b, size_t at) {
+    d1t__kept kept;
+    D1T_MEMCPY(&kept, b->p + at, sizeof kept);
+    return kept;
+}
+
+/* Puts a row, and perhaps its order key, into a buffer. */
+D1T__PRIVATE d1t_result d1t__keep(d1t_buffer *b, const d1t__kept *kept, const char *text, const char *order) {
+    d1t_result result = d1t_buffer_reserve(b, sizeof *kept + kept->size + kept->order);
+    if (result != D1T_OK) return result;
+    (void)d1t_buffer_add(b, kept, sizeof *kept);
+    (void)d1t_buffer_add(b, text, kept->size);
+    return d1t_buffer_add(b, order, kept->order);
+}
+
+/* The entry of the bucket; its own keys go along so that D1 can tell which other rows are in its range. */
+D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_str high, const char *digest) {
+    d1t_writer w;
+    size_t at, e, n;
+    d1t__kept kept = d1t__kept_at(&l->bucket, 0);
+    d1t_str lists[3];
+    lists[2] = d1t_bytes(l->bucket.p + sizeof kept, kept.key);
+    lists[1] = high;
+    lists[0] = l->followed ? lists[2] : d1t_bytes(NULL, 0);
+    l->entry.n = 0;
+    d1t_writer_growing(&w, &l->entry);
+    d1t_write_text(&w, "[");
+    for (n = 0; n < 3; n++) {
+        if (lists[n].n) d1t__write_plain_json(&w, d1t_bytes(lists[n].p + 1, lists[n].n - 1));
+        for (e = lists[n].n ? l->shape->keys : 0; e < l->shape->keys; e++) d1t_write_text(&w, e ? ",null" : "null");
+        d1t_write_text(&w, ",");
+    }
+    d1t_write_json_string(&w, d1t_bytes(digest, 32));
+    d1t_write_text(&w, ",");
+    d1t_write_uint(&w, l->bucket_rows);
+    for (at = 0; at < l->bucket.n; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        d1t_write_text(&w, at ? "," : ",[");
+        d1t__write_plain_json(&w, d1t_bytes(l->bucket.p + at + sizeof kept, kept.key));
+        d1t_write_text(&w, "]");
+    }
+    d1t_write_text(&w, "]]");
+    return w.error == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "a bucket");
+}
+
+/* The bytes that a JSON text takes in the body, as a parameter. */
+D1T__PRIVATE size_t d1t__as_parameter(d1t_str json) {
+    d1t_writer w;
+    d1t_writer_counting(&w);
+    w.level = 1;
+    d1t_write(&w, json);
+    return (size_t)w.total + 1;
+}
+
+/* Has the batch room for the bucket and its entry? */
+D1T__PRIVATE bool d1t__bucket_fits(const d1t_sync *s, const struct d1t__lane *l, size_t state) {
+    const d1t_batch *b = &s->db->batch;
+    size_t at, space = 0;
+    d1t__kept kept;
+    for (at = 0; at < l->bucket.n; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        space += d1t__row_space(kept.size);
+    }
+    return b->n + space + d1t__index_size(d1t__slots_for(b, b->live + l->bucket_rows)) <= b->size &&
+           b->text + l->bucket_text + 2 <= b->limits->parameter &&
+           b->text + l->bucket_text + b->overhead + state <= b->limits->body &&
+           l->entries.n + l->entry.n + 2 <= b->limits->parameter && b->n + space < UINT32_MAX / 2;
+}
+
+D1T__PRIVATE d1t_result d1t__bucket_too_big(d1t_sync *s, const struct d1t__lane *l) {
+    d1t__kept kept = d1t__kept_at(&l->bucket, 0);
+    d1t_error *e = &s->db->error;
+    d1t__error(s->db, D1T_ERR_LIMIT, "table ", l->scope.table->name, ", row ");
+    d1t__say_number(e, kept.number);
+    d1t__say(e, ": the row and its record do not fit a request (limit body)", NULL, NULL);
+    e->table = l->scope.table->name;
+    e->row = kept.number;
+    e->need = l->bucket_text;
+    return e->code;
+}
+
+/* Appends to a JSON array that grows. */
+D1T__PRIVATE d1t_result d1t__list_add(d1t_buffer *list, const d1t_buffer *more) {
+    d1t_result result = d1t_buffer_add(list, list->n ? "," : "[", 1);
+    return result == D1T_OK ? d1t_buffer_add(list, more->p, more->n) : result;
+}
+
+/* Puts the bucket's rows and its entry into the batch. D1T_FULL: it has to be flushed first. */
+D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
+    d1t_batch *b = &s->db->batch;
+    size_t at, state = d1t__as_parameter(d1t__view(&l->entry)) + d1t__as_parameter(d1t__view(&l->passed));
+    d1t__ready ready;
+    d1t__kept kept;
+    d1t__add a;
+    uint64_t need;
+    d1t_result result = D1T_OK;
+    D1T_MEMSET(&a, 0, sizeof a);
+    a.desc.shape = l->shape;
+    a.desc.condition = -1;
+    a.error = &s->db->error;
+    a.ready = &ready;
+    if (b->live == 0 && b->around == s->around) d1t__batch_reset(b);
+    if (d1t__group_of(b, &a.desc) == b->max_groups || !d1t__bucket_fits(s, l, state)) {
+        s->want_flush = b->live > 0;
+        return s->want_flush ? D1T_FULL : d1t__bucket_too_big(s, l);
+    }
+    for (at = 0; at < l->bucket.n && result == D1T_OK; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        ready.text = d1t_bytes(l->bucket.p + at + sizeof kept, kept.size);
+        ready.key = kept.key;
+        ready.escaped = kept.escaped;
+        ready.number = kept.number;
+        result = d1t__batch_put(b, &a, &need, &s->db->stats.rows_merged);
+    }
+    if (result == D1T_OK) result = d1t__list_add(&l->entries, &l->entry);
+    if (result == D1T_OK && l->passed.n) result = d1t__list_add(&l->forgotten, &l->passed);
+    if (result != D1T_OK) return d1t__no_memory(s->db, "a bucket");
+    b->around += state;
+    b->overhead += state;
+    s->report.buckets_sent++;
+    s->report.sent += l->bucket_rows;
+    l->wrote = true;
+    return D1T_OK;
+}
+
+/* The bucket is complete; `high` is the row behind it, or none. Is it as its record says? */
+D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_str high, d1t_str high_text) {
+    char digest[32];
+    d1t_result result = d1t__old_pass(s, l, high);
+    if (result != D1T_OK) return result;
+    d1t__bucket_digest(l, high, digest);
+    if (!l->matched || !l->match.clean || l->passed.n || D1T_MEMCMP(l->match.digest, digest, 32) != 0) {
+        result = d1t__bucket_entry(s, l, high_text, digest);
+        if (result == D1T_OK) result = d1t__bucket_send(s, l);
+        if (result != D1T_OK) return result;
+    }
+    s->report.buckets++;
+    l->followed = true;
+    l->bucket.n = l->passed.n = l->bucket_text = 0;
+    l->bucket_rows = 0;
+    l->matched = false;
+    return D1T_OK;
+}
+
+/* ---- rows */
+
+D1T__PRIVATE d1t_result d1t__sync_row_fault(d1t_sync *s, const struct d1t__lane *l, uint64_t number, d1t_result code,
+                                            const char *what) {
+    d1t_error *e = &s->db->error;
+    d1t__error(s->db, code, "table ", l->scope.table->name, ", row ");
+    d1t__say_number(e, number);
+    d1t__say(e, ": ", what, NULL);
+    e->table = l->scope.table->name;
+    e->row = number;
+    return code;
+}
+
+/* A row whose key is the last one's: the same row again, or a contradiction. */
+D1T__PRIVATE d1t_result d1t__row_again(d1t_sync *s, const struct d1t__lane *l, const d1t__kept *kept,
+                                       const char *text) {
+    d1t__kept last = d1t__kept_at(&l->bucket, l->bucket_last);
+    if (last.size == kept->size && D1T_MEMCMP(l->bucket.p + l->bucket_last + sizeof last, text, last.size) == 0)
+        return D1T_OK;
+    return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_VALUE,
+                               "its key was declared before, with other values; a row can have only one state");
+}
+
+/* Takes the next row of a table in key order. D1T_FULL: not taken, a request is due first. */
+D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d1t__kept *row, const char *text,
+                                       d1t_str order) {
+    d1t__kept kept = *row;
+    uint8_t print[16];
+    d1t_hash h;
+    d1t_result result;
+    int c = l->begun ? d1t__compare_bytes(order, d1t__view(&l->last)) : 1;
+    if (c == 0) return d1t__row_again(s, l, row, text);
+    if (c < 0)
+        return d1t__sync_row_fault(s, l, row->number, D1T_ERR_VALUE,
+                                   "it comes out of key order; sort the rows, or leave desc.sorted false");
+    if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > D1T__BUCKET_BYTES ||
+                     d1t__bucket_starts(l, order))) {
+        result = d1t__bucket_close(s, l, order, d1t_bytes(text, row->key));
+        if (result != D1T_OK) return result;
+    }
+    d1t_hash_init(&h, l->seed);
+    d1t_hash_add(&h, text, row->size);
+    d1t_hash_end(&h, print);
+    if (l->bucket_rows == 0) {
+        d1t_hash_init(&l->digest, l->seed);
+        d1t_hash_add(&l->digest, l->shape_hash, 16);
+        result = d1t__set(&l->first, order);
+        if (result != D1T_OK) return d1t__no_memory(s->db, "rows");
+    }
+    d1t_hash_add(&l->digest, print, 16);
+    kept.order = 0;
+    l->bucket_last = l->bucket.n;
+    result = d1t__keep(&l->bucket, &kept, text, NULL);
+    if (result == D1T_OK) result = d1t__set(&l->last, order);
+    if (result != D1T_OK) return d1t__no_memory(s->db, "rows");
+    l->begun = true;
+    l->bucket_rows++;
+    l->bucket_text += row->size + 1u;
+    l->declared++;
+    return D1T_OK;
+}
+
+/* No more rows of the table will come. */
+D1T__PRIVATE d1t_result d1t__lane_close(d1t_sync *s, struct d1t__lane *l) {
+    d1t_str none = d1t_bytes(NULL, 0);
+    d1t_result result;
+    if (l->closed) return D1T_OK;
+    result = l->begun ? d1t__bucket_close(s, l, none, none) : d1t__old_pass(s, l, none);
+    l->closed = result == D1T_OK;
+    return result;
+}
+
+/* ---- rows in any order: kept until commit */
+
+D1T__PRIVATE d1t_result d1t__spool_add(d1t_sync *s, struct d1t__lane *l, const d1t__kept *kept, const char *text,
+                                       const char *order) {
+    size_t at = l->spool.n, i, used = 0;
+    d1t_result result;
+    for (i = 0; i < s->lane_count; i++) used += s->lanes[i].spool.n + 2 * s->lanes[i].index.n;
+    if (used + sizeof *kept + kept->size + kept->order > s->desc.max_memory)
+        return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_LIMIT,
+                                   "the rows that wait for commit exceed desc.max_memory; declare them in key order "
+                                   "and set desc.sorted");
+    result = d1t__keep(&l->spool, kept, text, order);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->index, &at, sizeof at);
+    return result == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "rows that wait for commit");
+}
+
+D1T__PRIVATE int d1t__compare_spooled(const struct d1t__lane *l, size_t a, size_t b) {
+    d1t__kept x = d1t__kept_at(&l->spool, a), y = d1t__kept_at(&l->spool, b);
+    int c = d1t__compare_bytes(d1t_bytes(l->spool.p + a + sizeof x + x.size, x.order),
+                               d1t_bytes(l->spool.p + b + sizeof y + y.size, y.order));
+    return c ? c : x.number < y.number ? -1 : 1;
+}
+
+/* A merge sort, bottom up; the scratch is as long as the index. */
+D1T__PRIVATE d1t_result d1t__spool_sort(d1t_sync *s, struct d1t__lane *l) {
+    size_t n = l->index.n / sizeof(size_t), width, i, j, k, middle, end, *from, *to, *swap;
+    d1t_buffer scratch;
+    d1t_buffer_init(&scratch, s->db->allocator, SIZE_MAX / 4);
+    if (n == 0) return D1T_OK;
+    if (d1t_buffer_reserve(&scratch, l->index.n) != D1T_OK) return d1t__no_memory(s->db, "sorting");
+    from = (size_t *)(void *)l->index.p;
+    to = (size_t *)(void *)scratch.p;
+    for (width = 1; width < n; width *= 2) {
+        for (i = k = 0; k < n; i = end) {
+            middle = n - i > width ? i + width : n;
+            end = n - middle > width ? middle + width : n;
+            if (middle < end && d1t__compare_spooled(l, from[middle - 1], from[middle]) > 0)
+                for (j = middle; i < middle && j < end; )
+                    to[k++] = d1t__compare_spooled(l, from[i], from[j]) <= 0 ? from[i++] : from[j++];
+            else j = middle;
+            while (i < middle) to[k++] = from[i++];
+            while (j < end) to[k++] = from[j++];
+        }
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != (size_t *)(void *)l->index.p) D1T_MEMCPY(l->index.p, from, l->index.n);
+    d1t_buffer_free(&scratch);
+    return D1T_OK;
+}
+
+/* Hands the kept rows over, in order. D1T_FULL: a request is due first. */
+D1T__PRIVATE d1t_result d1t__spool_feed(d1t_sync *s, struct d1t__lane *l) {
+    d1t_result result = D1T_OK;
+    if (!l->sorted) result = d1t__spool_sort(s, l);
+    l->sorted = true;
+    while (result == D1T_OK && l->spool_at < l->index.n / sizeof(size_t)) {
+        size_t at = ((const size_t *)(const void *)l->index.p)[l->spool_at];
+        d1t__kept kept = d1t__kept_at(&l->spool, at);
+        const char *text = l->spool.p + at + sizeof kept;
+        result = d1t__lane_take(s, l, &kept, text, d1t_bytes(text + kept.size, kept.order));
+        if (result == D1T_OK) l->spool_at++;
+    }
+    return result;
+}
+
+/* ---- a row from the program */
+
+D1T__PRIVATE struct d1t__lane *d1t__lane_of(d1t_sync *s, const d1t_table *table) {
+    size_t i;
+    for (i = 0; i < s->lane_count; i++)
+        if (s->lanes[i].scope.table == table) return &s->lanes[i];
+    d1t__error(s->db, D1T_ERR_ARG, "table ", table && table->name ? table->name : "(NULL)",
+               ": not one of the run's scopes");
+    return NULL;
+}
+
+/* The row as text and its order key, in s->row and s->key. */
+D1T__PRIVATE d1t_result d1t__sync_encode(d1t_sync *s, struct d1t__lane *l, const d1t_value *values, size_t count,
+                                         d1t__kept *kept) {
+    d1t_client *db = s->db;
+    d1t__add a;
+    d1t_writer w;
+    uint32_t key = 0;
+    bool escaped = false;
+    d1t_result result;
+    if (!values || count != l->shape->elements) return d1t__wrong_count(db, l->shape, l->shape->elements, count);
+    D1T_MEMSET(&a, 0, sizeof a);
+    a.desc.shape = l->shape;
+    a.desc.condition = -1;
+    a.values = values;
+    a.error = &db->error;
+    s->row.n = s->key.n = 0;
+    d1t_writer_growing(&w, &s->row);
+    w.level = 1;
+    result = d1t__encode_row(&db->batch, &w, &a, d1t__no_columns(), &key, &escaped);
+    if (result != D1T_OK) return result;
+    if (w.error != D1T_OK) return d1t__no_memory(db, "a row");
+    kept->number = db->batch.next_row + 1;
+    if (key > UINT16_MAX || w.total > db->limits.body || w.total + 2 > db->limits.parameter)
+        return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_LIMIT,
+                                   "a declared row must fit one request, and its key 65,535 bytes (limit body)");
+    if (!d1t__in_scope(l, s->row.p))
+        return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_VALUE, "it is not in the scope of the run");
+    if (d1t__order_key(l->shape, s->row.p, &s->key) != D1T_OK) return d1t__no_memory(db, "a row");
+    kept->size = (uint32_t)s->row.n;
+    kept->key = key;
+    kept->order = (uint32_t)s->key.n;
+    kept->escaped = escaped;
+    return D1T_OK;
+}
+
+/* In key order, a table's rows end where those of a later table begin. */
+D1T__PRIVATE d1t_result d1t__sync_close_before(d1t_sync *s, const struct d1t__lane *l) {
+    d1t_result result = D1T_OK;
+    size_t i, at = (size_t)(l - s->lanes);
+    for (i = 0; i < at && result == D1T_OK; i++)
+        if (s->lanes[i].shape->rank < l->shape->rank) result = d1t__lane_close(s, &s->lanes[i]);
+    return result;
+}
+
+D1T__PRIVATE d1t_result d1t__sync_offer(d1t_sync *s, const d1t_table *table, const d1t_value *values, size_t count) {
+    struct d1t__lane *l;
+    d1t__kept kept;
+    d1t_result result;
+    if (!s || !s->db) return D1T_ERR_ARG;
+    result = d1t__enter(s->db);
+    if (result != D1T_OK) return result;
+    if (s->phase != D1T__SYNC_OPEN) return d1t__error(s->db, D1T_ERR_STATE, "the run is not open", NULL, NULL);
+    l = d1t__lane_of(s, table);
+    if (!l) return s->db->error.code;
+    result = d1t__sync_encode(s, l, values, count, &kept);
+    if (result != D1T_OK) return result;
+    if (!s->desc.sorted) {
+        result = d1t__spool_add(s, l, &kept, s->row.p, s->key.p);
+    } else {
+        if (l->closed)
+            return d1t__sync_row_fault(s, l, kept.number, D1T_ERR_VALUE,
+                                       "it comes after rows of a table that references this one; declare parents "
+                                       "first, or leave desc.sorted false");
+        result = d1t__sync_close_before(s, l);
+        if (result == D1T_OK) result = d1t__lane_take(s, l, &kept, s->row.p, d1t__view(&s->key));
+    }
+    if (result == D1T_OK) s->db->batch.next_row++;
+    return result;
+}
+
+/* ---- the requests of a run */
+
+/* A list becomes the argument of the statement. */
+D1T__PRIVATE void d1t__sync_epilogue(d1t_sync *s, d1t_buffer *list, const char *sql, d1t_value *args, size_t count) {
+    d1t_statement *statement = &s->epilogue[s->epilogue_count];
+    if (list->n == 0 || s->db->error.code != D1T_OK) return;
+    if (d1t_buffer_add(list, "]", 1) != D1T_OK) {
+        (void)d1t__no_memory(s->db, "records");
+        return;
+    }
+    args[0] = d1t_text_n(list->p, list->n);
+    statement->sql = sql;
+    statement->args = args;
+    statement->arg_count = count;
+    s->epilogue_count++;
+}
+
+D1T__PRIVATE void d1t__sync_flush(d1t_sync *s) {
+    d1t_client *db = s->db;
+    size_t i;
+    s->epilogue_count = 0;
+    for (i = 0; i < s->lane_count; i++) {
+        struct d1t__lane *l = &s->lanes[i];
+        d1t__sync_epilogue(s, &l->forgotten, l->forget_sql, l->forget_args, 2);
+        d1t__sync_epilogue(s, &l->entries, l->put_sql, l->put_args, 3);
+    }
+    db->send.epilogue_count = s->epilogue_count;
+    db->send.tainted = false;
+    db->batch.full = !s->ending;
+    (void)d1t_flush_start(db);
+}
+
+D1T__PRIVATE void d1t__sync_flushed(d1t_sync *s) {
+    d1t_batch *b = &s->db->batch;
+    size_t i;
+    for (i = 0; i < s->lane_count; i++) {
+        struct d1t__lane *l = &s->lanes[i];
+        if (l->entries.n && !s->whole) l->partial = true;
+        l->entries.n = l->forgotten.n = 0;
+    }
+    b->overhead -= b->around - s->around;
+    b->around = s->around;
+}
+
+/* A number of an answer, by the name of its column. */
+D1T__PRIVATE int d1t__sync_answer(void *ctx, const d1t_row *row) {
+    static const char *const names[] = {"d1t_gone", "d1t_lost", "d1t_deleted", "d1t_left"};
+    d1t_sync *s = (d1t_sync *)ctx;
+    size_t i, k;
+    for (i = 0; i < row->count; i++)
+        for (k = 0; k < D1T__COUNT(names); k++)
+            if (d1t_str_equal(row->names[i], d1t_cstr(names[k])) && row->values[i].kind == D1T_KIND_INT)
+                s->answer[k] = (uint64_t)row->values[i].u.i;
+    return 0;
+}
+
+enum { D1T__GONE, D1T__LOST, D1T__DELETED, D1T__LEFT };
+
+/* A statement with the scope as ?1. */
+D1T__PRIVATE d1t_statement d1t__scope_statement(d1t_sync *s, const struct d1t__lane *l,
+                                                void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
+    d1t_statement statement;
+    statement.sql = d1t__lane_sql(s, l, write);
+    statement.args = &l->id_arg;
+    statement.arg_count = 1;
+    if (!statement.sql) (void)d1t__no_memory(s->db, "a statement");
+    return statement;
+}
+
+/* Counts what is to be deleted, lane by lane. */
+D1T__PRIVATE void d1t__sync_count(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    s->answer[D1T__GONE] = s->answer[D1T__LOST] = 0;
+    s->statements[0] = d1t__scope_statement(s, l, d1t__count_sql);
+    if (s->db->error.code == D1T_OK &&
+        d1t_query_start(s->db, s->statements[0].sql, &l->id_arg, 1, d1t__sync_answer, s) == D1T_OK)
+        d1t__job_again(s->db, NULL);
+}
+
+/* May so many rows be deleted? */
+D1T__PRIVATE d1t_result d1t__sync_may_delete(d1t_sync *s, const struct d1t__lane *l) {
+    uint64_t most = s->desc.max_delete ? s->desc.max_delete : 50;
+    uint64_t before = l->before > l->gone ? l->before : l->gone;
+    d1t_error *e = &s->db->error;
+    if (l->gone == 0 || most >= 100 || l->gone <= before / 100 * most + before % 100 * most / 100) return D1T_OK;
+    d1t__error(s->db, D1T_ERR_DELETES, "table ", l->scope.table->name, ": ");
+    d1t__say_number(e, l->gone);
+    d1t__say(e, " of ", NULL, NULL);
+    d1t__say_number(e, before);
+    d1t__say(e, l->begun ? " rows were not declared; nothing was deleted. If they are to go, set desc.max_delete"
+                         : " rows would go because none was declared; nothing was deleted. If they are to go, set "
+                           "desc.max_delete to 100", NULL, NULL);
+    e->table = l->scope.table->name;
+    return e->code;
+}
+
+/* Deletes a part of what is to go from the lane. */
+D1T__PRIVATE void d1t__sync_delete(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    s->answer[D1T__DELETED] = s->answer[D1T__LEFT] = 0;
+    s->statements[0] = s->prologue[0];
+    s->statements[1] = s->prologue[1];
+    if (!l->erase.sql) {
+        l->erase = d1t__scope_statement(s, l, d1t__delete_sql);
+        l->recount = d1t__scope_statement(s, l, d1t__recount_sql);
+        l->left = d1t__scope_statement(s, l, d1t__left_sql);
+    }
+    s->statements[2] = l->erase;
+    D1T_MEMSET(&s->statements[3], 0, sizeof s->statements[3]);
+    s->statements[3].sql = "SELECT changes() AS d1t_deleted";
+    s->statements[4] = l->recount;
+    s->statements[5] = l->left;
+    if (s->db->error.code != D1T_OK || d1t_exec_start(s->db, s->statements, 6) != D1T_OK) return;
+    d1t__job_again(s->db, NULL);
+    d1t__job_rows(s->db, d1t__sync_answer, s);
+}
+
+/* Nothing of the run waits any more: records of batches that had to wait for it become valid. */
+D1T__PRIVATE void d1t__sync_settle(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    s->statements[0] = s->prologue[0];
+    s->statements[1] = s->prologue[1];
+    s->statements[2] = d1t__scope_statement(s, l, d1t__settle_sql);
+    if (s->db->error.code == D1T_OK && d1t_exec_start(s->db, s->statements, 3) == D1T_OK)
+        d1t__job_again(s->db, NULL);
+}
+
+D1T__PRIVATE void d1t__sync_report(d1t_sync *s) {
+    d1t_sync_report *r = &s->report;
+    uint64_t before = 0, changed = s->db->stats.rows_changed - s->changed;
+    size_t i;
+    for (i = 0; i < s->lane_count; i++) {
+        r->declared += s->lanes[i].declared;
+        before += s->lanes[i].before;
+    }
+    r->inserted = r->declared + r->deleted > before ? r->declared + r->deleted - before : 0;
+    if (r->inserted > changed) r->inserted = changed;
+    r->updated = changed - r->inserted;
+    r->unchanged = r->declared - (changed < r->declared ? changed : r->declared);
+}
+
+/* Gives everything back; the client is free again. */
+D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
+    d1t_client *db = s->db;
+    size_t i, k;
+    if (s->phase == D1T__SYNC_ENDED) return;
+    s->phase = D1T__SYNC_ENDED;
+    db->send.before = NULL;
+    db->send.prologue_count = db->send.epilogue_count = 0;
+    db->batch.around = 0;
+    d1t__batch_reset(&db->batch);
+    for (i = s->lanes ? s->lane_count : 0; i-- > 0; ) {
+        struct d1t__lane *l = &s->lanes[i];
+        d1t_buffer *all[] = {&l->index, &l->spool, &l->forgotten, &l->entries, &l->entry, &l->passed,
+                             &l->after, &l->old, &l->last, &l->first, &l->bucket};
+        for (k = 0; k < D1T__COUNT(all); k++) d1t_buffer_free(all[k]);
+    }
+    d1t_buffer_free(&s->query);
+    d1t_buffer_free(&s->guard);
+    d1t_buffer_free(&s->key);
+    d1t_buffer_free(&s->row);
+    s->lanes = NULL;
+    d1t_arena_free(&s->arena);
+}
+
+/* ---- what comes next */
+
+/* Hands over what waits for commit, parents first; at the end the rest of the batch is to be flushed. */
+D1T__PRIVATE void d1t__sync_feed(d1t_sync *s) {
+    d1t_result result = D1T_OK;
+    size_t i;
+    for (i = 0; i < s->lane_count && result == D1T_OK; i++) {
+        result = d1t__spool_feed(s, &s->lanes[i]);
+        if (result == D1T_OK) result = d1t__lane_close(s, &s->lanes[i]);
+    }
+    if (result != D1T_OK) return;
+    if (!s->ending && s->db->batch.live) s->want_flush = true;
+    else s->phase = D1T__SYNC_COUNT;
+    s->ending = true;
+    s->lane = 0;
+}
+
+D1T__PRIVATE void d1t__sync_counted(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    l->gone = s->answer[D1T__GONE];
+    if (s->answer[D1T__LOST])
+        d1t__error(s->db, D1T_ERR_CONFLICT, "table ", l->scope.table->name,
+                   ": rows that nobody declared came up during the run; run again");
+    else (void)d1t__sync_may_delete(s, l);
+}
+
+/* Is a request of this phase due for the lane? */
+D1T__PRIVATE bool d1t__sync_is_due(const d1t_sync *s, const struct d1t__lane *l) {
+    switch (s->phase) {
+        case D1T__SYNC_COUNT: return l->begun ? l->wrote && (!l->counted || l->before) : l->some;
+        case D1T__SYNC_DELETE: return l->gone > 0;
+        default: return l->partial && s->poisoned == s->db->stats.rows_poisoned;
+    }
+}
+
+/* Goes to the next lane, and phase, for which a request is due: children come first in deletes. */
+D1T__PRIVATE void d1t__sync_find(d1t_sync *s) {
+    while (s->phase >= D1T__SYNC_COUNT && s->phase < D1T__SYNC_DONE) {
+        size_t step = s->phase == D1T__SYNC_DELETE ? (size_t)-1 : 1u;
+        for (; s->lane < s->lane_count; s->lane += step)
+            if (d1t__sync_is_due(s, &s->lanes[s->lane])) return;
+        s->phase++;
+        s->lane = s->phase == D1T__SYNC_DELETE ? s->lane_count - 1 : 0;
+    }
+}
+
+D1T__PRIVATE bool d1t__sync_has_new_scope(const d1t_sync *s) {
+    size_t i;
+    for (i = 0; i < s->lane_count; i++)
+        if (!s->lanes[i].owner[0]) return true;
+    return false;
+}
+
+/* The request of the phase has succeeded. */
+D1T__PRIVATE void d1t__sync_did(d1t_sync *s) {
+    switch (s->phase) {
+        case D1T__SYNC_BEGIN:
+            if (!s->created && d1t__sync_has_new_scope(s)) s->phase = D1T__SYNC_CREATE;
+            else d1t__sync_open(s);
+            break;
+        case D1T__SYNC_CREATE: s->phase = D1T__SYNC_BEGIN; break;
+        case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
+            if (s->want_page) d1t__old_read_done(s);
+            else d1t__sync_flushed(s);
+            s->want_page = s->want_flush = false;
+            break;
+        case D1T__SYNC_COUNT:
+            d1t__sync_counted(s);
+            s->lane++;
+            break;
+        case D1T__SYNC_DELETE:
+            s->report.deleted += s->answer[D1T__DELETED];
+            s->lanes[s->lane].gone = s->answer[D1T__LEFT];      /* then the same again */
+            break;
+        default: s->lanes[s->lane].partial = false; break;
+    }
+}
+
+/* Begins the next request of the phase, if there is one. */
+D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
+    if (s->phase == D1T__SYNC_FEED && !s->want_page && !s->want_flush) d1t__sync_feed(s);
+    d1t__sync_find(s);
+    if (s->db->error.code != D1T_OK) return;
+    switch (s->phase) {
+        case D1T__SYNC_BEGIN: d1t__sync_ask(s); break;
+        case D1T__SYNC_CREATE: d1t__sync_create(s); break;
+        case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
+            if (s->want_page) d1t__old_read(s);
+            else if (s->want_flush) d1t__sync_flush(s);
+            break;
+        case D1T__SYNC_COUNT: d1t__sync_count(s); break;
+        case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
+        case D1T__SYNC_SETTLE: d1t__sync_settle(s); break;
+        case D1T__SYNC_DONE: d1t__sync_report(s); break;
+        default: break;
+    }
+    s->sent = s->db->task.active;
+}
+
+/* The tables of the records do not exist yet. */
+D1T__PRIVATE bool d1t__sync_is_new(const d1t_sync *s) {
+    return s->phase == D1T__SYNC_BEGIN && !s->created && s->db->error.code == D1T_ERR_SQL &&
+           d1t__contains(d1t_server_text(s->db), "no such table: _d1t_sync");
+}
+
+/* Another run has taken the scope over. */
+D1T__PRIVATE void d1t__sync_explain(d1t_sync *s) {
+    d1t_client *db = s->db;
+    if (db->error.code != D1T_ERR_PRECONDITION || !d1t__contains(d1t_server_text(db), "'d1t sync")) return;
+    D1T_MEMSET(&db->error, 0, sizeof db->error);
+    d1t__error(db, D1T_ERR_CONFLICT, "another run of the same scope has begun to write; nothing of this request was "
+               "applied, run again", NULL, NULL);
+    db->error.http_status = db->op.http_status;
+    db->error.d1_code = db->op.reply.d1_code;
+    db->error.retryable = true;
+}
+
+/* What follows when the client has no task. */
+D1T__PRIVATE void d1t__sync_step(d1t_sync *s) {
+    if (d1t__sync_is_new(s)) {
+        (void)d1t_clear(s->db, D1T_DROP_ROWS);
+        s->phase = D1T__SYNC_CREATE;
+    } else if (s->sent && s->db->error.code == D1T_OK) {
+        d1t__sync_did(s);
+    }
+    s->sent = false;
+    if (s->db->error.code == D1T_OK) d1t__sync_go_on(s);
+}
+
+/* The client, while it has a task of the run; NULL: there is nothing to do for now, or no more. */
+D1T__PRIVATE d1t_client *d1t__sync_client(d1t_sync *s) {
+    if (!s || !s->db || s->db->busy || s->phase == D1T__SYNC_ENDED) return NULL;
+    if (!s->db->task.active) d1t__sync_step(s);
+    if (s->db->task.active) return s->db;
+    d1t__sync_explain(s);
+    if (s->phase == D1T__SYNC_DONE || (s->db->error.code != D1T_OK && s->phase != D1T__SYNC_OPEN))
+        d1t__sync_release(s);
+    return NULL;
+}
+
+D1TDEF d1t_step d1t_sync_next(d1t_sync *s, uint64_t now_ms, d1t_todo *todo) {
+    d1t_client *db;
+    d1t_step step;
+    while ((db = d1t__sync_client(s)) != NULL) {
+        step = d1t_next(db, now_ms, todo);
+        if (step != D1T_DONE && step != D1T_FAIL) return step;
+    }
+    return s && s->db && s->db->error.code == D1T_OK ? D1T_DONE : D1T_FAIL;
+}
+
+D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sync_desc *desc) {
+    d1t_result result;
+    d1t_buffer *all[4];
+    size_t i;
+    if (!s || !db || !desc) return D1T_ERR_ARG;
+    D1T_MEMSET(s, 0, sizeof *s);
+    s->db = db;
+    s->phase = D1T__SYNC_ENDED;
+    result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (db->batch.live) return d1t__error(db, D1T_ERR_STATE, "rows are pending; d1t_flush first", NULL, NULL);
+    s->desc = *desc;
+    if (!s->desc.max_memory) s->desc.max_memory = db->block.p ? db->block.size / 2 : (size_t)64 << 20;
+    d1t_arena_init(&s->arena, db->allocator, 0);
+    all[0] = &s->row, all[1] = &s->key, all[2] = &s->guard, all[3] = &s->query;
+    for (i = 0; i < 4; i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
+    s->phase = D1T__SYNC_BEGIN;
+    s->changed = db->stats.rows_changed;
+    s->poisoned = db->stats.rows_poisoned;
+    result = d1t__need_batch(db);
+    if (result == D1T_OK) result = d1t__sync_lanes(s);
+    if (result == D1T_OK) d1t__sync_go_on(s);
+    if (db->error.code != D1T_OK) d1t__sync_release(s);
+    return db->error.code;
+}
+
+D1TDEF d1t_result d1t_sync_commit_start(d1t_sync *s) {
+    d1t_result result;
+    if (!s || !s->db) return D1T_ERR_ARG;
+    if (s->phase == D1T__SYNC_ENDED && s->db->error.code != D1T_OK) return s->db->error.code;
+    result = d1t__enter(s->db);
+    if (result == D1T_OK && s->phase != D1T__SYNC_OPEN)
+        result = d1t__error(s->db, D1T_ERR_STATE, "the run is not open", NULL, NULL);
+    if (result == D1T_OK) s->phase = D1T__SYNC_FEED;
+    else if (result != D1T_ERR_BUSY) d1t__sync_release(s);
+    return result;
+}
+
+D1TDEF d1t_result d1t_sync_abort(d1t_sync *s) {
+    if (!s || !s->db) return D1T_ERR_ARG;
+    if (s->db->busy || s->db->task.active) return D1T_ERR_BUSY;
+    d1t__sync_release(s);
+    return s->db->error.code;
+}
+
+#endif /* D1T__SYNC */
+
 /* ================================================================================================================
    ROOM drivers (implementation)
    ============================================================================================================= */
@@ -16015,6 +17895,40 @@ D1TDEF d1t_result d1t_target_apply_mutation(d1t_target_job *job, const d1t_targe
 D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *target, const d1t_target_desc *desc,
                                          const d1t_setup_change *changes, size_t count) {
     return d1t__target_blocking(job, d1t_target_setup_start(job, target, desc, changes, count));
+}
+#endif
+
+#if defined(D1T__SYNC) && !defined(D1T_NO_RUN)
+/* The requests that are due, run to their end. */
+D1T__PRIVATE d1t_result d1t__sync_run(d1t_sync *sync) {
+    d1t_client *db;
+    while ((db = d1t__sync_client(sync)) != NULL) (void)d1t_run(db, NULL);
+    return sync->db->error.code;
+}
+
+D1TDEF d1t_result d1t_sync_begin(d1t_sync *sync, d1t_client *db, const d1t_sync_desc *desc) {
+    d1t_result result = d1t_sync_begin_start(sync, db, desc);
+    return result == D1T_OK ? d1t__sync_run(sync) : result;
+}
+
+D1TDEF d1t_result d1t_sync_commit(d1t_sync *sync, d1t_sync_report *report) {
+    d1t_result result = d1t_sync_commit_start(sync);
+    if (result == D1T_OK) result = d1t__sync_run(sync);
+    if (report && sync) *report = sync->report;
+    return result;
+}
+#endif
+
+#ifdef D1T__SYNC
+D1TDEF d1t_result d1t_sync_row(d1t_sync *sync, const d1t_table *table, const d1t_value *values, size_t count) {
+    d1t_result result = d1t__sync_offer(sync, table, values, count);
+#ifndef D1T_NO_RUN
+    while (result == D1T_FULL && !sync->db->driven) {
+        result = d1t__sync_run(sync);
+        if (result == D1T_OK) result = d1t__sync_offer(sync, table, values, count);
+    }
+#endif
+    return result;
 }
 #endif
 

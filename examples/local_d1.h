@@ -155,7 +155,7 @@ struct local_d1 {
     sqlite3 *db;
     sqlite3 *json; /* reads requests: it has none of the limits of db */
     sqlite3_stmt *read_body, *read_batch, *read_query, *read_params; /* on json */
-    sqlite3_stmt *page_count, *free_count, *table_cost;              /* on db */
+    sqlite3_stmt *page_count, *free_count, *schema_version, *table_cost; /* on db */
     uint64_t page_size;
     char *token;
 
@@ -640,6 +640,16 @@ static void ld1_start_figures(local_d1 *d)
     d->reads = d->renames = 0;
 }
 
+/* CREATE ... IF NOT EXISTS, and it does. */
+static void ld1_nothing_created(local_d1 *d)
+{
+    size_t i;
+
+    d->schema_rows = 0;
+    for (i = 0; i < d->tallies; i++)
+        d->tally[i].filled = 0;
+}
+
 static uint64_t ld1_count_rows(local_d1 *d, const char *table)
 {
     sqlite3_stmt *stmt = NULL;
@@ -819,10 +829,21 @@ static int ld1_rename_allowed(local_d1 *d)
     return !bad || ld1_fail_user(d, "not authorized: SQLITE_AUTH");
 }
 
+static sqlite3_int64 ld1_schema_version(local_d1 *d)
+{
+    sqlite3_int64 version;
+
+    d->trusted = 1; /* it is compiled anew after each change */
+    version = ld1_number_of(d->schema_version);
+    d->trusted = 0;
+    return version;
+}
+
 static int ld1_execute(local_d1 *d, sqlite3_stmt *stmt)
 {
     uint64_t size = ld1_size(d), size_after, rows, read, changes, written;
     sqlite3_int64 total = sqlite3_total_changes64(d->db), last = sqlite3_last_insert_rowid(d->db);
+    sqlite3_int64 version = ld1_schema_version(d);
     double start = d->is_virtual ? 0 : ld1_milliseconds(), took;
 
     ld1_put(d->out, d->results++ ? ",{\"success\":true,\"results\":" : "{\"success\":true,\"results\":");
@@ -836,6 +857,8 @@ static int ld1_execute(local_d1 *d, sqlite3_stmt *stmt)
         read = rows > read ? rows : read;
         read = changes > read ? changes : read;
     }
+    if (version == ld1_schema_version(d))
+        ld1_nothing_created(d);
     written = ld1_rows_written(d, changes);
     size_after = ld1_size(d);
     ld1_put(d->out, ",\"meta\":{\"served_by\":\"local\",\"served_by_primary\":true,\"duration\":");
@@ -1362,6 +1385,7 @@ static int ld1_set_up(local_d1 *d)
     int ok = sqlite3_busy_timeout(d->db, 5000) == SQLITE_OK &&
              sqlite3_exec(d->db, own, NULL, NULL, NULL) == SQLITE_OK &&
              sqlite3_prepare_v3(d->db, "PRAGMA page_count", -1, keep, &d->page_count, NULL) == SQLITE_OK &&
+             sqlite3_prepare_v3(d->db, "PRAGMA schema_version", -1, keep, &d->schema_version, NULL) == SQLITE_OK &&
              sqlite3_prepare_v3(d->db, "PRAGMA freelist_count", -1, keep, &d->free_count, NULL) == SQLITE_OK &&
              sqlite3_prepare_v2(d->db, "PRAGMA page_size", -1, &stmt, NULL) == SQLITE_OK;
 
@@ -1431,6 +1455,7 @@ void local_d1_close(local_d1 *d)
     sqlite3_finalize(d->read_query);
     sqlite3_finalize(d->read_params);
     sqlite3_finalize(d->page_count);
+    sqlite3_finalize(d->schema_version);
     sqlite3_finalize(d->free_count);
     sqlite3_finalize(d->table_cost);
     d->trusted = 1; /* closing a WAL file may write */

@@ -404,6 +404,8 @@ static void test_meta_tells_what_a_statement_did(void)
     CHECK_STR(rows(d, "INSERT INTO t(v) VALUES(3); SELECT changes(), last_insert_rowid()"), "[[1,4]]");
     CHECK_INT(written(d, "CREATE INDEX i ON t(v)"), 5);
     CHECK_INT(written(d, "CREATE TABLE u AS SELECT 1 AS a UNION ALL SELECT 2"), 4);
+    CHECK_INT(written(d, "CREATE TABLE IF NOT EXISTS u(a)"), 0);
+    CHECK_INT(written(d, "CREATE INDEX IF NOT EXISTS i ON t(v)"), 0);
     CHECK(meta(sql(d, "SELECT * FROM t NOT INDEXED WHERE v=1"), "rows_read") >= 4);
     CHECK_INT(meta(sql(d, "SELECT * FROM t WHERE k=1"), "rows_read"), 1);
     CHECK_INT(meta(sql(d, "SELECT 1"), "rows_read"), 0);
