@@ -1755,6 +1755,14 @@ D1TDEF d1t_scope d1t_scope_prefix(const d1t_table *table, const char *column, co
 D1TDEF d1t_scope d1t_scope_equals(const d1t_table *table, const char *column, d1t_value value);
 D1TDEF d1t_scope d1t_scope_range(const d1t_table *table, const char *column, d1t_value from, d1t_value to);
 
+/* A place for rows that do not fit desc.max_memory: bytes are written once, one after the other, and read back in
+   pieces; a temporary file does. D1T_OK, or the error that the run then ends with. */
+typedef struct d1t_spill {
+    void       *ctx;
+    d1t_result (*write)(void *ctx, uint64_t at, const void *p, size_t n);
+    d1t_result (*read)(void *ctx, uint64_t at, void *p, size_t n);
+} d1t_spill;
+
 /* What a run declares. Borrowed from begin to commit or abort. */
 typedef struct d1t_sync_desc {
     d1t_scope        scope;         /* of one table */
@@ -1765,6 +1773,7 @@ typedef struct d1t_sync_desc {
     bool             full;          /* trust no record: every row is sent (unchanged ones cost a read, not a write) */
     uint32_t         max_delete;    /* percent of a scope's rows that may be deleted; 0: 50; 100: all of them */
     size_t           max_memory;    /* for rows that are kept until commit; 0: 64 MiB, or memory_size / 2 */
+    d1t_spill        spill;         /* zero: more rows than that are an error */
 } d1t_sync_desc;
 D1TDEF d1t_sync_desc d1t_sync_scope_prefix(const d1t_table *table, const char *column, const char *prefix);
 
@@ -1795,6 +1804,7 @@ typedef struct d1t_sync {
     d1t_statement    *epilogue;
     size_t            epilogue_count, around;
     uint64_t          answer[4];    /* of the last question */
+    uint64_t          spilled;      /* bytes */
 } d1t_sync;
 
 /* The task of d1t_sync_begin. Then d1t_sync_next until D1T_DONE or D1T_FAIL (sync->db->error). */
@@ -16012,8 +16022,9 @@ struct d1t__lane {
     d1t_buffer       passed;        /* keys of other records within the bucket: [..],[..] */
     d1t_buffer       entry, entries, forgotten;
     d1t_value        put_args[3], forget_args[2];
-    d1t_buffer       spool, index;
+    d1t_buffer       spool, index;  /* rows that wait for commit, and where each begins */
     size_t           spool_at;
+    d1t_buffer       runs;          /* d1t__run: those that were spilled */
 };
 
 /* ---- scopes */
@@ -16607,7 +16618,7 @@ D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
 
 D1T__PRIVATE void d1t__lane_buffers(d1t_client *db, struct d1t__lane *l) {
     d1t_buffer *all[] = {&l->bucket, &l->first, &l->last, &l->old, &l->after, &l->passed,
-                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index};
+                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs};
     size_t i;
     for (i = 0; i < D1T__COUNT(all); i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
 }
@@ -16965,6 +16976,11 @@ D1T__PRIVATE d1t_result d1t__keep(d1t_buffer *b, const d1t__kept *kept, const ch
     return d1t_buffer_add(b, order, kept->order);
 }
 
+/* The scope was empty: there are no rows that nobody declared. */
+D1T__PRIVATE bool d1t__lane_is_fresh(const struct d1t__lane *l) {
+    return l->counted && !l->some;
+}
+
 /* The entry of the bucket; its own keys go along so that D1 can tell which other rows are in its range. */
 D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_str high, const char *digest) {
     d1t_writer w;
@@ -16985,13 +17001,13 @@ D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t_write_json_string(&w, d1t_bytes(digest, 32));
     d1t_write_text(&w, ",");
     d1t_write_uint(&w, l->bucket_rows);
-    for (at = 0; at < l->bucket.n; at += sizeof kept + kept.size) {
+    for (at = 0; at < l->bucket.n && !d1t__lane_is_fresh(l); at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
         d1t_write_text(&w, at ? "," : ",[");
         d1t__write_plain_json(&w, d1t_bytes(l->bucket.p + at + sizeof kept, kept.key));
         d1t_write_text(&w, "]");
     }
-    d1t_write_text(&w, "]]");
+    d1t_write_text(&w, d1t__lane_is_fresh(l) ? ",null]" : "]]");
     return w.error == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "a bucket");
 }
 
@@ -17166,21 +17182,16 @@ D1T__PRIVATE d1t_result d1t__lane_close(d1t_sync *s, struct d1t__lane *l) {
     return result;
 }
 
-/* ---- rows in any order: kept until commit */
+/* ---- rows in any order: kept until commit, in memory or as sorted runs in the spill */
 
-D1T__PRIVATE d1t_result d1t__spool_add(d1t_sync *s, struct d1t__lane *l, const d1t__kept *kept, const char *text,
-                                       const char *order) {
-    size_t at = l->spool.n, i, used = 0;
-    d1t_result result;
-    for (i = 0; i < s->lane_count; i++) used += s->lanes[i].spool.n + 2 * s->lanes[i].index.n;
-    if (used + sizeof *kept + kept->size + kept->order > s->desc.max_memory)
-        return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_LIMIT,
-                                   "the rows that wait for commit exceed desc.max_memory; declare them in key order "
-                                   "and set desc.sorted");
-    result = d1t__keep(&l->spool, kept, text, order);
-    if (result == D1T_OK) result = d1t_buffer_add(&l->index, &at, sizeof at);
-    return result == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "rows that wait for commit");
-}
+#define D1T__RUN_WINDOW 65536u
+
+/* A sorted run in the spill, as it is read back. */
+typedef struct d1t__run {
+    uint64_t   at, end;     /* what is still to be read */
+    d1t_buffer window;
+    size_t     pos;
+} d1t__run;
 
 D1T__PRIVATE int d1t__compare_spooled(const struct d1t__lane *l, size_t a, size_t b) {
     d1t__kept x = d1t__kept_at(&l->spool, a), y = d1t__kept_at(&l->spool, b);
@@ -17218,19 +17229,129 @@ D1T__PRIVATE d1t_result d1t__spool_sort(d1t_sync *s, struct d1t__lane *l) {
     return D1T_OK;
 }
 
+D1T__PRIVATE d1t_result d1t__spill_fault(d1t_sync *s, d1t_result code) {
+    return d1t__error(s->db, code, "desc.spill: ", d1t_result_text(code), NULL);
+}
+
+/* Moves the rows that wait in memory into the spill, as one sorted run. */
+D1T__PRIVATE d1t_result d1t__spool_spill(d1t_sync *s, struct d1t__lane *l) {
+    size_t n = l->index.n / sizeof(size_t), i, size;
+    d1t__run run;
+    d1t_result result = d1t__spool_sort(s, l);
+    if (result != D1T_OK || n == 0) return result;
+    D1T_MEMSET(&run, 0, sizeof run);
+    d1t_buffer_init(&run.window, s->db->allocator, SIZE_MAX / 4);
+    run.at = s->spilled;
+    for (i = 0; i < n && result == D1T_OK; i++) {
+        size_t at = ((const size_t *)(const void *)l->index.p)[i];
+        d1t__kept kept = d1t__kept_at(&l->spool, at);
+        size = sizeof kept + kept.size + kept.order;
+        result = s->desc.spill.write(s->desc.spill.ctx, s->spilled, l->spool.p + at, size);
+        s->spilled += size;
+    }
+    if (result != D1T_OK) return d1t__spill_fault(s, result);
+    run.end = s->spilled;
+    l->spool.n = l->index.n = 0;
+    return d1t_buffer_add(&l->runs, &run, sizeof run) == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "a sorted run");
+}
+
+/* Keeps a row. When memory is used up, the table that has most of it goes into the spill. */
+D1T__PRIVATE d1t_result d1t__spool_add(d1t_sync *s, struct d1t__lane *l, const d1t__kept *kept, const char *text,
+                                       const char *order) {
+    struct d1t__lane *most = l;
+    size_t at, i, used = 0;
+    d1t_result result = D1T_OK;
+    for (i = 0; i < s->lane_count; i++) {
+        used += s->lanes[i].spool.n + 2 * s->lanes[i].index.n;
+        if (s->lanes[i].spool.n > most->spool.n) most = &s->lanes[i];
+    }
+    if (used + sizeof *kept + kept->size + kept->order > s->desc.max_memory) {
+        if (!s->desc.spill.write || !s->desc.spill.read)
+            return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_LIMIT,
+                                       "the rows that wait for commit exceed desc.max_memory; give a desc.spill, or "
+                                       "declare them in key order and set desc.sorted");
+        result = d1t__spool_spill(s, most);
+    }
+    at = l->spool.n;
+    if (result == D1T_OK) result = d1t__keep(&l->spool, kept, text, order);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->index, &at, sizeof at);
+    return result == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "rows that wait for commit");
+}
+
+/* Hands a row over from where it was kept. */
+D1T__PRIVATE d1t_result d1t__spool_take(d1t_sync *s, struct d1t__lane *l, const d1t_buffer *b, size_t at,
+                                        size_t *size) {
+    d1t__kept kept = d1t__kept_at(b, at);
+    const char *text = b->p + at + sizeof kept;
+    *size = sizeof kept + kept.size + kept.order;
+    return d1t__lane_take(s, l, &kept, text, d1t_bytes(text + kept.size, kept.order));
+}
+
+/* Makes sure that the run's window has `size` bytes from its position on. */
+D1T__PRIVATE d1t_result d1t__run_need(d1t_sync *s, d1t__run *run, size_t size) {
+    size_t have = run->window.n - run->pos, more;
+    d1t_result result;
+    if (have >= size) return D1T_OK;
+    if (have) D1T_MEMMOVE(run->window.p, run->window.p + run->pos, have);
+    run->window.n = have;
+    run->pos = 0;
+    more = size > D1T__RUN_WINDOW ? size : D1T__RUN_WINDOW;
+    if (more - have > run->end - run->at) more = have + (size_t)(run->end - run->at);
+    if (d1t_buffer_reserve(&run->window, more - have) != D1T_OK) return d1t__no_memory(s->db, "a sorted run");
+    result = s->desc.spill.read(s->desc.spill.ctx, run->at, run->window.p + have, more - have);
+    if (result != D1T_OK) return d1t__spill_fault(s, result);
+    run->window.n = more;
+    run->at += more - have;
+    return D1T_OK;
+}
+
+/* The run's next row is whole in its window; *order is its order key, none at the end of the run. */
+D1T__PRIVATE d1t_result d1t__run_next(d1t_sync *s, d1t__run *run, d1t_str *order) {
+    d1t__kept kept;
+    d1t_result result;
+    *order = d1t_bytes(NULL, 0);
+    if (run->at == run->end && run->pos == run->window.n) return D1T_OK;
+    result = d1t__run_need(s, run, sizeof kept);
+    if (result != D1T_OK) return result;
+    kept = d1t__kept_at(&run->window, run->pos);
+    result = d1t__run_need(s, run, sizeof kept + kept.size + kept.order);
+    *order = d1t_bytes(run->window.p + run->pos + sizeof kept + kept.size, kept.order);
+    return result;
+}
+
+/* Hands over the rows of all runs, the least key first; equal ones as they were declared. */
+D1T__PRIVATE d1t_result d1t__runs_feed(d1t_sync *s, struct d1t__lane *l) {
+    d1t__run *runs = (d1t__run *)(void *)l->runs.p;
+    size_t n = l->runs.n / sizeof *runs, i, best, size;
+    d1t_str order, least;
+    d1t_result result = D1T_OK;
+    while (result == D1T_OK) {
+        least = d1t_bytes(NULL, 0);
+        for (i = best = 0; i < n && result == D1T_OK; i++) {
+            result = d1t__run_next(s, &runs[i], &order);
+            if (!order.p || (least.p && d1t__compare_bytes(order, least) >= 0)) continue;
+            least = order;
+            best = i;
+        }
+        if (result != D1T_OK || !least.p) return result;
+        result = d1t__spool_take(s, l, &runs[best].window, runs[best].pos, &size);
+        if (result == D1T_OK) runs[best].pos += size;
+    }
+    return result;
+}
+
 /* Hands the kept rows over, in order. D1T_FULL: a request is due first. */
 D1T__PRIVATE d1t_result d1t__spool_feed(d1t_sync *s, struct d1t__lane *l) {
     d1t_result result = D1T_OK;
-    if (!l->sorted) result = d1t__spool_sort(s, l);
+    size_t size;
+    if (l->runs.n && l->index.n) result = d1t__spool_spill(s, l);
+    else if (!l->sorted) result = d1t__spool_sort(s, l);
     l->sorted = true;
     while (result == D1T_OK && l->spool_at < l->index.n / sizeof(size_t)) {
-        size_t at = ((const size_t *)(const void *)l->index.p)[l->spool_at];
-        d1t__kept kept = d1t__kept_at(&l->spool, at);
-        const char *text = l->spool.p + at + sizeof kept;
-        result = d1t__lane_take(s, l, &kept, text, d1t_bytes(text + kept.size, kept.order));
+        result = d1t__spool_take(s, l, &l->spool, ((const size_t *)(const void *)l->index.p)[l->spool_at], &size);
         if (result == D1T_OK) l->spool_at++;
     }
-    return result;
+    return result == D1T_OK && l->runs.n ? d1t__runs_feed(s, l) : result;
 }
 
 /* ---- a row from the program */
@@ -17279,12 +17400,19 @@ D1T__PRIVATE d1t_result d1t__sync_encode(d1t_sync *s, struct d1t__lane *l, const
     return D1T_OK;
 }
 
-/* In key order, a table's rows end where those of a later table begin. */
-D1T__PRIVATE d1t_result d1t__sync_close_before(d1t_sync *s, const struct d1t__lane *l) {
+D1T__PRIVATE bool d1t__is_child_of(const d1t_table *child, const d1t_table *parent) {
+    size_t i;
+    for (i = 0; i < child->foreign_key_count; i++)
+        if (d1t__same_name(child->foreign_keys[i].parent, parent->name)) return child != parent;
+    return false;
+}
+
+/* In key order, a table's rows end where those of a table that references it begin. */
+D1T__PRIVATE d1t_result d1t__sync_close_parents(d1t_sync *s, const struct d1t__lane *l) {
     d1t_result result = D1T_OK;
-    size_t i, at = (size_t)(l - s->lanes);
-    for (i = 0; i < at && result == D1T_OK; i++)
-        if (s->lanes[i].shape->rank < l->shape->rank) result = d1t__lane_close(s, &s->lanes[i]);
+    size_t i;
+    for (i = 0; i < s->lane_count && result == D1T_OK; i++)
+        if (d1t__is_child_of(l->scope.table, s->lanes[i].scope.table)) result = d1t__lane_close(s, &s->lanes[i]);
     return result;
 }
 
@@ -17307,7 +17435,7 @@ D1T__PRIVATE d1t_result d1t__sync_offer(d1t_sync *s, const d1t_table *table, con
             return d1t__sync_row_fault(s, l, kept.number, D1T_ERR_VALUE,
                                        "it comes after rows of a table that references this one; declare parents "
                                        "first, or leave desc.sorted false");
-        result = d1t__sync_close_before(s, l);
+        result = d1t__sync_close_parents(s, l);
         if (result == D1T_OK) result = d1t__lane_take(s, l, &kept, s->row.p, d1t__view(&s->key));
     }
     if (result == D1T_OK) s->db->batch.next_row++;
@@ -17467,8 +17595,10 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t__batch_reset(&db->batch);
     for (i = s->lanes ? s->lane_count : 0; i-- > 0; ) {
         struct d1t__lane *l = &s->lanes[i];
-        d1t_buffer *all[] = {&l->index, &l->spool, &l->forgotten, &l->entries, &l->entry, &l->passed,
+        d1t_buffer *all[] = {&l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry, &l->passed,
                              &l->after, &l->old, &l->last, &l->first, &l->bucket};
+        for (k = 0; k < l->runs.n / sizeof(d1t__run); k++)
+            d1t_buffer_free(&((d1t__run *)(void *)l->runs.p)[k].window);
         for (k = 0; k < D1T__COUNT(all); k++) d1t_buffer_free(all[k]);
     }
     d1t_buffer_free(&s->query);

@@ -68,7 +68,7 @@ static void declare_anew(void)
     }
 }
 
-/* The i-th row of a table, in key order for owners and pets. */
+/* The i-th row of a table; owners are in key order. */
 static void row_of(int t, int i, d1t_value *v, char *text, unsigned char *bytes)
 {
     static const char *const odd[] = {"", "'", "\"", "\\", "\n", "\xC3\xA9", "\xF0\x9F\x98\x80", "a", "a\x01", "`"};
@@ -182,6 +182,24 @@ static d1t_result client_open(void)
     return d1t_setup(&db, tables, 3);
 }
 
+/* The order of keys in the database: of texts, then of blobs. */
+static int compare_rows(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b, t = x / MOST, c;
+    d1t_value v[2][3];
+    char text[2][64];
+    unsigned char bytes[2][1];
+
+    if (t != y / MOST)
+        return t - y / MOST;
+    row_of(t, x % MOST, v[0], text[0], bytes[0]);
+    row_of(t, y % MOST, v[1], text[1], bytes[1]);
+    if (t < 2 && v[0][0].u.i != v[1][0].u.i)
+        return v[0][0].u.i < v[1][0].u.i ? -1 : 1;
+    c = strcmp(text[0], text[1]);
+    return c ? c : (int)v[0][1].u.s.n - (int)v[1][1].u.s.n;
+}
+
 static void declare_rows(d1t_sync *sync, bool sorted)
 {
     static const int counts[] = {2, 3, 3};
@@ -193,6 +211,7 @@ static void declare_rows(d1t_sync *sync, bool sorted)
     for (t = 0; t < 3; t++)
         for (i = 0; i < MOST; i++)
             order[n++] = t * MOST + i;
+    if (sorted) qsort(order, (size_t)n, sizeof *order, compare_rows);
     for (i = n - 1; i > 0 && !sorted; i--) {
         k = (int)below((unsigned)i + 1);
         t = order[i];
@@ -209,6 +228,24 @@ static void declare_rows(d1t_sync *sync, bool sorted)
     }
 }
 
+/* Rows that do not fit memory: a temporary file would do, this is one in memory. */
+static char spilled[1 << 18];
+
+static d1t_result spill_write(void *ctx, uint64_t at, const void *p, size_t n)
+{
+    (void)ctx;
+    if (at + n > sizeof spilled) return D1T_ERR_SPACE;
+    memcpy(spilled + at, p, n);
+    return D1T_OK;
+}
+
+static d1t_result spill_read(void *ctx, uint64_t at, void *p, size_t n)
+{
+    (void)ctx;
+    memcpy(p, spilled + at, n);
+    return D1T_OK;
+}
+
 static d1t_result run_once(void)
 {
     d1t_scope scopes[3];
@@ -222,9 +259,13 @@ static d1t_result run_once(void)
     desc.scopes = scopes;
     desc.scope_count = 3;
     desc.max_delete = 100;
+    desc.sorted = below(3) == 0;
+    desc.spill.write = spill_write;
+    desc.spill.read = spill_read;
+    if (below(2)) desc.max_memory = 2000 + below(20000);
     runs++;
     if (client_open() == D1T_OK && d1t_sync_begin(&sync, &db, &desc) == D1T_OK) {
-        declare_rows(&sync, false);
+        declare_rows(&sync, desc.sorted);
         (void)d1t_sync_commit(&sync, &report);
     }
     return d1t_close(&db);
