@@ -1763,6 +1763,15 @@ typedef struct d1t_spill {
     d1t_result (*read)(void *ctx, uint64_t at, void *p, size_t n);
 } d1t_spill;
 
+typedef enum d1t_sync_mode {
+    D1T_SYNC_APPLY = 0,
+    D1T_SYNC_DRY_RUN,       /* write nothing: what would a run do? Asks D1 about the buckets that a run would send */
+    D1T_SYNC_VERIFY         /* write nothing: does D1 hold what is declared? Asks about every row, trusts no record. To
+                               repair, run with desc.full */
+} d1t_sync_mode;
+
+typedef enum d1t_difference { D1T_MISSING = 1, D1T_DIFFERENT, D1T_EXTRA } d1t_difference;
+
 /* What a run declares. Borrowed from begin to commit or abort. */
 typedef struct d1t_sync_desc {
     d1t_scope        scope;         /* of one table */
@@ -1774,14 +1783,22 @@ typedef struct d1t_sync_desc {
     uint32_t         max_delete;    /* percent of a scope's rows that may be deleted; 0: 50; 100: all of them */
     size_t           max_memory;    /* for rows that are kept until commit; 0: 64 MiB, or memory_size / 2 */
     d1t_spill        spill;         /* zero: more rows than that are an error */
+    d1t_sync_mode    mode;
+    /* Dry run and verify: NULL, or told of each row that is not as declared. key: a JSON array, blobs in hex. */
+    void           (*on_difference)(void *ctx, const d1t_table *table, d1t_difference what, d1t_str key);
+    void            *ctx;
 } d1t_sync_desc;
 D1TDEF d1t_sync_desc d1t_sync_scope_prefix(const d1t_table *table, const char *column, const char *prefix);
 
+/* What a run did; of a dry run what it would do, of a verification what it found: missing rows (inserted), different
+   ones (updated) and extra ones (deleted). */
 typedef struct d1t_sync_report {
     uint64_t declared;      /* rows; the same row twice counts once */
     uint64_t inserted, updated, unchanged, deleted;
     uint64_t sent;          /* rows of buckets that were not as recorded */
     uint64_t buckets, buckets_sent;
+    uint64_t requests, bytes, rows_written, cost;   /* cost: see d1t_stats_cost. Of a dry run estimates: rows_written
+                                                       and cost at most, because not every index changes */
 } d1t_sync_report;
 
 /* A run: caller-owned, not to be moved while it is open. Read the report; the rest is private. Until its end the
@@ -1795,15 +1812,16 @@ typedef struct d1t_sync {
     size_t            lane_count, lane;
     uint8_t           phase;
     bool              want_page, want_flush, ending, whole, created, sent;
-    uint64_t          changed, poisoned;    /* the client's counters at the start */
+    d1t_stats         before;       /* the client's counters at the start */
     uint32_t          page_rows;
     d1t_buffer        row, key, guard, query;
     char              nonce[33];
-    d1t_value         guard_args[2], args[1];
+    d1t_value         guard_args[2], args[2];
     d1t_statement     prologue[2], statements[6];
     d1t_statement    *epilogue;
     size_t            epilogue_count, around;
     uint64_t          answer[4];    /* of the last question */
+    uint64_t          found[4];     /* differences, by kind */
     uint64_t          spilled;      /* bytes */
 } d1t_sync;
 
@@ -16025,6 +16043,8 @@ struct d1t__lane {
     d1t_buffer       spool, index;  /* rows that wait for commit, and where each begins */
     size_t           spool_at;
     d1t_buffer       runs;          /* d1t__run: those that were spilled */
+    d1t_buffer       rows;          /* dry run, verify: rows to ask about, as JSON */
+    const char      *examine_sql;
 };
 
 /* ---- scopes */
@@ -16288,6 +16308,27 @@ D1T__PRIVATE void d1t__write_each_key(d1t_writer *w, const struct d1t__lane *l, 
     }
 }
 
+/* A form for the first key column alone. */
+D1T__PRIVATE void d1t__write_first_key(d1t_writer *w, const struct d1t__lane *l, const char *form) {
+    d1t__blank of = d1t__blank_of(l->shape->table);
+    of.column = &l->shape->table->columns[l->shape->order[0]];
+    d1t__write_form(w, &of, form);
+}
+
+/* The key as a JSON array, blobs in hex. */
+D1T__PRIVATE void d1t__write_key_json(d1t_writer *w, const struct d1t__lane *l, const char *form, const char *blob) {
+    d1t__blank of = d1t__blank_of(l->shape->table);
+    size_t e;
+    d1t_write_text(w, "json_array(");
+    for (e = 0; e < l->shape->keys; e++) {
+        of.column = &l->shape->table->columns[l->shape->order[e]];
+        of.element = e;
+        if (e) d1t_write_text(w, ",");
+        d1t__write_form(w, &of, of.column->type == D1T_BLOB ? blob : form);
+    }
+    d1t_write_text(w, ")");
+}
+
 /* The same in brackets: a row value. */
 D1T__PRIVATE void d1t__write_key_row(d1t_writer *w, const struct d1t__lane *l, const char *form, size_t first) {
     d1t_write_text(w, "(");
@@ -16503,6 +16544,42 @@ D1T__PRIVATE void d1t__settle_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_at(w, &l->records, "UPDATE ", " SET `_d1t_open`=0 WHERE `_d1t_scope`=?1 AND `_d1t_open`<>0");
 }
 
+/* The rows of buckets (?1) that are missing (1) or different (2), and those in D1 that are extra (3). ?2: entries. */
+D1T__PRIVATE void d1t__examined_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t_write_desc desc;
+    D1T_MEMSET(&desc, 0, sizeof desc);
+    desc.shape = l->shape;
+    desc.condition = -1;
+    d1t_write_text(w, "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)),d1t_e(d1t_v) AS MATERIALIZED "
+                      "(SELECT value FROM json_each(?2)),d1t_x(d1t_what,d1t_key) AS (SELECT ");
+    d1t__write_first_key(w, l, "iif(d1t_t.~ IS NULL,1,2),");
+    d1t__write_key_json(w, l, "#", "hex(#)");
+    d1t__write_at(w, l->shape->table, " FROM d1t_r LEFT JOIN ", " AS d1t_t ON ");
+    d1t__write_key_match(w, &desc);
+    d1t__write_first_key(w, l, " WHERE d1t_t.~ IS NULL");
+    if (d1t__sets_any(&desc)) d1t_write_text(w, " OR ");
+    if (d1t__sets_any(&desc)) d1t__write_guard(w, &desc, "#&,typeof(#)");
+    d1t_write_text(w, " UNION ALL SELECT 3,");
+    d1t__write_key_json(w, l, "d1t_t.~", "hex(d1t_t.~)");
+    d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, " NOT IN (SELECT ");
+    d1t__write_each_key(w, l, "#", 0);
+    d1t_write_text(w, " FROM d1t_r))");
+}
+
+D1T__PRIVATE void d1t__examine_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__examined_sql(w, l);
+    d1t_write_text(w, " SELECT d1t_what,d1t_key FROM d1t_x");
+}
+
+D1T__PRIVATE void d1t__tally_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__examined_sql(w, l);
+    d1t_write_text(w, " SELECT d1t_what,count(*) FROM d1t_x GROUP BY 1");
+}
+
 /* Where all runs are written down: an owner for each scope of each table, and the secret of its fingerprints. */
 D1T__PRIVATE const d1t_table *d1t__sync_table(void) {
     static const d1t_column columns[] = {
@@ -16618,7 +16695,7 @@ D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
 
 D1T__PRIVATE void d1t__lane_buffers(d1t_client *db, struct d1t__lane *l) {
     d1t_buffer *all[] = {&l->bucket, &l->first, &l->last, &l->old, &l->after, &l->passed,
-                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs};
+                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs, &l->rows};
     size_t i;
     for (i = 0; i < D1T__COUNT(all); i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
 }
@@ -16643,7 +16720,8 @@ D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d
     if (!d1t__lane_records(s, l) || !l->id) return d1t__no_memory(db, "a scope");
     l->put_sql = d1t__lane_sql(s, l, d1t__put_sql);
     l->forget_sql = d1t__lane_sql(s, l, d1t__forget_sql);
-    return l->put_sql && l->forget_sql ? D1T_OK : d1t__no_memory(db, "a scope");
+    l->examine_sql = d1t__lane_sql(s, l, s->desc.on_difference ? d1t__examine_sql : d1t__tally_sql);
+    return l->put_sql && l->forget_sql && l->examine_sql ? D1T_OK : d1t__no_memory(db, "a scope");
 }
 
 /* Parents first; a table has one scope. */
@@ -16725,7 +16803,7 @@ D1T__PRIVATE int d1t__sync_begin_row(void *ctx, const d1t_row *row) {
     }
     if (v[2].u.s.n != 32 || v[3].kind != D1T_KIND_TEXT) return 1;
     D1T_MEMCPY(l->owner, v[2].u.s.p, 32);
-    l->stale = s->desc.full || v[4].u.i == 0;   /* an empty table was made anew, or emptied by others */
+    l->stale = s->desc.full || s->desc.mode == D1T_SYNC_VERIFY || v[4].u.i == 0;   /* an empty table was made anew, or emptied by others */
     return !d1t__take_hex(v[3].u.s, l->seed, 16);
 }
 
@@ -16743,6 +16821,10 @@ D1T__PRIVATE void d1t__sync_ask(d1t_sync *s) {
     s->args[0] = d1t_text_n(s->guard.p, s->guard.n);
     if (d1t_query_start(s->db, s->query.p, s->args, 1, d1t__sync_begin_row, s) == D1T_OK)
         d1t__job_again(s->db, NULL);
+}
+
+D1T__PRIVATE bool d1t__sync_writes(const d1t_sync *s) {
+    return s->desc.mode == D1T_SYNC_APPLY;
 }
 
 /* The tables of the records, for scopes that are new. */
@@ -16796,11 +16878,20 @@ D1T__PRIVATE void d1t__sync_open(d1t_sync *s) {
         s->epilogue[2 * i + 1].args = l->put_args;
         s->epilogue[2 * i + 1].arg_count = 3;
     }
-    if (d1t_around(db, s->prologue, 2, s->epilogue, 2 * s->lane_count) != D1T_OK) return;
-    s->around = db->batch.around;
-    db->send.before = d1t__sync_before;
-    db->send.before_ctx = s;
+    if (d1t__sync_writes(s)) {
+        if (d1t_around(db, s->prologue, 2, s->epilogue, 2 * s->lane_count) != D1T_OK) return;
+        s->around = db->batch.around;
+        db->send.before = d1t__sync_before;
+        db->send.before_ctx = s;
+    }
     s->phase = D1T__SYNC_OPEN;
+}
+
+/* A dry run where there are no records yet: every row is new, as far as it is known. */
+D1T__PRIVATE void d1t__sync_open_new(d1t_sync *s) {
+    size_t i;
+    for (i = 0; i < s->lane_count; i++) s->lanes[i].counted = s->lanes[i].some = true;
+    d1t__sync_open(s);
 }
 
 /* ---- records as they are read, a page at a time */
@@ -16986,6 +17077,7 @@ D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t_writer w;
     size_t at, e, n;
     d1t__kept kept = d1t__kept_at(&l->bucket, 0);
+    bool keys = d1t__sync_writes(s) && !d1t__lane_is_fresh(l);
     d1t_str lists[3];
     lists[2] = d1t_bytes(l->bucket.p + sizeof kept, kept.key);
     lists[1] = high;
@@ -17001,13 +17093,13 @@ D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t_write_json_string(&w, d1t_bytes(digest, 32));
     d1t_write_text(&w, ",");
     d1t_write_uint(&w, l->bucket_rows);
-    for (at = 0; at < l->bucket.n && !d1t__lane_is_fresh(l); at += sizeof kept + kept.size) {
+    for (at = 0; at < l->bucket.n && keys; at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
         d1t_write_text(&w, at ? "," : ",[");
         d1t__write_plain_json(&w, d1t_bytes(l->bucket.p + at + sizeof kept, kept.key));
         d1t_write_text(&w, "]");
     }
-    d1t_write_text(&w, d1t__lane_is_fresh(l) ? ",null]" : "]]");
+    d1t_write_text(&w, keys ? "]]" : ",null]");
     return w.error == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "a bucket");
 }
 
@@ -17091,6 +17183,30 @@ D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     return D1T_OK;
 }
 
+/* Puts the bucket's rows and its entry among those that D1 is asked about. D1T_FULL: it has to be asked first. */
+D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
+    const d1t_limits *limits = &s->db->limits;
+    size_t at, size = l->rows.n + l->bucket_text + l->entries.n + l->entry.n;
+    d1t__kept kept;
+    d1t_writer w;
+    if (l->rows.n && (size > limits->body / 4 * 3 || l->rows.n + l->bucket_text > limits->parameter / 4 * 3)) {
+        s->want_flush = true;
+        return D1T_FULL;
+    }
+    d1t_writer_growing(&w, &l->rows);
+    for (at = 0; at < l->bucket.n; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        d1t_write_text(&w, l->rows.n ? "," : "[");
+        d1t__write_plain_json(&w, d1t_bytes(l->bucket.p + at + sizeof kept, kept.size));
+    }
+    if (w.error == D1T_OK) w.error = d1t__list_add(&l->entries, &l->entry);
+    if (w.error != D1T_OK) return d1t__no_memory(s->db, "a bucket");
+    s->report.buckets_sent++;
+    s->report.sent += l->bucket_rows;
+    s->report.bytes += l->bucket_text + d1t__as_parameter(d1t__view(&l->entry));
+    return D1T_OK;
+}
+
 /* The bucket is complete; `high` is the row behind it, or none. Is it as its record says? */
 D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_str high, d1t_str high_text) {
     char digest[32];
@@ -17099,7 +17215,7 @@ D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t__bucket_digest(l, high, digest);
     if (!l->matched || !l->match.clean || l->passed.n || D1T_MEMCMP(l->match.digest, digest, 32) != 0) {
         result = d1t__bucket_entry(s, l, high_text, digest);
-        if (result == D1T_OK) result = d1t__bucket_send(s, l);
+        if (result == D1T_OK) result = d1t__sync_writes(s) ? d1t__bucket_send(s, l) : d1t__bucket_ask(s, l);
         if (result != D1T_OK) return result;
     }
     s->report.buckets++;
@@ -17459,6 +17575,56 @@ D1T__PRIVATE void d1t__sync_epilogue(d1t_sync *s, d1t_buffer *list, const char *
     s->epilogue_count++;
 }
 
+/* A difference, or how many there are of a kind. */
+D1T__PRIVATE int d1t__sync_found(void *ctx, const d1t_row *row) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    const d1t_value *v = row->values;
+    if (row->count != 2 || v[0].kind != D1T_KIND_INT || v[0].u.i < D1T_MISSING || v[0].u.i > D1T_EXTRA) return 1;
+    s->found[v[0].u.i] += v[1].kind == D1T_KIND_INT ? (uint64_t)v[1].u.i : 1;
+    if (s->desc.on_difference && v[1].kind == D1T_KIND_TEXT)
+        s->desc.on_difference(s->desc.ctx, s->lanes[s->lane].scope.table, (d1t_difference)v[0].u.i, v[1].u.s);
+    return 0;
+}
+
+D1T__PRIVATE void d1t__sync_unfound(void *ctx) {
+    d1t_sync *s = (d1t_sync *)ctx;
+    D1T_MEMSET(s->found, 0, sizeof s->found);
+}
+
+/* Asks D1 about rows of the next lane that has some. */
+D1T__PRIVATE void d1t__sync_examine(d1t_sync *s) {
+    struct d1t__lane *l = s->lanes;
+    while (!l->rows.n) l++;
+    s->lane = (size_t)(l - s->lanes);
+    D1T_MEMSET(s->found, 0, sizeof s->found);
+    if (d1t_buffer_add(&l->rows, "]", 1) != D1T_OK || d1t_buffer_add(&l->entries, "]", 1) != D1T_OK) {
+        (void)d1t__no_memory(s->db, "rows");
+        return;
+    }
+    s->args[0] = d1t_text_n(l->rows.p, l->rows.n);
+    s->args[1] = d1t_text_n(l->entries.p, l->entries.n);
+    if (d1t_query_start(s->db, l->examine_sql, s->args, 2, d1t__sync_found, s) == D1T_OK)
+        d1t__job_again(s->db, d1t__sync_unfound);
+}
+
+D1T__PRIVATE bool d1t__sync_has_rows(const d1t_sync *s) {
+    size_t i;
+    for (i = 0; i < s->lane_count; i++)
+        if (s->lanes[i].rows.n) return true;
+    return false;
+}
+
+/* These rows are known; the next lane may have some. */
+D1T__PRIVATE void d1t__sync_examined(d1t_sync *s) {
+    struct d1t__lane *l = &s->lanes[s->lane];
+    l->rows.n = l->entries.n = 0;
+    s->report.inserted += s->found[D1T_MISSING];
+    s->report.updated += s->found[D1T_DIFFERENT];
+    s->report.deleted += s->found[D1T_EXTRA];
+    s->report.rows_written += s->found[D1T_EXTRA] +
+                              (s->found[D1T_MISSING] + s->found[D1T_DIFFERENT]) * (1 + l->shape->table->index_count);
+}
+
 D1T__PRIVATE void d1t__sync_flush(d1t_sync *s) {
     d1t_client *db = s->db;
     size_t i;
@@ -17569,18 +17735,37 @@ D1T__PRIVATE void d1t__sync_settle(d1t_sync *s) {
         d1t__job_again(s->db, NULL);
 }
 
+/* The requests of a dry run's writes and deletes, if bodies were full. */
+D1T__PRIVATE void d1t__sync_estimate(d1t_sync *s) {
+    d1t_sync_report *r = &s->report;
+    r->requests = r->bytes / s->db->limits.body + (r->bytes % s->db->limits.body != 0) + r->deleted / 20000 +
+                  (r->deleted != 0);
+    if (r->requests) r->rows_written += r->buckets_sent + s->lane_count;
+    r->cost = r->rows_written * 1000 + r->sent;
+}
+
 D1T__PRIVATE void d1t__sync_report(d1t_sync *s) {
     d1t_sync_report *r = &s->report;
-    uint64_t before = 0, changed = s->db->stats.rows_changed - s->changed;
+    const d1t_stats *now = &s->db->stats;
+    uint64_t before = 0, changed = now->rows_changed - s->before.rows_changed;
     size_t i;
     for (i = 0; i < s->lane_count; i++) {
         r->declared += s->lanes[i].declared;
         before += s->lanes[i].before;
     }
+    if (!d1t__sync_writes(s)) {
+        r->unchanged = r->declared - r->inserted - r->updated;
+        d1t__sync_estimate(s);
+        return;
+    }
     r->inserted = r->declared + r->deleted > before ? r->declared + r->deleted - before : 0;
     if (r->inserted > changed) r->inserted = changed;
     r->updated = changed - r->inserted;
     r->unchanged = r->declared - (changed < r->declared ? changed : r->declared);
+    r->requests = now->requests - s->before.requests;
+    r->bytes = now->bytes_sent - s->before.bytes_sent;
+    r->rows_written = now->rows_written - s->before.rows_written;
+    r->cost = d1t_stats_cost(now) - d1t_stats_cost(&s->before);
 }
 
 /* Gives everything back; the client is free again. */
@@ -17595,8 +17780,8 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t__batch_reset(&db->batch);
     for (i = s->lanes ? s->lane_count : 0; i-- > 0; ) {
         struct d1t__lane *l = &s->lanes[i];
-        d1t_buffer *all[] = {&l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry, &l->passed,
-                             &l->after, &l->old, &l->last, &l->first, &l->bucket};
+        d1t_buffer *all[] = {&l->rows, &l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry,
+                             &l->passed, &l->after, &l->old, &l->last, &l->first, &l->bucket};
         for (k = 0; k < l->runs.n / sizeof(d1t__run); k++)
             d1t_buffer_free(&((d1t__run *)(void *)l->runs.p)[k].window);
         for (k = 0; k < D1T__COUNT(all); k++) d1t_buffer_free(all[k]);
@@ -17620,7 +17805,7 @@ D1T__PRIVATE void d1t__sync_feed(d1t_sync *s) {
         if (result == D1T_OK) result = d1t__lane_close(s, &s->lanes[i]);
     }
     if (result != D1T_OK) return;
-    if (!s->ending && s->db->batch.live) s->want_flush = true;
+    if (!s->ending && (s->db->batch.live || d1t__sync_has_rows(s))) s->want_flush = true;
     else s->phase = D1T__SYNC_COUNT;
     s->ending = true;
     s->lane = 0;
@@ -17632,15 +17817,16 @@ D1T__PRIVATE void d1t__sync_counted(d1t_sync *s) {
     if (s->answer[D1T__LOST])
         d1t__error(s->db, D1T_ERR_CONFLICT, "table ", l->scope.table->name,
                    ": rows that nobody declared came up during the run; run again");
-    else (void)d1t__sync_may_delete(s, l);
+    else if (d1t__sync_writes(s)) (void)d1t__sync_may_delete(s, l);
+    else s->report.deleted += l->gone;
 }
 
 /* Is a request of this phase due for the lane? */
 D1T__PRIVATE bool d1t__sync_is_due(const d1t_sync *s, const struct d1t__lane *l) {
     switch (s->phase) {
         case D1T__SYNC_COUNT: return l->begun ? l->wrote && (!l->counted || l->before) : l->some;
-        case D1T__SYNC_DELETE: return l->gone > 0;
-        default: return l->partial && s->poisoned == s->db->stats.rows_poisoned;
+        case D1T__SYNC_DELETE: return l->gone > 0 && d1t__sync_writes(s);
+        default: return l->partial && s->before.rows_poisoned == s->db->stats.rows_poisoned;
     }
 }
 
@@ -17666,14 +17852,16 @@ D1T__PRIVATE bool d1t__sync_has_new_scope(const d1t_sync *s) {
 D1T__PRIVATE void d1t__sync_did(d1t_sync *s) {
     switch (s->phase) {
         case D1T__SYNC_BEGIN:
-            if (!s->created && d1t__sync_has_new_scope(s)) s->phase = D1T__SYNC_CREATE;
+            if (d1t__sync_writes(s) && !s->created && d1t__sync_has_new_scope(s)) s->phase = D1T__SYNC_CREATE;
             else d1t__sync_open(s);
             break;
         case D1T__SYNC_CREATE: s->phase = D1T__SYNC_BEGIN; break;
         case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
             if (s->want_page) d1t__old_read_done(s);
-            else d1t__sync_flushed(s);
-            s->want_page = s->want_flush = false;
+            else if (d1t__sync_writes(s)) d1t__sync_flushed(s);
+            else d1t__sync_examined(s);
+            s->want_flush = !s->want_page && !d1t__sync_writes(s) && d1t__sync_has_rows(s);
+            s->want_page = false;
             break;
         case D1T__SYNC_COUNT:
             d1t__sync_counted(s);
@@ -17697,7 +17885,8 @@ D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
         case D1T__SYNC_CREATE: d1t__sync_create(s); break;
         case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
             if (s->want_page) d1t__old_read(s);
-            else if (s->want_flush) d1t__sync_flush(s);
+            else if (s->want_flush && d1t__sync_writes(s)) d1t__sync_flush(s);
+            else if (s->want_flush) d1t__sync_examine(s);
             break;
         case D1T__SYNC_COUNT: d1t__sync_count(s); break;
         case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
@@ -17730,7 +17919,8 @@ D1T__PRIVATE void d1t__sync_explain(d1t_sync *s) {
 D1T__PRIVATE void d1t__sync_step(d1t_sync *s) {
     if (d1t__sync_is_new(s)) {
         (void)d1t_clear(s->db, D1T_DROP_ROWS);
-        s->phase = D1T__SYNC_CREATE;
+        if (d1t__sync_writes(s)) s->phase = D1T__SYNC_CREATE;
+        else d1t__sync_open_new(s);
     } else if (s->sent && s->db->error.code == D1T_OK) {
         d1t__sync_did(s);
     }
@@ -17776,8 +17966,7 @@ D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sy
     all[0] = &s->row, all[1] = &s->key, all[2] = &s->guard, all[3] = &s->query;
     for (i = 0; i < 4; i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
     s->phase = D1T__SYNC_BEGIN;
-    s->changed = db->stats.rows_changed;
-    s->poisoned = db->stats.rows_poisoned;
+    s->before = db->stats;
     result = d1t__need_batch(db);
     if (result == D1T_OK) result = d1t__sync_lanes(s);
     if (result == D1T_OK) d1t__sync_go_on(s);

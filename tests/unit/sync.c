@@ -147,11 +147,164 @@ static void test_an_undeclared_row_goes(void)
     end();
 }
 
+/* ---- what would a run do, and does D1 hold what is declared? */
+
+static char told[4096];
+
+static void tell(void *ctx, const d1t_table *table, d1t_difference what, d1t_str key)
+{
+    static const char *const names[] = {"?", "missing", "different", "extra"};
+    size_t n = strlen(told);
+
+    (void)ctx;
+    snprintf(told + n, sizeof told - n, "%s %s %.*s; ", table->name, names[what], (int)key.n, key.p);
+}
+
+static void ask_about_files(d1t_sync_mode mode, int count, int changed, int left_out)
+{
+    d1t_sync_desc desc = d1t_sync_scope_prefix(&files, "path", "src/");
+    int i;
+
+    told[0] = 0;
+    desc.mode = mode;
+    desc.on_difference = tell;
+    CHECK_INT(d1t_sync_begin(&sync_, &db, &desc), D1T_OK);
+    for (i = 0; i < count; i++)
+        if (i != left_out) CHECK_INT(file(i, i == changed ? 1000000 : i), D1T_OK);
+    CHECK_INT(d1t_sync_commit(&sync_, &report), D1T_OK);
+    CHECK_STR(db.error.text, "");
+}
+
+static void test_a_dry_run_says_what_would_be_done_and_writes_nothing(void)
+{
+    uint64_t before, written;
+
+    begin();
+    before = lab_digest(d);
+    ask_about_files(D1T_SYNC_DRY_RUN, 3, -1, -1);
+    CHECK_STR(told, "files missing [\"src/000000.c\"]; files missing [\"src/000001.c\"]; files missing "
+                    "[\"src/000002.c\"]; ");
+    CHECK_INT(report.inserted, 3);
+    CHECK_INT(report.requests, 1);
+    CHECK(report.bytes > 60 && report.rows_written >= 3 && report.cost >= 3000);
+    CHECK_INT(lab_digest(d) == before, 1);
+    sync_files(1000, -1, -1);
+    written = db.stats.rows_written;
+    ask_about_files(D1T_SYNC_DRY_RUN, 1000, 500, 700);
+    CHECK_STR(told, "files different [\"src/000500.c\"]; files extra [\"src/000700.c\"]; ");
+    CHECK_INT(report.inserted, 0);
+    CHECK_INT(report.updated, 1);
+    CHECK_INT(report.deleted, 1);
+    CHECK_INT(report.unchanged, 998);
+    CHECK(report.sent < 1000);
+    ask_about_files(D1T_SYNC_DRY_RUN, 1000, -1, -1);
+    CHECK_INT(report.sent + report.requests + report.bytes + report.rows_written, 0);
+    CHECK_INT(db.stats.rows_written, written);
+    end();
+}
+
+static void test_a_verification_finds_what_others_changed_and_a_full_run_repairs_it(void)
+{
+    d1t_sync_desc desc = d1t_sync_scope_prefix(&files, "path", "src/");
+    int i;
+
+    begin();
+    sync_files(1000, -1, -1);
+    ask_about_files(D1T_SYNC_VERIFY, 1000, -1, -1);
+    CHECK_STR(told, "");
+    CHECK_INT(report.unchanged, 1000);
+    lab_exec(d, "UPDATE files SET size=-1 WHERE path='src/000010.c'; DELETE FROM files WHERE path='src/000020.c'; "
+                "INSERT INTO files VALUES('src/a',1),('other',1)");
+    sync_files(1000, -1, -1);
+    CHECK_INT(report.sent, 0);
+    ask_about_files(D1T_SYNC_VERIFY, 1000, -1, -1);
+    CHECK_STR(told, "files different [\"src/000010.c\"]; files missing [\"src/000020.c\"]; files extra [\"src/a\"]; ");
+    CHECK_INT(report.updated, 1);
+    CHECK_INT(report.inserted, 1);
+    CHECK_INT(report.deleted, 1);
+    desc.full = true;
+    CHECK_INT(d1t_sync_begin(&sync_, &db, &desc), D1T_OK);
+    for (i = 0; i < 1000; i++) CHECK_INT(file(i, i), D1T_OK);
+    CHECK_INT(d1t_sync_commit(&sync_, &report), D1T_OK);
+    CHECK_INT(report.deleted, 1);
+    ask_about_files(D1T_SYNC_VERIFY, 1000, -1, -1);
+    CHECK_STR(told, "");
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM files WHERE path='other'"), 1);
+    end();
+}
+
+/* ---- more rows than memory */
+
+static unsigned char spilled[1 << 20];
+static size_t spill_most;
+
+static d1t_result spill_write(void *ctx, uint64_t at, const void *p, size_t n)
+{
+    if (ctx || at + n > sizeof spilled) return D1T_ERR_SPACE;
+    memcpy(spilled + at, p, n);
+    if (at + n > spill_most) spill_most = (size_t)at + n;
+    return D1T_OK;
+}
+
+static d1t_result spill_read(void *ctx, uint64_t at, void *p, size_t n)
+{
+    (void)ctx;
+    CHECK(at + n <= spill_most);
+    memcpy(p, spilled + at, n);
+    return D1T_OK;
+}
+
+static d1t_result shuffled_files(d1t_sync_desc *desc)
+{
+    int i;
+
+    desc->max_memory = 20000;
+    CHECK_INT(d1t_sync_begin(&sync_, &db, desc), D1T_OK);
+    for (i = 0; i < 3000; i++) (void)file(i * 7919 % 3000, i * 7919 % 3000);
+    return d1t_sync_commit(&sync_, &report);
+}
+
+static void test_rows_in_any_order_that_exceed_memory_go_through_the_spill(void)
+{
+    d1t_sync_desc desc = d1t_sync_scope_prefix(&files, "path", "src/");
+
+    begin();
+    desc.spill.write = spill_write;
+    desc.spill.read = spill_read;
+    CHECK_INT(shuffled_files(&desc), D1T_OK);
+    CHECK(spill_most > 100000);
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM files WHERE size=CAST(substr(path,5,6) AS INTEGER)"), 3000);
+    sync_files(3000, -1, -1);
+    CHECK_INT(report.sent, 0);
+    end();
+}
+
+static void test_without_a_spill_too_many_rows_are_an_error_that_names_the_cure(void)
+{
+    d1t_sync_desc desc = d1t_sync_scope_prefix(&files, "path", "src/");
+
+    begin();
+    CHECK_INT(shuffled_files(&desc), D1T_ERR_LIMIT);
+    CHECK(strstr(db.error.text, "desc.spill") != NULL);
+    CHECK_INT(lab_int(d, "SELECT count(*) FROM files"), 0);
+    d1t_clear(&db, D1T_DROP_ROWS);
+    desc.spill.write = spill_write;
+    desc.spill.read = spill_read;
+    desc.spill.ctx = &desc;
+    CHECK_INT(shuffled_files(&desc), D1T_ERR_SPACE);
+    d1t_clear(&db, D1T_DROP_ROWS);
+    end();
+}
+
 int main(void)
 {
     RUN(test_declared_rows_are_there_and_a_second_run_writes_nothing);
     RUN(test_a_changed_row_costs_itself_and_one_record);
     RUN(test_an_undeclared_row_goes);
+    RUN(test_a_dry_run_says_what_would_be_done_and_writes_nothing);
+    RUN(test_a_verification_finds_what_others_changed_and_a_full_run_repairs_it);
+    RUN(test_rows_in_any_order_that_exceed_memory_go_through_the_spill);
+    RUN(test_without_a_spill_too_many_rows_are_an_error_that_names_the_cure);
     (void)both;
     TEST_MAIN_END;
 }
