@@ -1811,7 +1811,8 @@ typedef struct d1t_sync {
     struct d1t__lane *lanes;        /* a table each, parents first */
     size_t            lane_count, lane;
     uint8_t           phase;
-    bool              want_page, want_flush, ending, whole, created, sent;
+    uint8_t           want;
+    bool              whole, created, sent;
     d1t_stats         before;       /* the client's counters at the start */
     uint32_t          page_rows;
     d1t_buffer        row, key, guard, query;
@@ -15982,8 +15983,13 @@ D1TDEF void d1t_target_end(d1t_target_job *job) {
 
 #ifdef D1T__SYNC
 
-enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__SYNC_COUNT, D1T__SYNC_DELETE,
-       D1T__SYNC_SETTLE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
+/* What a run does, one after the other. */
+enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__SYNC_SETTLE, D1T__SYNC_COUNT,
+       D1T__SYNC_DELETE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
+/* What it wants before it takes the next row. CHECK, PARK and LAST are for rows that wait for a unique value: a row that
+   is to go may have it. May it go? Then its value is taken away, and the rows that wait are sent. */
+enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK, D1T__WANT_PARK,
+       D1T__WANT_LAST };
 
 #define D1T__BUCKET_ROWS 64u        /* on average: a record for each adds 1.6 % of written rows */
 #define D1T__BUCKET_MOST 256u
@@ -16416,7 +16422,7 @@ D1T__PRIVATE void d1t__put_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_entry(w, l, 1);
     d1t_write_text(w, ",d1t_n-");
     d1t__write_entry(w, l, 1);
-    d1t_write_text(w, ",?3,iif(d1t_n>");
+    d1t_write_text(w, ",?3,iif(?3 OR d1t_n>");
     d1t__write_entry(w, l, 1);
     d1t_write_text(w, ",");
     d1t__write_entry(w, l, 2);
@@ -16454,36 +16460,85 @@ D1T__PRIVATE void d1t__count_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t_write_text(w, " AND ?1=?1");
 }
 
-/* As entries, the first buckets that have rows which nobody declared, about as many as one request can delete. A
-   bucket reaches to the next one; the first begins and the last ends with the scope. */
-D1T__PRIVATE void d1t__pending_sql(d1t_writer *w, const struct d1t__lane *l) {
-    const d1t_table *t = l->shape->table;
-    d1t__blank of = d1t__blank_of(t);
-    size_t e, list;
+/* Buckets as entries d1t_e, from their records: those that satisfy a condition on d1t_x (extra rows), d1t_w (rows are
+   still to come) and d1t_y (the declared keys are known). A bucket reaches to the next one; the first begins and the
+   last ends with the scope. few: about as many as one request can delete. */
+D1T__PRIVATE void d1t__recorded_sql(d1t_writer *w, const struct d1t__lane *l, const char *condition, bool few) {
     static const char *const forms[][2] = {{"iif(row_number() OVER d1t_w=1,NULL,~),",
                                             "iif(row_number() OVER d1t_w=1,NULL,hex(~)),"},
                                            {"lead(~) OVER d1t_w,", "lead(hex(~)) OVER d1t_w,"},
                                            {"~,", "hex(~),"}};
-    d1t_write_text(w, "WITH d1t_o(d1t_v,d1t_x,d1t_i) AS (SELECT json_array(");
+    const d1t_table *t = l->shape->table;
+    d1t__blank of = d1t__blank_of(t);
+    size_t e, list;
+    d1t_write_text(w, "WITH d1t_o(d1t_v,d1t_x,d1t_w,d1t_y,d1t_i) AS (SELECT json_array(");
     for (list = 0; list < 3; list++)
         for (e = 0; e < l->shape->keys; e++) {
             of.column = &t->columns[l->shape->order[e]];
             d1t__write_form(w, &of, forms[list][of.column->type == D1T_BLOB]);
         }
-    d1t__write_at(w, &l->records, "NULL,`_d1t_rows`,`_d1t_keep`),`_d1t_extra`,row_number() OVER d1t_w FROM ",
-                  " WHERE `_d1t_scope`=?1 WINDOW d1t_w AS (ORDER BY ");
+    d1t__write_at(w, &l->records, "NULL,`_d1t_rows`,`_d1t_keep`),`_d1t_extra`,`_d1t_open`,`_d1t_keep` IS NOT NULL,"
+                  "row_number() OVER d1t_w FROM ", " WHERE `_d1t_scope`=?1 WINDOW d1t_w AS (ORDER BY ");
     d1t__write_each_key(w, l, "~", 0);
     d1t_write_text(w, ")),d1t_p(d1t_v,d1t_x,d1t_s) AS (SELECT d1t_v,d1t_x,sum(d1t_x) OVER (ORDER BY d1t_i) FROM d1t_o "
-                      "WHERE d1t_x>0 AND ");
-    d1t__write_entry(w, l, 2);
-    d1t_write_text(w, " IS NOT NULL),d1t_e(d1t_v) AS MATERIALIZED (SELECT d1t_v FROM d1t_p WHERE d1t_s<="
-                      D1T__DELETE_ROWS " OR d1t_s=d1t_x)");
+                      "WHERE ");
+    d1t_write_text(w, condition);
+    d1t_write_text(w, "),d1t_e(d1t_v) AS MATERIALIZED (SELECT d1t_v FROM d1t_p");
+    if (few) d1t_write_text(w, " WHERE d1t_s<=" D1T__DELETE_ROWS " OR d1t_s=d1t_x");
+    d1t_write_text(w, ")");
 }
 
-/* Deletes what nobody declared from these buckets. */
+/* (k1,k2) IN (SELECT ...): the rows of these buckets that nobody declared. */
+D1T__PRIVATE void d1t__write_undeclared(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_each_key(w, l, "d1t_t.~", 0);
+    d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, " NOT IN (SELECT ");
+    d1t__write_each_key(w, l, "#", 0);
+    d1t_write_text(w, " FROM d1t_h) LIMIT " D1T__DELETE_ROWS ")");
+}
+
+/* The declared keys of the buckets d1t_e. */
+D1T__PRIVATE void d1t__write_declared(d1t_writer *w, const struct d1t__lane *l) {
+    d1t_write_text(w, ",d1t_h(d1t_v) AS MATERIALIZED (SELECT value FROM d1t_e,json_each(");
+    d1t__write_entry(w, l, 2);
+    d1t_write_text(w, "))");
+}
+
+/* How many rows nobody declared, while others still wait. */
+D1T__PRIVATE void d1t__check_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__recorded_sql(w, l, "d1t_y", false);
+    d1t__write_declared(w, l);
+    d1t__write_at(w, l->shape->table, " SELECT count(*) AS d1t_gone FROM ", " WHERE ");
+    d1t__write_undeclared(w, l);
+}
+
+/* Takes the unique values of rows that are to go away from them. */
+D1T__PRIVATE void d1t__park_sql(d1t_writer *w, const struct d1t__lane *l) {
+    const d1t_table *t = l->shape->table;
+    const d1t_column *c;
+    size_t i, n = 0;
+    d1t__recorded_sql(w, l, "d1t_y", false);
+    d1t__write_declared(w, l);
+    d1t__write_at(w, t, " UPDATE ", " SET ");
+    for (i = 0; i < t->index_count; i++) {
+        c = t->indexes[i].flags & D1T_UNIQUE ? d1t__park_column(t, &t->indexes[i]) : NULL;
+        if (!c) continue;
+        if (n++) d1t_write_text(w, ",");
+        d1t_write_name(w, c->name);
+        d1t_write_text(w, "=");
+        d1t_write_text(w, d1t__park_value(t, c));
+    }
+    d1t_write_text(w, " WHERE ");
+    d1t__write_undeclared(w, l);
+}
+
+/* Deletes what nobody declared from the first buckets that have such rows. */
 D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
-    d1t__blank of = d1t__blank_of(l->shape->table);
-    size_t e;
     if (!l->begun) {    /* all of the scope */
         d1t__write_at(w, l->shape->table, "DELETE FROM ", " WHERE ");
         d1t__write_key_row(w, l, "~", 0);
@@ -16493,40 +16548,38 @@ D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
         d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
         return;
     }
-    d1t__pending_sql(w, l);
-    d1t_write_text(w, ",d1t_h(d1t_v) AS MATERIALIZED (SELECT value FROM d1t_e,json_each(");
-    d1t__write_entry(w, l, 2);
-    d1t__write_at(w, l->shape->table, ")) DELETE FROM ", " WHERE ");
-    d1t__write_key_row(w, l, "~", 0);
-    d1t_write_text(w, " IN (SELECT ");
-    d1t__write_each_key(w, l, "d1t_t.~", 0);
-    d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
-    d1t__write_in_bucket(w, l);
-    d1t_write_text(w, " AND ");
-    d1t__write_key_row(w, l, "d1t_t.~", 0);
-    d1t_write_text(w, " NOT IN (SELECT ");
-    for (e = 0; e < l->shape->keys; e++) {
-        of.column = &l->shape->table->columns[l->shape->order[e]];
-        of.element = e;
-        d1t__write_form(w, &of, e ? ",#" : "#");
-    }
-    d1t_write_text(w, " FROM d1t_h) LIMIT " D1T__DELETE_ROWS ")");
+    d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
+    d1t__write_declared(w, l);
+    d1t__write_at(w, l->shape->table, " DELETE FROM ", " WHERE ");
+    d1t__write_undeclared(w, l);
 }
 
-/* What is left in these buckets. */
+/* The records of the buckets d1t_e as D1 has them now. */
+D1T__PRIVATE void d1t__write_recounted(d1t_writer *w, const struct d1t__lane *l, const char *set) {
+    d1t_write_text(w, ",");
+    d1t__write_counted(w, l);
+    d1t__write_at(w, &l->records, " UPDATE ", set);
+    d1t_write_text(w, "`_d1t_extra`=d1t_n-`_d1t_rows`,`_d1t_keep`=iif(d1t_n>`_d1t_rows`,`_d1t_keep`,NULL) FROM d1t_c "
+                      "WHERE `_d1t_scope`=?1 AND ");
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, "=");
+    d1t__write_key_row(w, l, "#", 2u * l->shape->keys);
+}
+
+/* What is left in the buckets from which was deleted. */
 D1T__PRIVATE void d1t__recount_sql(d1t_writer *w, const struct d1t__lane *l) {
     if (!l->begun) {
         d1t__write_at(w, &l->records, "DELETE FROM ", " WHERE `_d1t_scope`=?1");
         return;
     }
-    d1t__pending_sql(w, l);
-    d1t_write_text(w, ",");
-    d1t__write_counted(w, l);
-    d1t__write_at(w, &l->records, " UPDATE ", " SET `_d1t_extra`=d1t_n-`_d1t_rows`,"
-                  "`_d1t_keep`=iif(d1t_n>`_d1t_rows`,`_d1t_keep`,NULL) FROM d1t_c WHERE `_d1t_scope`=?1 AND ");
-    d1t__write_key_row(w, l, "~", 0);
-    d1t_write_text(w, "=");
-    d1t__write_key_row(w, l, "#", 2u * l->shape->keys);
+    d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
+    d1t__write_recounted(w, l, " SET ");
+}
+
+/* All rows have come. */
+D1T__PRIVATE void d1t__settle_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__recorded_sql(w, l, "d1t_w", false);
+    d1t__write_recounted(w, l, " SET `_d1t_open`=0,");
 }
 
 D1T__PRIVATE void d1t__left_sql(d1t_writer *w, const struct d1t__lane *l) {
@@ -16540,18 +16593,14 @@ D1T__PRIVATE void d1t__left_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t_write_text(w, " AND ?1=?1) AS d1t_left");
 }
 
-D1T__PRIVATE void d1t__settle_sql(d1t_writer *w, const struct d1t__lane *l) {
-    d1t__write_at(w, &l->records, "UPDATE ", " SET `_d1t_open`=0 WHERE `_d1t_scope`=?1 AND `_d1t_open`<>0");
-}
-
 /* The rows of buckets (?1) that are missing (1) or different (2), and those in D1 that are extra (3). ?2: entries. */
 D1T__PRIVATE void d1t__examined_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t_write_desc desc;
     D1T_MEMSET(&desc, 0, sizeof desc);
     desc.shape = l->shape;
     desc.condition = -1;
-    d1t_write_text(w, "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)),d1t_e(d1t_v) AS MATERIALIZED "
-                      "(SELECT value FROM json_each(?2)),d1t_x(d1t_what,d1t_key) AS (SELECT ");
+    d1t_write_text(w, "WITH d1t_r(d1t_v) AS MATERIALIZED (SELECT value FROM json_each(?1)),d1t_e(d1t_v) AS "
+                      "MATERIALIZED (SELECT value FROM json_each(?2)),d1t_x(d1t_what,d1t_key) AS (SELECT ");
     d1t__write_first_key(w, l, "iif(d1t_t.~ IS NULL,1,2),");
     d1t__write_key_json(w, l, "#", "hex(#)");
     d1t__write_at(w, l->shape->table, " FROM d1t_r LEFT JOIN ", " AS d1t_t ON ");
@@ -16803,7 +16852,8 @@ D1T__PRIVATE int d1t__sync_begin_row(void *ctx, const d1t_row *row) {
     }
     if (v[2].u.s.n != 32 || v[3].kind != D1T_KIND_TEXT) return 1;
     D1T_MEMCPY(l->owner, v[2].u.s.p, 32);
-    l->stale = s->desc.full || s->desc.mode == D1T_SYNC_VERIFY || v[4].u.i == 0;   /* an empty table was made anew, or emptied by others */
+    l->stale = s->desc.full || s->desc.mode == D1T_SYNC_VERIFY;
+    if (!l->some) l->stale = true;      /* an empty table was made anew, or emptied by others */
     return !d1t__take_hex(v[3].u.s, l->seed, 16);
 }
 
@@ -17011,7 +17061,7 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
     for (;;) {
         if (!d1t__old_at(l, &r, &order, &text)) {
             if (l->old_end) return D1T_OK;
-            s->want_page = true;
+            s->want = D1T__WANT_PAGE;
             s->lane = (size_t)(l - s->lanes);
             return D1T_FULL;
         }
@@ -17161,8 +17211,9 @@ D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     a.ready = &ready;
     if (b->live == 0 && b->around == s->around) d1t__batch_reset(b);
     if (d1t__group_of(b, &a.desc) == b->max_groups || !d1t__bucket_fits(s, l, state)) {
-        s->want_flush = b->live > 0;
-        return s->want_flush ? D1T_FULL : d1t__bucket_too_big(s, l);
+        if (b->live == 0) return d1t__bucket_too_big(s, l);
+        s->want = D1T__WANT_FLUSH;
+        return D1T_FULL;
     }
     for (at = 0; at < l->bucket.n && result == D1T_OK; at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
@@ -17190,7 +17241,7 @@ D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
     d1t__kept kept;
     d1t_writer w;
     if (l->rows.n && (size > limits->body / 4 * 3 || l->rows.n + l->bucket_text > limits->parameter / 4 * 3)) {
-        s->want_flush = true;
+        s->want = D1T__WANT_FLUSH;
         return D1T_FULL;
     }
     d1t_writer_growing(&w, &l->rows);
@@ -17288,14 +17339,32 @@ D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d
     return D1T_OK;
 }
 
-/* No more rows of the table will come. */
+D1T__PRIVATE bool d1t__is_child_of(const d1t_table *child, const d1t_table *parent) {
+    size_t i;
+    for (i = 0; i < child->foreign_key_count; i++)
+        if (d1t__same_name(child->foreign_keys[i].parent, parent->name)) return child != parent;
+    return false;
+}
+
+/* Must all rows of the table be in D1 before the run goes on? Those that wait for a unique value, if others reference
+   them. */
+D1T__PRIVATE bool d1t__lane_is_awaited(const d1t_sync *s, const struct d1t__lane *l) {
+    size_t i;
+    for (i = 0; i < s->lane_count && l->shape->has_unique && l->wrote; i++)
+        if (d1t__is_child_of(s->lanes[i].scope.table, l->scope.table)) return true;
+    return false;
+}
+
+/* No more rows of the table will come. D1T_FULL: a request is due first. */
 D1T__PRIVATE d1t_result d1t__lane_close(d1t_sync *s, struct d1t__lane *l) {
     d1t_str none = d1t_bytes(NULL, 0);
-    d1t_result result;
+    d1t_result result = D1T_OK;
     if (l->closed) return D1T_OK;
     result = l->begun ? d1t__bucket_close(s, l, none, none) : d1t__old_pass(s, l, none);
     l->closed = result == D1T_OK;
-    return result;
+    if (!l->closed || !d1t__lane_is_awaited(s, l)) return result;
+    s->want = D1T__WANT_ALL;
+    return D1T_FULL;
 }
 
 /* ---- rows in any order: kept until commit, in memory or as sorted runs in the spill */
@@ -17516,13 +17585,6 @@ D1T__PRIVATE d1t_result d1t__sync_encode(d1t_sync *s, struct d1t__lane *l, const
     return D1T_OK;
 }
 
-D1T__PRIVATE bool d1t__is_child_of(const d1t_table *child, const d1t_table *parent) {
-    size_t i;
-    for (i = 0; i < child->foreign_key_count; i++)
-        if (d1t__same_name(child->foreign_keys[i].parent, parent->name)) return child != parent;
-    return false;
-}
-
 /* In key order, a table's rows end where those of a table that references it begin. */
 D1T__PRIVATE d1t_result d1t__sync_close_parents(d1t_sync *s, const struct d1t__lane *l) {
     d1t_result result = D1T_OK;
@@ -17636,7 +17698,7 @@ D1T__PRIVATE void d1t__sync_flush(d1t_sync *s) {
     }
     db->send.epilogue_count = s->epilogue_count;
     db->send.tainted = false;
-    db->batch.full = !s->ending;
+    db->batch.full = s->want != D1T__WANT_LAST;
     (void)d1t_flush_start(db);
 }
 
@@ -17677,11 +17739,11 @@ D1T__PRIVATE d1t_statement d1t__scope_statement(d1t_sync *s, const struct d1t__l
     return statement;
 }
 
-/* Counts what is to be deleted, lane by lane. */
+/* Counts what is to be deleted from the lane. */
 D1T__PRIVATE void d1t__sync_count(d1t_sync *s) {
     struct d1t__lane *l = &s->lanes[s->lane];
     s->answer[D1T__GONE] = s->answer[D1T__LOST] = 0;
-    s->statements[0] = d1t__scope_statement(s, l, d1t__count_sql);
+    s->statements[0] = d1t__scope_statement(s, l, s->want == D1T__WANT_CHECK ? d1t__check_sql : d1t__count_sql);
     if (s->db->error.code == D1T_OK &&
         d1t_query_start(s->db, s->statements[0].sql, &l->id_arg, 1, d1t__sync_answer, s) == D1T_OK)
         d1t__job_again(s->db, NULL);
@@ -17725,12 +17787,12 @@ D1T__PRIVATE void d1t__sync_delete(d1t_sync *s) {
     d1t__job_rows(s->db, d1t__sync_answer, s);
 }
 
-/* Nothing of the run waits any more: records of batches that had to wait for it become valid. */
-D1T__PRIVATE void d1t__sync_settle(d1t_sync *s) {
+/* A statement of the run for the lane. */
+D1T__PRIVATE void d1t__sync_exec(d1t_sync *s, void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
     struct d1t__lane *l = &s->lanes[s->lane];
     s->statements[0] = s->prologue[0];
     s->statements[1] = s->prologue[1];
-    s->statements[2] = d1t__scope_statement(s, l, d1t__settle_sql);
+    s->statements[2] = d1t__scope_statement(s, l, write);
     if (s->db->error.code == D1T_OK && d1t_exec_start(s->db, s->statements, 3) == D1T_OK)
         d1t__job_again(s->db, NULL);
 }
@@ -17796,7 +17858,14 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
 
 /* ---- what comes next */
 
-/* Hands over what waits for commit, parents first; at the end the rest of the batch is to be flushed. */
+D1T__PRIVATE bool d1t__sync_has_unique(const d1t_sync *s) {
+    size_t i;
+    for (i = 0; i < s->lane_count; i++)
+        if (s->lanes[i].shape->has_unique) return true;
+    return false;
+}
+
+/* Hands over what waits for commit, parents first; at the end all that is pending is sent. */
 D1T__PRIVATE void d1t__sync_feed(d1t_sync *s) {
     d1t_result result = D1T_OK;
     size_t i;
@@ -17805,9 +17874,9 @@ D1T__PRIVATE void d1t__sync_feed(d1t_sync *s) {
         if (result == D1T_OK) result = d1t__lane_close(s, &s->lanes[i]);
     }
     if (result != D1T_OK) return;
-    if (!s->ending && (s->db->batch.live || d1t__sync_has_rows(s))) s->want_flush = true;
-    else s->phase = D1T__SYNC_COUNT;
-    s->ending = true;
+    if (s->db->batch.live) s->want = d1t__sync_has_unique(s) ? D1T__WANT_ALL : D1T__WANT_LAST;
+    else if (d1t__sync_has_rows(s)) s->want = D1T__WANT_FLUSH;
+    else s->phase = D1T__SYNC_SETTLE;
     s->lane = 0;
 }
 
@@ -17821,23 +17890,61 @@ D1T__PRIVATE void d1t__sync_counted(d1t_sync *s) {
     else s->report.deleted += l->gone;
 }
 
+/* Has the table unique values that can be taken away from a row? */
+D1T__PRIVATE bool d1t__lane_parks(const struct d1t__lane *l) {
+    const d1t_table *t = l->shape->table;
+    size_t i;
+    for (i = 0; i < t->index_count; i++)
+        if ((t->indexes[i].flags & D1T_UNIQUE) && d1t__park_column(t, &t->indexes[i])) return true;
+    return false;
+}
+
 /* Is a request of this phase due for the lane? */
 D1T__PRIVATE bool d1t__sync_is_due(const d1t_sync *s, const struct d1t__lane *l) {
     switch (s->phase) {
-        case D1T__SYNC_COUNT: return l->begun ? l->wrote && (!l->counted || l->before) : l->some;
-        case D1T__SYNC_DELETE: return l->gone > 0 && d1t__sync_writes(s);
-        default: return l->partial && s->before.rows_poisoned == s->db->stats.rows_poisoned;
+        case D1T__SYNC_SETTLE: return l->partial && s->before.rows_poisoned == s->db->stats.rows_poisoned;
+        case D1T__SYNC_COUNT: return l->begun ? l->wrote && !d1t__lane_is_fresh(l) : l->some;
+        default: return l->gone > 0 && d1t__sync_writes(s);
     }
 }
 
 /* Goes to the next lane, and phase, for which a request is due: children come first in deletes. */
 D1T__PRIVATE void d1t__sync_find(d1t_sync *s) {
-    while (s->phase >= D1T__SYNC_COUNT && s->phase < D1T__SYNC_DONE) {
+    while (s->phase >= D1T__SYNC_SETTLE && s->phase < D1T__SYNC_DONE) {
         size_t step = s->phase == D1T__SYNC_DELETE ? (size_t)-1 : 1u;
         for (; s->lane < s->lane_count; s->lane += step)
             if (d1t__sync_is_due(s, &s->lanes[s->lane])) return;
         s->phase++;
         s->lane = s->phase == D1T__SYNC_DELETE ? s->lane_count - 1 : 0;
+    }
+}
+
+/* What is wanted next, now that it is there. */
+D1T__PRIVATE void d1t__sync_got(d1t_sync *s) {
+    bool waiting = s->db->batch.live > 0;
+    switch (s->want) {
+        case D1T__WANT_PAGE: d1t__old_read_done(s); break;
+        case D1T__WANT_FLUSH:
+            if (d1t__sync_writes(s)) d1t__sync_flushed(s);
+            else d1t__sync_examined(s);
+            if (d1t__sync_has_rows(s)) return;  /* to ask about, of another table */
+            break;
+        case D1T__WANT_ALL:
+            d1t__sync_flushed(s);
+            s->lane = 0;
+            break;
+        case D1T__WANT_CHECK: d1t__sync_counted(s); break;
+        case D1T__WANT_LAST: d1t__sync_flushed(s); break;
+        default: break;
+    }
+    if (s->want == D1T__WANT_CHECK || s->want == D1T__WANT_PARK) s->lane++;
+    else if (s->want == D1T__WANT_ALL && waiting) s->want = D1T__WANT_CHECK;
+    else s->want = D1T__WANT_NOTHING;
+    while (s->want == D1T__WANT_CHECK || s->want == D1T__WANT_PARK) {
+        for (; s->lane < s->lane_count; s->lane++)
+            if (s->lanes[s->lane].wrote && d1t__lane_parks(&s->lanes[s->lane])) return;
+        s->want++;
+        s->lane = 0;
     }
 }
 
@@ -17856,13 +17963,7 @@ D1T__PRIVATE void d1t__sync_did(d1t_sync *s) {
             else d1t__sync_open(s);
             break;
         case D1T__SYNC_CREATE: s->phase = D1T__SYNC_BEGIN; break;
-        case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
-            if (s->want_page) d1t__old_read_done(s);
-            else if (d1t__sync_writes(s)) d1t__sync_flushed(s);
-            else d1t__sync_examined(s);
-            s->want_flush = !s->want_page && !d1t__sync_writes(s) && d1t__sync_has_rows(s);
-            s->want_page = false;
-            break;
+        case D1T__SYNC_OPEN: case D1T__SYNC_FEED: d1t__sync_got(s); break;
         case D1T__SYNC_COUNT:
             d1t__sync_counted(s);
             s->lane++;
@@ -17875,22 +17976,31 @@ D1T__PRIVATE void d1t__sync_did(d1t_sync *s) {
     }
 }
 
+/* Begins the request that is wanted. */
+D1T__PRIVATE void d1t__sync_get(d1t_sync *s) {
+    switch (s->want) {
+        case D1T__WANT_PAGE: d1t__old_read(s); break;
+        case D1T__WANT_CHECK: d1t__sync_count(s); break;
+        case D1T__WANT_PARK: d1t__sync_exec(s, d1t__park_sql); break;
+        case D1T__WANT_NOTHING: break;
+        default:
+            if (d1t__sync_writes(s)) d1t__sync_flush(s);
+            else d1t__sync_examine(s);
+    }
+}
+
 /* Begins the next request of the phase, if there is one. */
 D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
-    if (s->phase == D1T__SYNC_FEED && !s->want_page && !s->want_flush) d1t__sync_feed(s);
+    if (s->phase == D1T__SYNC_FEED && s->want == D1T__WANT_NOTHING) d1t__sync_feed(s);
     d1t__sync_find(s);
     if (s->db->error.code != D1T_OK) return;
     switch (s->phase) {
         case D1T__SYNC_BEGIN: d1t__sync_ask(s); break;
         case D1T__SYNC_CREATE: d1t__sync_create(s); break;
-        case D1T__SYNC_OPEN: case D1T__SYNC_FEED:
-            if (s->want_page) d1t__old_read(s);
-            else if (s->want_flush && d1t__sync_writes(s)) d1t__sync_flush(s);
-            else if (s->want_flush) d1t__sync_examine(s);
-            break;
+        case D1T__SYNC_OPEN: case D1T__SYNC_FEED: d1t__sync_get(s); break;
         case D1T__SYNC_COUNT: d1t__sync_count(s); break;
+        case D1T__SYNC_SETTLE: d1t__sync_exec(s, d1t__settle_sql); break;
         case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
-        case D1T__SYNC_SETTLE: d1t__sync_settle(s); break;
         case D1T__SYNC_DONE: d1t__sync_report(s); break;
         default: break;
     }

@@ -23,8 +23,11 @@
 
 /* ---- the tables */
 
-static const d1t_column owner_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0)};
-static const d1t_table owners = D1T_TABLE("owners", owner_columns);
+static const d1t_column owner_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("name", D1T_TEXT, 0),
+                                           D1T_COLUMN("code", D1T_INTEGER, 0)};
+static const char *const owner_code[] = {"code"};
+static const d1t_index owner_indexes[] = {D1T_UNIQUE_INDEX("owners_code", owner_code)};
+static const d1t_table owners = {"owners", owner_columns, 3, owner_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
 static const d1t_column pet_columns[] = {D1T_COLUMN("owner", D1T_INTEGER, D1T_KEY),
                                          D1T_COLUMN("name", D1T_TEXT, D1T_KEY), D1T_COLUMN("age", D1T_INTEGER, 0)};
 static const char *const pet_owner[] = {"owner"};
@@ -42,6 +45,7 @@ typedef struct rows {
 } rows;
 
 static rows want[3];
+static int code[MOST]; /* of owners: unique, and moves from one to another, declared or not */
 
 static unsigned below(unsigned n)
 {
@@ -58,6 +62,12 @@ static void declare_anew(void)
         for (i = 0; i < MOST; i++)
             if (below(100) < percent)
                 want[t].value[i] = below(3) ? (int)below(1000) : -1;
+    for (i = below(4) ? (int)below(20) : 0; i > 0; i--) { /* codes move */
+        unsigned a = below(MOST), b = below(MOST);
+        int moved = code[a];
+        code[a] = code[b];
+        code[b] = moved;
+    }
     for (i = 0; i < MOST; i++) /* no pet without its owner */
         if (want[0].value[i / 3] < 0)
             want[1].value[i] = -1;
@@ -77,6 +87,7 @@ static void row_of(int t, int i, d1t_value *v, char *text, unsigned char *bytes)
         v[0] = d1t_int(i * 7 - 1000);
         snprintf(text, 64, "owner %d", want[0].value[i]);
         v[1] = d1t_text(text);
+        v[2] = d1t_int(code[i]);
     } else if (t == 1) {
         v[0] = d1t_int(i / 3 * 7 - 1000);
         snprintf(text, 64, "%s%d", odd[i % 10], i % 3);
@@ -202,7 +213,7 @@ static int compare_rows(const void *a, const void *b)
 
 static void declare_rows(d1t_sync *sync, bool sorted)
 {
-    static const int counts[] = {2, 3, 3};
+    static const int counts[] = {3, 3, 3};
     int order[3 * MOST], n = 0, t, i, k;
     d1t_value v[3];
     unsigned char bytes[1];
@@ -340,6 +351,8 @@ static bool seed_passes(unsigned seed)
     random_state = 0x9e3779b97f4a7c15u + seed * UINT64_C(0xD1342543DE82EF95);
     for (i = 0; i < 3 * MOST; i++)
         want[i / MOST].value[i % MOST] = -1;
+    for (i = 0; i < MOST; i++)
+        code[i] = i;
     memset(&world.event, 0, sizeof world.event);
     steps = 1 + (int)below(4);
     for (i = 0; i < steps; i++) {
