@@ -44,7 +44,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>split  >>plan
     client    >>client  >>setup  >>query  >>probe
-    contracts >>state  >>target  >>sync
+    contracts >>state  >>target  >>store  >>sync
     drivers   >>run  >>curl
 
 A room uses only the rooms above it. Only the drivers wait or do I/O; the core calls nobody.
@@ -1728,7 +1728,31 @@ D1TDEF d1t_result d1t_target_setup_start(d1t_target_job *job, const d1t_target *
 D1TDEF d1t_step   d1t_target_next(d1t_target_job *job, uint64_t now_ms, d1t_todo *todo);
 D1TDEF void       d1t_target_end(d1t_target_job *job);
 
-/* ---- >>sync --------------------------------------------------------------------------------------------------- */
+/* ---- >>store ----------------------------------------------------------------------------------------------------- */
+
+/* Where a run keeps what it knows: values under keys, both bytes, which it copies. One run at a time. */
+typedef struct d1t_store {
+    void *ctx;
+    /* The first key after this one (none: the first of all) as memcmp orders them, a prefix first; views until the next
+       call. What was put since the last commit may be seen or not. D1T_OK, D1T_EOF, or an error. */
+    d1t_result (*next)(void *ctx, d1t_str after, d1t_str *key, d1t_str *value);
+    d1t_result (*put)(void *ctx, d1t_str key, d1t_str value);
+    d1t_result (*remove)(void *ctx, d1t_str key);       /* it need not be there */
+    /* Makes everything since the last commit durable together. After an error either all or nothing of it is there. */
+    d1t_result (*commit)(void *ctx);
+    void       (*rollback)(void *ctx);                  /* forgets everything since the last commit */
+} d1t_store;
+
+/* A store in memory. */
+typedef struct d1t_memory_store {
+    d1t_allocator allocator;
+    struct d1t__stored *entries, *waiting;      /* in order */
+    size_t              count, room, waiting_count, waiting_room;
+} d1t_memory_store;
+D1TDEF d1t_store d1t_memory_store_init(d1t_memory_store *memory, d1t_allocator allocator);
+D1TDEF void      d1t_memory_store_free(d1t_memory_store *memory);
+
+/* ---- >>sync ------------------------------------------------------------------------------------------------------ */
 
 /* Declared state: a program says which rows should exist, and D1 becomes that. New and changed rows are upserted,
    parents first; rows that nobody declared are deleted, children first, after all upserts. What was written is tracked
@@ -1783,6 +1807,9 @@ typedef struct d1t_sync_desc {
     uint32_t         max_delete;    /* percent of a scope's rows that may be deleted; 0: 50; 100: all of them */
     size_t           max_memory;    /* for rows that are kept until commit; 0: 64 MiB, or memory_size / 2 */
     d1t_spill        spill;         /* zero: more rows than that are an error */
+    const d1t_store *store;         /* NULL, or what is known of each row, kept on this side. Then of a bucket that
+                                       changed only the rows that did are sent, and records are not read. It may be
+                                       lost or out of date: D1 tells whether it is true */
     d1t_sync_mode    mode;
     /* Dry run and verify: NULL, or told of each row that is not as declared. key: a JSON array, blobs in hex. */
     void           (*on_difference)(void *ctx, const d1t_table *table, d1t_difference what, d1t_str key);
@@ -1812,10 +1839,10 @@ typedef struct d1t_sync {
     size_t            lane_count, lane;
     uint8_t           phase;
     uint8_t           want;
-    bool              whole, created, sent;
+    bool              whole, created, sent, claimed;
     d1t_stats         before;       /* the client's counters at the start */
     uint32_t          page_rows;
-    d1t_buffer        row, key, guard, query;
+    d1t_buffer        row, key, guard, query, place;
     char              nonce[33];
     d1t_value         guard_args[2], args[2];
     d1t_statement     prologue[2], statements[6];
@@ -15975,6 +16002,144 @@ D1TDEF void d1t_target_end(d1t_target_job *job) {
 
 #endif /* D1T__TARGETS */
 
+/* ---- >>store (implementation) ------------------------------------------------------------------------------------ */
+
+/* A key with its value behind it. */
+struct d1t__stored {
+    char  *p;
+    size_t key, value;
+    bool   removed;     /* of those that wait: the key is to go */
+};
+
+/* As memcmp does, a prefix first. */
+D1T__PRIVATE int d1t__compare_bytes(d1t_str a, d1t_str b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? D1T_MEMCMP(a.p, b.p, n) : 0;
+    return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+/* The number of the first entry that is not before the key. */
+D1T__PRIVATE size_t d1t__stored_at(const struct d1t__stored *list, size_t count, d1t_str key) {
+    size_t low = 0, high = count, middle;
+    if (count && d1t__compare_bytes(d1t_bytes(list[count - 1].p, list[count - 1].key), key) < 0) return count;
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (d1t__compare_bytes(d1t_bytes(list[middle].p, list[middle].key), key) < 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+D1T__PRIVATE bool d1t__stored_is(const struct d1t__stored *list, size_t count, size_t at, d1t_str key) {
+    return at < count && d1t_str_equal(d1t_bytes(list[at].p, list[at].key), key);
+}
+
+D1T__PRIVATE void d1t__stored_free(d1t_memory_store *m, struct d1t__stored *e) {
+    d1t__release(m->allocator, e->p, e->key + e->value + 1);
+}
+
+D1T__PRIVATE d1t_result d1t__memory_next(void *ctx, d1t_str after, d1t_str *key, d1t_str *value) {
+    const d1t_memory_store *m = (const d1t_memory_store *)ctx;
+    size_t at = after.p ? d1t__stored_at(m->entries, m->count, after) : 0;
+    if (after.p && d1t__stored_is(m->entries, m->count, at, after)) at++;
+    if (at == m->count) return D1T_EOF;
+    *key = d1t_bytes(m->entries[at].p, m->entries[at].key);
+    *value = d1t_bytes(m->entries[at].p + key->n, m->entries[at].value);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__memory_wait(d1t_memory_store *m, d1t_str key, d1t_str value, bool removed) {
+    size_t at = d1t__stored_at(m->waiting, m->waiting_count, key), room = m->waiting_room;
+    bool there = d1t__stored_is(m->waiting, m->waiting_count, at, key);
+    struct d1t__stored e, *list;
+    if (key.n > SIZE_MAX / 4 || value.n > SIZE_MAX / 4 || room > SIZE_MAX / 4 / sizeof e) return D1T_ERR_NOMEM;
+    if (!there && m->waiting_count == room) {
+        room = room ? 2 * room : 16;
+        list = (struct d1t__stored *)d1t__resize(m->allocator, m->waiting, m->waiting_room * sizeof e, room * sizeof e);
+        if (!list) return D1T_ERR_NOMEM;
+        m->waiting = list;
+        m->waiting_room = room;
+    }
+    e.key = key.n;
+    e.value = value.n;
+    e.removed = removed;
+    e.p = (char *)d1t__resize(m->allocator, NULL, 0, key.n + value.n + 1);
+    if (!e.p) return D1T_ERR_NOMEM;
+    if (key.n) D1T_MEMCPY(e.p, key.p, key.n);
+    if (value.n) D1T_MEMCPY(e.p + key.n, value.p, value.n);
+    list = m->waiting + at;
+    if (there) d1t__stored_free(m, list);
+    else D1T_MEMMOVE(list + 1, list, (m->waiting_count++ - at) * sizeof e);
+    *list = e;
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__memory_put(void *ctx, d1t_str key, d1t_str value) {
+    return d1t__memory_wait((d1t_memory_store *)ctx, key, value, false);
+}
+
+D1T__PRIVATE d1t_result d1t__memory_remove(void *ctx, d1t_str key) {
+    return d1t__memory_wait((d1t_memory_store *)ctx, key, d1t_bytes(NULL, 0), true);
+}
+
+/* Merges into a new list: there is nothing that can fail behind its allocation. */
+D1T__PRIVATE d1t_result d1t__memory_commit(void *ctx) {
+    d1t_memory_store *m = (d1t_memory_store *)ctx;
+    size_t room = m->count + m->waiting_count, i = 0, k = 0, n = 0;
+    struct d1t__stored *list;
+    int order;
+    if (!m->waiting_count) return D1T_OK;
+    if (room > SIZE_MAX / 4 / sizeof *list) return D1T_ERR_NOMEM;
+    list = (struct d1t__stored *)d1t__resize(m->allocator, NULL, 0, room * sizeof *list);
+    if (!list) return D1T_ERR_NOMEM;
+    while (i < m->count || k < m->waiting_count) {
+        order = i == m->count ? 1 : k == m->waiting_count ? -1
+                : d1t__compare_bytes(d1t_bytes(m->entries[i].p, m->entries[i].key),
+                                     d1t_bytes(m->waiting[k].p, m->waiting[k].key));
+        if (order < 0) {
+            list[n++] = m->entries[i++];
+            continue;
+        }
+        if (order == 0) d1t__stored_free(m, &m->entries[i++]);
+        if (m->waiting[k].removed) d1t__stored_free(m, &m->waiting[k]);
+        else list[n++] = m->waiting[k];
+        k++;
+    }
+    d1t__release(m->allocator, m->entries, m->room * sizeof *list);
+    m->entries = list;
+    m->count = n;
+    m->room = room;
+    m->waiting_count = 0;
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__memory_rollback(void *ctx) {
+    d1t_memory_store *m = (d1t_memory_store *)ctx;
+    while (m->waiting_count) d1t__stored_free(m, &m->waiting[--m->waiting_count]);
+}
+
+D1TDEF d1t_store d1t_memory_store_init(d1t_memory_store *memory, d1t_allocator allocator) {
+    d1t_store store;
+    D1T_MEMSET(memory, 0, sizeof *memory);
+    memory->allocator = allocator;
+    store.ctx = memory;
+    store.next = d1t__memory_next;
+    store.put = d1t__memory_put;
+    store.remove = d1t__memory_remove;
+    store.commit = d1t__memory_commit;
+    store.rollback = d1t__memory_rollback;
+    return store;
+}
+
+D1TDEF void d1t_memory_store_free(d1t_memory_store *memory) {
+    d1t__memory_rollback(memory);
+    while (memory->count) d1t__stored_free(memory, &memory->entries[--memory->count]);
+    d1t__release(memory->allocator, memory->entries, memory->room * sizeof *memory->entries);
+    d1t__release(memory->allocator, memory->waiting, memory->waiting_room * sizeof *memory->waiting);
+    memory->entries = memory->waiting = NULL;
+    memory->room = memory->waiting_room = 0;
+}
+
 /* ---- >>sync (implementation) ---------------------------------------------------------------------------------- */
 
 #if !defined(D1T_NO_SYNC) && !defined(D1T_NO_QUERY) && !defined(D1T_NO_AROUND) && !defined(D1T_NO_UPDATE)
@@ -16002,13 +16167,17 @@ typedef struct d1t__kept {
     uint64_t number;
     uint32_t size, key;         /* of the text; of it up to the end of the key */
     uint32_t order;             /* size of the order key */
-    bool     escaped;
+    bool     escaped, known;    /* known: D1 has it, as the store says */
+    uint8_t  print[12];         /* in a bucket: 4 bytes of the key's hash, 8 of the row's */
 } d1t__kept;
 
-/* A record as it was read. Behind it in the page: the order key, then the text of its key. */
+#define D1T__PRINT 12u
+
+/* A record as it was read. Behind it in the page: the order key, the text of its key, the prints. */
 typedef struct d1t__bucket_record {
     uint64_t rows;
     uint32_t order, size;
+    uint32_t prints;        /* bytes: those of the rows, behind it; 0: not known */
     bool     clean;
     char     digest[32];
 } d1t__bucket_record;
@@ -16036,13 +16205,17 @@ struct d1t__lane {
     d1t_buffer       bucket;        /* rows that belong together */
     uint32_t         bucket_rows;
     size_t           bucket_text, bucket_last;
+    bool             complete;      /* all rows that D1 has of it are declared, as the store says */
     d1t_buffer       first, last;   /* order keys: of the bucket's first row, of the last row */
     d1t_buffer       old;           /* a page of records */
     size_t           old_at;
     bool             old_end;       /* there are no further ones */
     d1t_buffer       after;         /* the key of the last one that was read, as SQL */
-    d1t__bucket_record      match;         /* the record that begins where the bucket does */
+    d1t__bucket_record match;       /* the record that begins where the bucket does */
+    d1t_buffer       prints;        /* its prints */
     bool             matched;
+    d1t_buffer       prefix;        /* of the store's keys for this lane */
+    bool             stored;        /* the store is true */
     d1t_buffer       passed;        /* keys of other records within the bucket: [..],[..] */
     d1t_buffer       entry, entries, forgotten;
     d1t_value        put_args[3], forget_args[2];
@@ -16285,12 +16458,6 @@ D1T__PRIVATE d1t_result d1t__order_key(const d1t_shape *s, const char *p, d1t_bu
         if (result == D1T_OK) result = d1t_buffer_add(out, "\0", 2);
     }
     return result;
-}
-
-D1T__PRIVATE int d1t__compare_bytes(d1t_str a, d1t_str b) {
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = n ? D1T_MEMCMP(a.p, b.p, n) : 0;
-    return c ? c : a.n < b.n ? -1 : a.n > b.n;
 }
 
 D1T__PRIVATE d1t_str d1t__view(const d1t_buffer *b) {
@@ -16679,6 +16846,159 @@ D1T__PRIVATE const char *d1t__lane_sql(d1t_sync *s, const struct d1t__lane *l,
     return w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
 }
 
+/* ---- what the store knows: for each lane an owner under its prefix, and a value for each bucket under that and the
+   order key: fingerprint, size of the key's text, the text, prints */
+
+D1T__PRIVATE bool d1t__sync_writes(const d1t_sync *s) {
+    return s->desc.mode == D1T_SYNC_APPLY;
+}
+
+D1T__PRIVATE d1t_result d1t__store_fault(d1t_sync *s, d1t_result code) {
+    return d1t__error(s->db, code, "desc.store: ", d1t_result_text(code), NULL);
+}
+
+D1T__PRIVATE d1t__kept d1t__kept_at(const d1t_buffer *b, size_t at) {
+    d1t__kept kept;
+    D1T_MEMCPY(&kept, b->p + at, sizeof kept);
+    return kept;
+}
+
+/* The key of a bucket in the store, in s->query. */
+D1T__PRIVATE d1t_result d1t__store_key(d1t_sync *s, const struct d1t__lane *l, d1t_str order) {
+    d1t_result result = d1t__set(&s->query, d1t__view(&l->prefix));
+    if (result == D1T_OK) result = d1t_buffer_add(&s->query, order.p, order.n);
+    return result == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "the store");
+}
+
+D1T__PRIVATE d1t_result d1t__store_remove(d1t_sync *s, const struct d1t__lane *l, d1t_str order) {
+    d1t_result result;
+    if (!s->desc.store || !l->stored || !d1t__sync_writes(s)) return D1T_OK;
+    result = d1t__store_key(s, l, order);
+    if (result != D1T_OK) return result;
+    result = s->desc.store->remove(s->desc.store->ctx, d1t__view(&s->query));
+    return result == D1T_OK ? D1T_OK : d1t__store_fault(s, result);
+}
+
+/* Notes the bucket as it is now. */
+D1T__PRIVATE d1t_result d1t__store_put(d1t_sync *s, struct d1t__lane *l, const char *digest) {
+    d1t__kept kept = d1t__kept_at(&l->bucket, 0);
+    size_t at;
+    uint8_t size[4];
+    d1t_result result;
+    if (!s->desc.store || !d1t__sync_writes(s)) return D1T_OK;
+    for (at = 0; at < 4; at++) size[at] = (uint8_t)((kept.key + 1) >> (8 * at));
+    l->entry.n = 0;
+    result = d1t_buffer_add(&l->entry, digest, 32);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->entry, size, 4);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->entry, l->bucket.p + sizeof kept, kept.key);
+    if (result == D1T_OK) result = d1t_buffer_add(&l->entry, "]", 1);
+    for (at = 0; at < l->bucket.n && result == D1T_OK; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        result = d1t_buffer_add(&l->entry, kept.print, D1T__PRINT);
+    }
+    if (result == D1T_OK) result = d1t__store_key(s, l, d1t__view(&l->first));
+    if (result != D1T_OK) return d1t__no_memory(s->db, "the store");
+    result = s->desc.store->put(s->desc.store->ctx, d1t__view(&s->query), d1t__view(&l->entry));
+    return result == D1T_OK ? D1T_OK : d1t__store_fault(s, result);
+}
+
+/* The lane's next entry after s->query, whose key is set to it; *value none: there is no further one. */
+D1T__PRIVATE d1t_result d1t__store_next(d1t_sync *s, const struct d1t__lane *l, d1t_str *order, d1t_str *value) {
+    d1t_str key;
+    d1t_result result = s->desc.store->next(s->desc.store->ctx, d1t__view(&s->query), &key, value);
+    if (result == D1T_EOF || (result == D1T_OK && (key.n < l->prefix.n ||
+                                                   D1T_MEMCMP(key.p, l->prefix.p, l->prefix.n) != 0))) {
+        *value = d1t_bytes(NULL, 0);
+        return D1T_OK;
+    }
+    if (result != D1T_OK) return d1t__store_fault(s, result);
+    if (d1t__set(&s->place, key) != D1T_OK) return d1t__no_memory(s->db, "the store");
+    *order = d1t_bytes(s->place.p + l->prefix.n, s->place.n - l->prefix.n);
+    return D1T_OK;
+}
+
+/* Reads some records of the lane from the store, as a page. */
+D1T__PRIVATE d1t_result d1t__store_read(d1t_sync *s, struct d1t__lane *l) {
+    d1t__bucket_record r;
+    d1t_str order, value;
+    d1t_result result;
+    uint32_t i;
+    l->old.n = l->old_at = 0;
+    for (i = 0; i < 64; i++) {
+        result = d1t__store_key(s, l, d1t__view(&l->after));
+        if (result == D1T_OK) result = d1t__store_next(s, l, &order, &value);
+        if (result != D1T_OK) return result;
+        l->old_end = !value.p;
+        if (l->old_end) return D1T_OK;
+        D1T_MEMSET(&r, 0, sizeof r);
+        if (value.n >= 36)
+            r.size = (uint32_t)(uint8_t)value.p[32] | (uint32_t)(uint8_t)value.p[33] << 8 |
+                     (uint32_t)(uint8_t)value.p[34] << 16 | (uint32_t)(uint8_t)value.p[35] << 24;
+        if (value.n < 36 || r.size > value.n - 36 || (value.n - 36 - r.size) % D1T__PRINT)
+            return d1t__error(s->db, D1T_ERR_STATE, "desc.store: an entry is damaged; begin with an empty store", NULL,
+                              NULL);
+        r.order = (uint32_t)order.n;
+        r.prints = (uint32_t)(value.n - 36 - r.size);
+        r.rows = r.prints / D1T__PRINT;
+        r.clean = !l->stale;
+        D1T_MEMCPY(r.digest, value.p, 32);
+        result = d1t_buffer_add(&l->old, &r, sizeof r);
+        if (result == D1T_OK) result = d1t_buffer_add(&l->old, order.p, order.n);
+        if (result == D1T_OK) result = d1t_buffer_add(&l->old, value.p + 36, value.n - 36);
+        if (result == D1T_OK) result = d1t__set(&l->after, order);
+        if (result != D1T_OK) return d1t__no_memory(s->db, "the store");
+    }
+    return D1T_OK;
+}
+
+/* Is what the store has of the lane what D1 has? If not, it begins anew. */
+D1T__PRIVATE d1t_result d1t__store_open(d1t_sync *s, struct d1t__lane *l) {
+    const d1t_store *store = s->desc.store;
+    d1t_str key, value;
+    d1t_writer w;
+    d1t_result result;
+    if (!store) return D1T_OK;
+    l->prefix.n = 0;
+    d1t_writer_growing(&w, &l->prefix);
+    d1t_write_text(&w, "sync ");
+    d1t_write_text(&w, l->records.name);
+    d1t_write(&w, d1t_bytes("", 1));
+    d1t_write_text(&w, l->id);
+    if (w.error != D1T_OK) return d1t__no_memory(s->db, "the store");
+    result = store->next(store->ctx, d1t__view(&l->prefix), &key, &value);
+    if (result != D1T_OK && result != D1T_EOF) return d1t__store_fault(s, result);
+    l->stored = result == D1T_OK && l->owner[0] && key.n == l->prefix.n + 1 && !key.p[key.n - 1] && value.n == 32 &&
+                D1T_MEMCMP(key.p, l->prefix.p, l->prefix.n) == 0 && D1T_MEMCMP(value.p, l->owner, 32) == 0;
+    result = d1t__set(&s->query, d1t__view(&l->prefix));
+    if (result == D1T_OK) result = d1t_buffer_add(&l->prefix, "", 1);
+    if (result != D1T_OK) return d1t__no_memory(s->db, "the store");
+    while (!l->stored && d1t__sync_writes(s)) {
+        result = d1t__store_next(s, l, &key, &value);
+        if (result != D1T_OK || !value.p) return result;
+        result = store->remove(store->ctx, d1t__view(&s->place));
+        if (result != D1T_OK) return d1t__store_fault(s, result);
+        if (d1t__set(&s->query, d1t__view(&s->place)) != D1T_OK) return d1t__no_memory(s->db, "the store");
+    }
+    return D1T_OK;
+}
+
+/* All that was put is true now. */
+D1T__PRIVATE d1t_result d1t__store_close(d1t_sync *s) {
+    const d1t_store *store = s->desc.store;
+    d1t_result result = D1T_OK;
+    bool same = !s->claimed;
+    size_t i;
+    if (!store || !d1t__sync_writes(s)) return D1T_OK;
+    for (i = 0; i < s->lane_count; i++) same = same && s->lanes[i].stored;
+    for (i = 0; i < s->lane_count && result == D1T_OK && !same; i++) {
+        struct d1t__lane *l = &s->lanes[i];
+        const char *owner = s->claimed ? s->nonce : l->owner;
+        if (owner[0]) result = store->put(store->ctx, d1t__view(&l->prefix), d1t_bytes(owner, 32));
+    }
+    if (result == D1T_OK && !same && s->before.rows_poisoned == s->db->stats.rows_poisoned) result = store->commit(store->ctx);
+    return result == D1T_OK ? D1T_OK : d1t__store_fault(s, result);
+}
+
 /* ---- beginning */
 
 D1T__PRIVATE d1t_column d1t__meta_column(const char *name, d1t_type type, uint32_t flags) {
@@ -16744,7 +17064,8 @@ D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
 
 D1T__PRIVATE void d1t__lane_buffers(d1t_client *db, struct d1t__lane *l) {
     d1t_buffer *all[] = {&l->bucket, &l->first, &l->last, &l->old, &l->after, &l->passed,
-                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs, &l->rows};
+                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs, &l->rows,
+                         &l->prints, &l->prefix};
     size_t i;
     for (i = 0; i < D1T__COUNT(all); i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
 }
@@ -16873,10 +17194,6 @@ D1T__PRIVATE void d1t__sync_ask(d1t_sync *s) {
         d1t__job_again(s->db, NULL);
 }
 
-D1T__PRIVATE bool d1t__sync_writes(const d1t_sync *s) {
-    return s->desc.mode == D1T_SYNC_APPLY;
-}
-
 /* The tables of the records, for scopes that are new. */
 D1T__PRIVATE void d1t__sync_create(d1t_sync *s) {
     d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (s->lane_count + 1) * sizeof *list);
@@ -16918,6 +17235,7 @@ D1T__PRIVATE void d1t__sync_open(d1t_sync *s) {
         struct d1t__lane *l = &s->lanes[i];
         l->old_end = l->counted;
         l->id_arg = d1t_text(l->id);
+        if (d1t__store_open(s, l) != D1T_OK) return;
         l->put_args[0] = l->forget_args[0] = d1t_text("[]");
         l->put_args[1] = l->forget_args[1] = d1t_text(l->id);
         l->put_args[2] = d1t_int(0);
@@ -17021,6 +17339,10 @@ D1T__PRIVATE bool d1t__old_at(const struct d1t__lane *l, d1t__bucket_record *r, 
     return true;
 }
 
+D1T__PRIVATE size_t d1t__record_size(const d1t__bucket_record *r) {
+    return sizeof *r + r->order + r->size + r->prints;
+}
+
 /* The page is there: where does the next one begin? */
 D1T__PRIVATE void d1t__old_read_done(d1t_sync *s) {
     struct d1t__lane *l = &s->lanes[s->lane];
@@ -17031,7 +17353,7 @@ D1T__PRIVATE void d1t__old_read_done(d1t_sync *s) {
     d1t_writer w;
     l->old_end = s->page_rows < D1T__PAGE_RECORDS;
     if (l->old_end) return;
-    while (d1t__old_at(l, &r, &order, &text)) l->old_at += sizeof r + r.order + r.size;
+    while (d1t__old_at(l, &r, &order, &text)) l->old_at += d1t__record_size(&r);
     l->old_at = at;
     l->after.n = 0;
     d1t_writer_growing(&w, &l->after);
@@ -17058,21 +17380,31 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
     d1t__bucket_record r;
     d1t_str order, text;
     d1t_writer w;
+    d1t_result result;
     for (;;) {
         if (!d1t__old_at(l, &r, &order, &text)) {
             if (l->old_end) return D1T_OK;
+            if (l->stored) {
+                result = d1t__store_read(s, l);
+                if (result != D1T_OK) return result;
+                continue;
+            }
             s->want = D1T__WANT_PAGE;
             s->lane = (size_t)(l - s->lanes);
             return D1T_FULL;
         }
         if (high.p && d1t__compare_bytes(order, high) >= 0) return D1T_OK;
-        l->old_at += sizeof r + r.order + r.size;
+        l->old_at += d1t__record_size(&r);
         l->before += r.rows;
         if (l->begun && d1t__compare_bytes(order, d1t__view(&l->first)) == 0) {
             l->matched = true;
             l->match = r;
+            if (d1t__set(&l->prints, d1t_bytes(text.p + text.n, r.prints)) != D1T_OK)
+                return d1t__no_memory(s->db, "records");
             continue;
         }
+        result = d1t__store_remove(s, l, order);
+        if (result != D1T_OK) return result;
         d1t_writer_growing(&w, &l->passed);
         d1t_write_text(&w, l->passed.n ? "," : "");
         d1t__write_plain_json(&w, text);
@@ -17082,13 +17414,11 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
 
 /* ---- buckets: rows in key order, cut where the hash of a key says so */
 
-D1T__PRIVATE bool d1t__bucket_starts(const struct d1t__lane *l, d1t_str order) {
-    uint8_t out[16];
+D1T__PRIVATE void d1t__hash_of(const struct d1t__lane *l, d1t_str s, uint8_t out[16]) {
     d1t_hash h;
     d1t_hash_init(&h, l->seed);
-    d1t_hash_add(&h, order.p, order.n);
+    d1t_hash_add(&h, s.p, s.n);
     d1t_hash_end(&h, out);
-    return out[0] % D1T__BUCKET_ROWS == 0;
 }
 
 /* The fingerprint of the bucket: of what its columns are, of its rows, and of where it ends. */
@@ -17100,12 +17430,6 @@ D1T__PRIVATE void d1t__bucket_digest(const struct d1t__lane *l, d1t_str high, ch
     d1t_hash_end(&h, out);
     d1t_writer_fixed(&w, hex, 32);
     d1t_write_hex(&w, d1t_bytes(out, 16));
-}
-
-D1T__PRIVATE d1t__kept d1t__kept_at(const d1t_buffer *b, size_t at) {
-    d1t__kept kept;
-    D1T_MEMCPY(&kept, b->p + at, sizeof kept);
-    return kept;
 }
 
 /* Puts a row, and perhaps its order key, into a buffer. */
@@ -17127,7 +17451,7 @@ D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t_writer w;
     size_t at, e, n;
     d1t__kept kept = d1t__kept_at(&l->bucket, 0);
-    bool keys = d1t__sync_writes(s) && !d1t__lane_is_fresh(l);
+    bool keys = d1t__sync_writes(s) && !d1t__lane_is_fresh(l) && !l->complete;
     d1t_str lists[3];
     lists[2] = d1t_bytes(l->bucket.p + sizeof kept, kept.key);
     lists[1] = high;
@@ -17165,15 +17489,18 @@ D1T__PRIVATE size_t d1t__as_parameter(d1t_str json) {
 /* Has the batch room for the bucket and its entry? */
 D1T__PRIVATE bool d1t__bucket_fits(const d1t_sync *s, const struct d1t__lane *l, size_t state) {
     const d1t_batch *b = &s->db->batch;
-    size_t at, space = 0;
+    size_t at, space = 0, text = 0;
+    uint32_t rows = 0;
     d1t__kept kept;
     for (at = 0; at < l->bucket.n; at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
+        if (kept.known) continue;
         space += d1t__row_space(kept.size);
+        text += kept.size + 1u;
+        rows++;
     }
-    return b->n + space + d1t__index_size(d1t__slots_for(b, b->live + l->bucket_rows)) <= b->size &&
-           b->text + l->bucket_text + 2 <= b->limits->parameter &&
-           b->text + l->bucket_text + b->overhead + state <= b->limits->body &&
+    return b->n + space + d1t__index_size(d1t__slots_for(b, b->live + rows)) <= b->size &&
+           b->text + text + 2 <= b->limits->parameter && b->text + text + b->overhead + state <= b->limits->body &&
            l->entries.n + l->entry.n + 2 <= b->limits->parameter && b->n + space < UINT32_MAX / 2;
 }
 
@@ -17217,6 +17544,8 @@ D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     }
     for (at = 0; at < l->bucket.n && result == D1T_OK; at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
+        if (kept.known) continue;
+        s->report.sent++;
         ready.text = d1t_bytes(l->bucket.p + at + sizeof kept, kept.size);
         ready.key = kept.key;
         ready.escaped = kept.escaped;
@@ -17229,7 +17558,6 @@ D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     b->around += state;
     b->overhead += state;
     s->report.buckets_sent++;
-    s->report.sent += l->bucket_rows;
     l->wrote = true;
     return D1T_OK;
 }
@@ -17258,6 +17586,29 @@ D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
     return D1T_OK;
 }
 
+/* Which rows of the bucket does D1 have already, as the store says? Both are in the order of keys. A row needs the
+   others to travel with it if none is left. */
+D1T__PRIVATE void d1t__bucket_compare(struct d1t__lane *l) {
+    const uint8_t *prints = (const uint8_t *)(const void *)l->prints.p;
+    size_t n = l->prints.n / D1T__PRINT, at, i = 0, k, unknown = 0, gone = 0;
+    d1t__kept kept;
+    l->complete = l->matched && l->match.clean && l->passed.n == 0 && n > 0;
+    for (at = 0; at < l->bucket.n && l->complete; at += sizeof kept + kept.size) {
+        kept = d1t__kept_at(&l->bucket, at);
+        for (k = i; k < n && D1T_MEMCMP(prints + k * D1T__PRINT, kept.print, 4) != 0; k++) {}
+        kept.known = k < n && D1T_MEMCMP(prints + k * D1T__PRINT, kept.print, D1T__PRINT) == 0;
+        gone += k < n ? k - i : 0;
+        i = k < n ? k + 1 : i;
+        unknown += !kept.known;
+        D1T_MEMCPY(l->bucket.p + at, &kept, sizeof kept);
+    }
+    if (!l->complete) return;
+    l->complete = gone + (n - i) == 0;
+    kept = d1t__kept_at(&l->bucket, 0);
+    if (unknown == 0) kept.known = false;   /* a request carries at least one row */
+    D1T_MEMCPY(l->bucket.p, &kept, sizeof kept);
+}
+
 /* The bucket is complete; `high` is the row behind it, or none. Is it as its record says? */
 D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_str high, d1t_str high_text) {
     char digest[32];
@@ -17265,10 +17616,14 @@ D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_
     if (result != D1T_OK) return result;
     d1t__bucket_digest(l, high, digest);
     if (!l->matched || !l->match.clean || l->passed.n || D1T_MEMCMP(l->match.digest, digest, 32) != 0) {
+        d1t__bucket_compare(l);
         result = d1t__bucket_entry(s, l, high_text, digest);
         if (result == D1T_OK) result = d1t__sync_writes(s) ? d1t__bucket_send(s, l) : d1t__bucket_ask(s, l);
-        if (result != D1T_OK) return result;
+        if (result == D1T_OK) result = d1t__store_put(s, l, digest);
+    } else if (!l->stored) {
+        result = d1t__store_put(s, l, digest);
     }
+    if (result != D1T_OK) return result;
     s->report.buckets++;
     l->followed = true;
     l->bucket.n = l->passed.n = l->bucket_text = 0;
@@ -17304,22 +17659,20 @@ D1T__PRIVATE d1t_result d1t__row_again(d1t_sync *s, const struct d1t__lane *l, c
 D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d1t__kept *row, const char *text,
                                        d1t_str order) {
     d1t__kept kept = *row;
-    uint8_t print[16];
-    d1t_hash h;
+    uint8_t print[16], key_hash[16];
     d1t_result result;
     int c = l->begun ? d1t__compare_bytes(order, d1t__view(&l->last)) : 1;
     if (c == 0) return d1t__row_again(s, l, row, text);
     if (c < 0)
         return d1t__sync_row_fault(s, l, row->number, D1T_ERR_VALUE,
                                    "it comes out of key order; sort the rows, or leave desc.sorted false");
+    d1t__hash_of(l, order, key_hash);
     if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > D1T__BUCKET_BYTES ||
-                     d1t__bucket_starts(l, order))) {
+                     key_hash[0] % D1T__BUCKET_ROWS == 0)) {
         result = d1t__bucket_close(s, l, order, d1t_bytes(text, row->key));
         if (result != D1T_OK) return result;
     }
-    d1t_hash_init(&h, l->seed);
-    d1t_hash_add(&h, text, row->size);
-    d1t_hash_end(&h, print);
+    d1t__hash_of(l, d1t_bytes(text, row->size), print);
     if (l->bucket_rows == 0) {
         d1t_hash_init(&l->digest, l->seed);
         d1t_hash_add(&l->digest, l->shape_hash, 16);
@@ -17328,6 +17681,9 @@ D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d
     }
     d1t_hash_add(&l->digest, print, 16);
     kept.order = 0;
+    kept.known = false;
+    D1T_MEMCPY(kept.print, key_hash + 1, 4);
+    D1T_MEMCPY(kept.print + 4, print, 8);
     l->bucket_last = l->bucket.n;
     result = d1t__keep(&l->bucket, &kept, text, NULL);
     if (result == D1T_OK) result = d1t__set(&l->last, order);
@@ -17712,6 +18068,7 @@ D1T__PRIVATE void d1t__sync_flushed(d1t_sync *s) {
     }
     b->overhead -= b->around - s->around;
     b->around = s->around;
+    s->claimed = true;
 }
 
 /* A number of an answer, by the name of its column. */
@@ -17835,6 +18192,7 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t_client *db = s->db;
     size_t i, k;
     if (s->phase == D1T__SYNC_ENDED) return;
+    if (s->desc.store && s->desc.store->rollback) s->desc.store->rollback(s->desc.store->ctx);
     s->phase = D1T__SYNC_ENDED;
     db->send.before = NULL;
     db->send.prologue_count = db->send.epilogue_count = 0;
@@ -17842,12 +18200,13 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t__batch_reset(&db->batch);
     for (i = s->lanes ? s->lane_count : 0; i-- > 0; ) {
         struct d1t__lane *l = &s->lanes[i];
-        d1t_buffer *all[] = {&l->rows, &l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry,
+        d1t_buffer *all[] = {&l->prefix, &l->prints, &l->rows, &l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry,
                              &l->passed, &l->after, &l->old, &l->last, &l->first, &l->bucket};
         for (k = 0; k < l->runs.n / sizeof(d1t__run); k++)
             d1t_buffer_free(&((d1t__run *)(void *)l->runs.p)[k].window);
         for (k = 0; k < D1T__COUNT(all); k++) d1t_buffer_free(all[k]);
     }
+    d1t_buffer_free(&s->place);
     d1t_buffer_free(&s->query);
     d1t_buffer_free(&s->guard);
     d1t_buffer_free(&s->key);
@@ -17969,6 +18328,7 @@ D1T__PRIVATE void d1t__sync_did(d1t_sync *s) {
             s->lane++;
             break;
         case D1T__SYNC_DELETE:
+            s->claimed = true;
             s->report.deleted += s->answer[D1T__DELETED];
             s->lanes[s->lane].gone = s->answer[D1T__LEFT];      /* then the same again */
             break;
@@ -18001,7 +18361,9 @@ D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
         case D1T__SYNC_COUNT: d1t__sync_count(s); break;
         case D1T__SYNC_SETTLE: d1t__sync_exec(s, d1t__settle_sql); break;
         case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
-        case D1T__SYNC_DONE: d1t__sync_report(s); break;
+        case D1T__SYNC_DONE:
+            if (d1t__store_close(s) == D1T_OK) d1t__sync_report(s);
+            break;
         default: break;
     }
     s->sent = s->db->task.active;
@@ -18061,7 +18423,7 @@ D1TDEF d1t_step d1t_sync_next(d1t_sync *s, uint64_t now_ms, d1t_todo *todo) {
 
 D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sync_desc *desc) {
     d1t_result result;
-    d1t_buffer *all[4];
+    d1t_buffer *all[5];
     size_t i;
     if (!s || !db || !desc) return D1T_ERR_ARG;
     D1T_MEMSET(s, 0, sizeof *s);
@@ -18073,8 +18435,8 @@ D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sy
     s->desc = *desc;
     if (!s->desc.max_memory) s->desc.max_memory = db->block.p ? db->block.size / 2 : (size_t)64 << 20;
     d1t_arena_init(&s->arena, db->allocator, 0);
-    all[0] = &s->row, all[1] = &s->key, all[2] = &s->guard, all[3] = &s->query;
-    for (i = 0; i < 4; i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
+    all[0] = &s->row, all[1] = &s->key, all[2] = &s->guard, all[3] = &s->query, all[4] = &s->place;
+    for (i = 0; i < 5; i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
     s->phase = D1T__SYNC_BEGIN;
     s->before = db->stats;
     result = d1t__need_batch(db);

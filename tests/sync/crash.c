@@ -257,6 +257,21 @@ static d1t_result spill_read(void *ctx, uint64_t at, void *p, size_t n)
     return D1T_OK;
 }
 
+/* What is kept on this side: sometimes used, sometimes not (then it is out of date), and its commit fails at times. */
+static d1t_memory_store kept;
+static d1t_store store;
+static unsigned store_failures;
+static d1t_result (*memory_commit)(void *ctx);
+
+static d1t_result fragile_commit(void *ctx)
+{
+    if (world.event != NOTHING && below(4) == 0) {
+        store_failures++;
+        return D1T_ERR_TRANSPORT;
+    }
+    return memory_commit(ctx);
+}
+
 static d1t_result run_once(void)
 {
     d1t_scope scopes[3];
@@ -274,6 +289,7 @@ static d1t_result run_once(void)
     desc.spill.write = spill_write;
     desc.spill.read = spill_read;
     if (below(2)) desc.max_memory = 2000 + below(20000);
+    if (below(3)) desc.store = &store;
     runs++;
     if (client_open() == D1T_OK && d1t_sync_begin(&sync, &db, &desc) == D1T_OK) {
         declare_rows(&sync, desc.sorted);
@@ -353,6 +369,10 @@ static bool seed_passes(unsigned seed)
         want[i / MOST].value[i % MOST] = -1;
     for (i = 0; i < MOST; i++)
         code[i] = i;
+    d1t_memory_store_free(&kept);
+    store = d1t_memory_store_init(&kept, kept.allocator);
+    memory_commit = store.commit;
+    store.commit = fragile_commit;
     memset(&world.event, 0, sizeof world.event);
     steps = 1 + (int)below(4);
     for (i = 0; i < steps; i++) {
@@ -410,8 +430,9 @@ int main(int argc, char **argv)
         world.d = NULL;
         if (test_failed > 10) break;
     }
-    printf("figure: seeds %u, runs %llu, requests %llu, faults %llu (of these kills %llu)\n", seed - from,
-           (unsigned long long)runs, (unsigned long long)requests, (unsigned long long)faults,
-           (unsigned long long)kills);
+    d1t_memory_store_free(&kept);
+    printf("figure: seeds %u, runs %llu, requests %llu, faults %llu (of these kills %llu), failures of the store %u\n",
+           seed - from, (unsigned long long)runs, (unsigned long long)requests, (unsigned long long)faults,
+           (unsigned long long)kills, store_failures);
     TEST_MAIN_END;
 }
