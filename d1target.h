@@ -553,6 +553,35 @@ D1TDEF d1t_value d1t_timestamp(int64_t microseconds);
 D1TDEF d1t_value d1t_timestamptz(int64_t microseconds, int32_t offset_minutes);
 D1TDEF d1t_value d1t_vector(const float *p, size_t count);
 
+/* A member of a C struct that holds a column's value, so that rows can be declared straight from structs. */
+typedef enum d1t_member_kind {
+    D1T_AS_BOOL = 1,        /* bool */
+    D1T_AS_INT,             /* a signed integer of 1, 2, 4 or 8 bytes */
+    D1T_AS_UINT,            /* an unsigned one; above INT64_MAX it is refused */
+    D1T_AS_FLOAT,           /* float or double */
+    D1T_AS_STRING,          /* const char *; NULL is NULL */
+    D1T_AS_CHARS,           /* char[n]: up to the first NUL, or all of it */
+    D1T_AS_TEXT,            /* d1t_str; {NULL, 0} is NULL; so of the next two */
+    D1T_AS_BLOB,
+    D1T_AS_JSON,
+    D1T_AS_BYTES,           /* uint8_t[n], a blob */
+    D1T_AS_UUID,            /* uint8_t[16] */
+    D1T_AS_DATE,            /* int32_t or int64_t: days since 1970-01-01 */
+    D1T_AS_TIME,            /* int64_t: microseconds since midnight */
+    D1T_AS_TIMESTAMP,       /* int64_t: microseconds since 1970-01-01T00:00:00 of a clock without a zone */
+    D1T_AS_TIMESTAMPTZ,     /* the same in UTC */
+    D1T_AS_VALUE            /* d1t_value */
+} d1t_member_kind;
+typedef struct d1t_member {
+    size_t   offset, size;
+    uint32_t kind;          /* d1t_member_kind */
+} d1t_member;
+#define D1T_MEMBER(type, member, kind) { offsetof(type, member), sizeof(((type *)0)->member), kind }
+
+/* The value of a member; texts and blobs are views into the record. A kind or size that does not fit gives a value that
+   every column refuses. */
+D1TDEF d1t_value d1t_member_value(const d1t_member *member, const void *record);
+
 /* What to do with a value that SQLite or JSON cannot keep. */
 typedef enum d1t_policy {
     D1T_REFUSE = 0,         /* D1T_ERR_VALUE naming table, column and row */
@@ -1380,6 +1409,7 @@ typedef struct d1t_client {
     d1t_shape    *shapes;
     size_t        table_count, table_cap;
     struct d1t__send send;
+    d1t_value    *values;           /* of a row from a struct; taken with the first one */
     void         *job;              /* of a query, an exec or a plan */
     d1t_str       url, key;         /* key: of the row that error names */
     uint64_t      now_ms;
@@ -1764,6 +1794,14 @@ D1TDEF void      d1t_memory_store_free(d1t_memory_store *memory);
    whose record is as declared are not sent. The records of table T are in table _d1t_sync_T_<hash of its key>, the
    owner of each scope in _d1t_sync. */
 
+/* Fingerprints: SipHash-2-4-128 under a secret, of bytes or of a row as it is stored (numbers, texts, blobs and dates
+   that are equal in D1 have equal ones). They are a stored format and do not change. scratch: a buffer of the caller's,
+   which keeps its memory for the next row. D1T_OK, D1T_ERR_ARG, and the errors of d1t_upsert, which stand in db->error.
+   */
+D1TDEF void       d1t_fingerprint(const uint8_t key[16], d1t_str bytes, uint8_t out[16]);
+D1TDEF d1t_result d1t_fingerprint_row(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count,
+                                      const uint8_t key[16], d1t_buffer *scratch, uint8_t out[16]);
+
 /* Which rows of a table a run is about, and so which it may delete. Zero members: all of them. Programs that share a
    table take scopes that do not overlap. */
 typedef struct d1t_scope {
@@ -1915,6 +1953,10 @@ D1TDEF d1t_result d1t_upsert_where(d1t_client *db, const d1t_table *table, const
 D1TDEF d1t_result d1t_delete_where(d1t_client *db, const d1t_table *table, const d1t_value *keys, size_t count,
                                    const d1t_condition *condition);
 
+/* The same from a C struct: a member for each column that takes values, in declared order (NULL: D1T_ERR_ARG). */
+D1TDEF d1t_result d1t_upsert_struct(d1t_client *db, const d1t_table *table, const d1t_member *members, size_t count,
+                                    const void *record);
+
 /* Rows between begin and end travel in one request, all or nothing. A group larger than a request is D1T_ERR_LIMIT.
    Begin: D1T_OK, D1T_ERR_STATE (a group is open). End: D1T_OK, D1T_ERR_STATE (none is open). */
 D1TDEF d1t_result d1t_group_begin(d1t_client *db);
@@ -1967,6 +2009,9 @@ D1TDEF d1t_result d1t_sync_begin(d1t_sync *sync, d1t_client *db, const d1t_sync_
    other errors of d1t_upsert, and D1T_ERR_CONFLICT (another run of the same scope writes: nothing of this request was
    applied). */
 D1TDEF d1t_result d1t_sync_row(d1t_sync *sync, const d1t_table *table, const d1t_value *values, size_t count);
+/* The same from a C struct, as d1t_upsert_struct takes it. */
+D1TDEF d1t_result d1t_sync_struct(d1t_sync *sync, const d1t_table *table, const d1t_member *members, size_t count,
+                                  const void *record);
 /* Makes D1 hold exactly the declared rows of the scopes, and ends the run in any case. report: NULL, or where
    sync->report is copied to. D1T_OK, D1T_ERR_DELETES (more rows would go than desc.max_delete allows: rows were
    written, none was deleted), D1T_ERR_CONFLICT, and those of d1t_flush. After an error the next run goes on from
@@ -4289,6 +4334,96 @@ D1T__PRIVATE d1t_result d1t__fail(d1t_error *e, d1t_result code, const char *a, 
     e->text[0] = 0;
     d1t__say(e, a, b, c);
     return code;
+}
+
+/* ---- members of structs */
+
+#define D1T__REFUSED ((d1t_kind)15)     /* no kind: every column refuses it */
+
+D1T__PRIVATE d1t_value d1t__member_int(const d1t_member *m, const char *p, d1t_kind kind) {
+    d1t_value v = d1t__value_int(kind, 0);
+    int8_t i8;
+    int16_t i16;
+    int32_t i32;
+    bool is_signed = m->kind != D1T_AS_UINT;
+    switch (m->size) {
+        case 1:
+            D1T_MEMCPY(&i8, p, 1);
+            v.u.i = is_signed ? i8 : (uint8_t)i8;
+            return v;
+        case 2:
+            D1T_MEMCPY(&i16, p, 2);
+            v.u.i = is_signed ? i16 : (uint16_t)i16;
+            return v;
+        case 4:
+            D1T_MEMCPY(&i32, p, 4);
+            v.u.i = is_signed ? i32 : (int64_t)(uint32_t)i32;
+            return v;
+        case 8:
+            D1T_MEMCPY(&v.u.i, p, 8);
+            if (is_signed || v.u.i >= 0) return v;
+            break;
+        default: break;
+    }
+    v.kind = D1T__REFUSED;
+    return v;
+}
+
+D1T__PRIVATE d1t_value d1t__member_float(const d1t_member *m, const char *p) {
+    d1t_value v = d1t__value_int(D1T_KIND_DOUBLE, 0);
+    float f;
+    if (m->size == sizeof f) {
+        D1T_MEMCPY(&f, p, sizeof f);
+        v.u.d = (double)f;
+    } else if (m->size == sizeof v.u.d) {
+        D1T_MEMCPY(&v.u.d, p, sizeof v.u.d);
+    } else {
+        v.kind = D1T__REFUSED;
+    }
+    return v;
+}
+
+/* A view that the record holds. */
+D1T__PRIVATE d1t_value d1t__member_view(const d1t_member *m, const char *p, d1t_kind kind) {
+    d1t_value v = d1t__value_bytes(kind, NULL, 0);
+    if (m->size == sizeof v.u.s) D1T_MEMCPY(&v.u.s, p, sizeof v.u.s);
+    if (!v.u.s.p) v.kind = m->size == sizeof v.u.s ? D1T_KIND_NULL : D1T__REFUSED;
+    return v;
+}
+
+D1T__PRIVATE d1t_value d1t__member_string(const d1t_member *m, const char *p) {
+    const char *text = NULL;
+    size_t n = 0;
+    if (m->kind == D1T_AS_STRING) {
+        D1T_MEMCPY(&text, p, sizeof text);
+        return d1t_text(text);
+    }
+    while (n < m->size && p[n]) n++;
+    return d1t_text_n(p, n);
+}
+
+D1TDEF d1t_value d1t_member_value(const d1t_member *m, const void *record) {
+    const char *p = (const char *)record + m->offset;
+    d1t_value v = d1t__value_int(D1T__REFUSED, 0);
+    switch (m->kind) {
+        case D1T_AS_BOOL: return d1t__member_int(m, p, D1T_KIND_BOOL);
+        case D1T_AS_INT: case D1T_AS_UINT: return d1t__member_int(m, p, D1T_KIND_INT);
+        case D1T_AS_FLOAT: return d1t__member_float(m, p);
+        case D1T_AS_STRING: case D1T_AS_CHARS: return d1t__member_string(m, p);
+        case D1T_AS_TEXT: return d1t__member_view(m, p, D1T_KIND_TEXT);
+        case D1T_AS_BLOB: return d1t__member_view(m, p, D1T_KIND_BLOB);
+        case D1T_AS_JSON: return d1t__member_view(m, p, D1T_KIND_JSON);
+        case D1T_AS_BYTES: return d1t_blob(p, m->size);
+        case D1T_AS_UUID: return m->size == 16 ? d1t__value_bytes(D1T_KIND_UUID, p, 16) : v;
+        case D1T_AS_DATE: return d1t__member_int(m, p, D1T_KIND_DATE);
+        case D1T_AS_TIME: return d1t__member_int(m, p, D1T_KIND_TIME);
+        case D1T_AS_TIMESTAMP: return d1t__member_int(m, p, D1T_KIND_TIMESTAMP);
+        case D1T_AS_TIMESTAMPTZ: return d1t__member_int(m, p, D1T_KIND_TIMESTAMPTZ);
+        case D1T_AS_VALUE:
+            if (m->size == sizeof v) D1T_MEMCPY(&v, p, sizeof v);
+            return v;
+        default: return v;
+    }
 }
 
 /* ================================================================================================================
@@ -13280,6 +13415,29 @@ D1TDEF d1t_step d1t_next(d1t_client *db, uint64_t now_ms, d1t_todo *todo) {
     }
 }
 
+/* ---- rows from structs */
+
+#define D1T__MOST_COLUMNS D1T__COUNT(((d1t_shape *)0)->order)
+
+/* The values of a record, kept until the next one. NULL: the error is set. */
+D1T__PRIVATE const d1t_value *d1t__record_values(d1t_client *db, const d1t_member *members, size_t count,
+                                                 const void *record) {
+    size_t i;
+    if (d1t__enter(db) != D1T_OK) return NULL;
+    if (!members || !record || count > D1T__MOST_COLUMNS) {
+        d1t__error(db, D1T_ERR_ARG, "a record or its members are NULL, or there are more than 100 of them", NULL, NULL);
+        return NULL;
+    }
+    if (!db->values)
+        db->values = (d1t_value *)d1t__resize(db->allocator, NULL, 0, D1T__MOST_COLUMNS * sizeof *db->values);
+    if (!db->values) {
+        (void)d1t__no_memory(db, "a row from a struct");
+        return NULL;
+    }
+    for (i = 0; i < count; i++) db->values[i] = d1t_member_value(&members[i], record);
+    return db->values;
+}
+
 /* ---- clear and release */
 
 D1TDEF d1t_result d1t_clear(d1t_client *db, d1t_clear_mode mode) {
@@ -13302,12 +13460,14 @@ D1T__PRIVATE void d1t__release_client(d1t_client *db) {
     db->key = d1t_bytes(NULL, 0);
     d1t__end_task(db);
     d1t_buffer_free(&b->wide);
+    d1t__release(db->allocator, db->values, D1T__MOST_COLUMNS * sizeof *db->values);
     d1t__release(db->allocator, b->p, b->size);
     d1t__release(db->allocator, db->shapes, db->table_cap * sizeof *db->shapes);
     if (db->base) d1t_wipe(db->token, db->token_size);
     d1t__release(db->allocator, db->base, db->base_size);
     b->p = NULL;
     b->live = 0;
+    db->values = NULL;
     db->shapes = NULL;
     db->base = db->token = NULL;
     db->table_count = db->table_cap = 0;
@@ -16151,8 +16311,8 @@ D1TDEF void d1t_memory_store_free(d1t_memory_store *memory) {
 /* What a run does, one after the other. */
 enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__SYNC_SETTLE, D1T__SYNC_COUNT,
        D1T__SYNC_DELETE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
-/* What it wants before it takes the next row. CHECK, PARK and LAST are for rows that wait for a unique value: a row that
-   is to go may have it. May it go? Then its value is taken away, and the rows that wait are sent. */
+/* What it wants before it takes the next row. CHECK, PARK and LAST are for rows that wait for a unique value, which a
+   row that is to go may have. May it go? Then its value is taken away, and the rows that wait are sent. */
 enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK, D1T__WANT_PARK,
        D1T__WANT_LAST };
 
@@ -16225,6 +16385,56 @@ struct d1t__lane {
     d1t_buffer       rows;          /* dry run, verify: rows to ask about, as JSON */
     const char      *examine_sql;
 };
+
+D1T__PRIVATE d1t_str d1t__view(const d1t_buffer *b) {
+    return d1t_bytes(b->p, b->n);
+}
+
+/* ---- fingerprints */
+
+D1TDEF void d1t_fingerprint(const uint8_t key[16], d1t_str bytes, uint8_t out[16]) {
+    d1t_hash h;
+    d1t_hash_init(&h, key);
+    d1t_hash_add(&h, bytes.p, bytes.n);
+    d1t_hash_end(&h, out);
+}
+
+/* A row as its text, at the end of the buffer; *key: bytes up to the end of its key. */
+D1T__PRIVATE d1t_result d1t__row_text_of(d1t_client *db, const d1t_shape *shape, const d1t_value *values, size_t count,
+                                         d1t_buffer *out, uint32_t *key, bool *escaped) {
+    d1t__add a;
+    d1t_writer w;
+    d1t_result result;
+    if (!values || count != shape->elements) return d1t__wrong_count(db, shape, shape->elements, count);
+    D1T_MEMSET(&a, 0, sizeof a);
+    a.desc.shape = shape;
+    a.desc.condition = -1;
+    a.values = values;
+    a.error = &db->error;
+    d1t_writer_growing(&w, out);
+    w.level = 1;
+    *key = 0;
+    *escaped = false;
+    result = d1t__encode_row(&db->batch, &w, &a, d1t__no_columns(), key, escaped);
+    return result == D1T_OK && w.error != D1T_OK ? d1t__no_memory(db, "a row") : result;
+}
+
+D1TDEF d1t_result d1t_fingerprint_row(d1t_client *db, const d1t_table *table, const d1t_value *values, size_t count,
+                                      const uint8_t key[16], d1t_buffer *scratch, uint8_t out[16]) {
+    const d1t_shape *shape;
+    uint32_t key_end;
+    bool escaped;
+    d1t_result result = d1t__enter(db);
+    if (result != D1T_OK) return result;
+    if (!key || !scratch || !out) return d1t__error(db, D1T_ERR_ARG, "a fingerprint needs a key, a buffer and a place "
+                                                    "to go", NULL, NULL);
+    shape = d1t__shape_of(db, table);
+    if (!shape) return db->error.code;
+    scratch->n = 0;
+    result = d1t__row_text_of(db, shape, values, count, scratch, &key_end, &escaped);
+    if (result == D1T_OK) d1t_fingerprint(key, d1t__view(scratch), out);
+    return result;
+}
 
 /* ---- scopes */
 
@@ -16458,10 +16668,6 @@ D1T__PRIVATE d1t_result d1t__order_key(const d1t_shape *s, const char *p, d1t_bu
         if (result == D1T_OK) result = d1t_buffer_add(out, "\0", 2);
     }
     return result;
-}
-
-D1T__PRIVATE d1t_str d1t__view(const d1t_buffer *b) {
-    return d1t_bytes(b->p, b->n);
 }
 
 D1T__PRIVATE d1t_result d1t__set(d1t_buffer *b, d1t_str s) {
@@ -16880,7 +17086,7 @@ D1T__PRIVATE d1t_result d1t__store_remove(d1t_sync *s, const struct d1t__lane *l
 }
 
 /* Notes the bucket as it is now. */
-D1T__PRIVATE d1t_result d1t__store_put(d1t_sync *s, struct d1t__lane *l, const char *digest) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__store_put(d1t_sync *s, struct d1t__lane *l, const char *digest) {
     d1t__kept kept = d1t__kept_at(&l->bucket, 0);
     size_t at;
     uint8_t size[4];
@@ -16918,7 +17124,7 @@ D1T__PRIVATE d1t_result d1t__store_next(d1t_sync *s, const struct d1t__lane *l, 
 }
 
 /* Reads some records of the lane from the store, as a page. */
-D1T__PRIVATE d1t_result d1t__store_read(d1t_sync *s, struct d1t__lane *l) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__store_read(d1t_sync *s, struct d1t__lane *l) {
     d1t__bucket_record r;
     d1t_str order, value;
     d1t_result result;
@@ -16995,7 +17201,8 @@ D1T__PRIVATE d1t_result d1t__store_close(d1t_sync *s) {
         const char *owner = s->claimed ? s->nonce : l->owner;
         if (owner[0]) result = store->put(store->ctx, d1t__view(&l->prefix), d1t_bytes(owner, 32));
     }
-    if (result == D1T_OK && !same && s->before.rows_poisoned == s->db->stats.rows_poisoned) result = store->commit(store->ctx);
+    same = same || s->before.rows_poisoned != s->db->stats.rows_poisoned;
+    if (result == D1T_OK && !same) result = store->commit(store->ctx);
     return result == D1T_OK ? D1T_OK : d1t__store_fault(s, result);
 }
 
@@ -17062,23 +17269,24 @@ D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
     return true;
 }
 
-D1T__PRIVATE void d1t__lane_buffers(d1t_client *db, struct d1t__lane *l) {
-    d1t_buffer *all[] = {&l->bucket, &l->first, &l->last, &l->old, &l->after, &l->passed,
-                         &l->entry, &l->entries, &l->forgotten, &l->spool, &l->index, &l->runs, &l->rows,
-                         &l->prints, &l->prefix};
-    size_t i;
-    for (i = 0; i < D1T__COUNT(all); i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
+#define D1T__LANE_BUFFERS 14
+
+D1T__PRIVATE void d1t__lane_buffers(struct d1t__lane *l, d1t_buffer *out[D1T__LANE_BUFFERS]) {
+    out[0] = &l->bucket, out[1] = &l->first, out[2] = &l->last, out[3] = &l->old, out[4] = &l->after;
+    out[5] = &l->prints, out[6] = &l->prefix, out[7] = &l->passed, out[8] = &l->entry, out[9] = &l->entries;
+    out[10] = &l->forgotten, out[11] = &l->spool, out[12] = &l->index, out[13] = &l->runs;
 }
 
-D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d1t_scope *scope) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d1t_scope *scope) {
     d1t_client *db = s->db;
+    d1t_buffer *buffers[D1T__LANE_BUFFERS];
     d1t_result result;
     size_t e;
     l->scope = *scope;
-    if (!scope->table) return d1t__error(db, D1T_ERR_ARG, "a scope without a table", NULL, NULL);
     l->shape = d1t__shape_of(db, scope->table);
-    if (!l->shape) return db->error.code;
-    d1t__lane_buffers(db, l);
+    d1t__lane_buffers(l, buffers);
+    for (e = 0; e < D1T__LANE_BUFFERS; e++) d1t_buffer_init(buffers[e], db->allocator, SIZE_MAX / 4);
+    d1t_buffer_init(&l->rows, db->allocator, SIZE_MAX / 4);
     for (e = 0; e < l->shape->keys; e++)
         if (scope->table->columns[l->shape->order[e]].type == D1T_NUMERIC)
             return d1t__scope_fault(db, scope, D1T_ERR_UNSUPPORTED,
@@ -17094,27 +17302,36 @@ D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d
     return l->put_sql && l->forget_sql && l->examine_sql ? D1T_OK : d1t__no_memory(db, "a scope");
 }
 
-/* Parents first; a table has one scope. */
-D1T__PRIVATE d1t_result d1t__sync_lanes(d1t_sync *s) {
-    const d1t_scope *scopes = s->desc.scopes ? s->desc.scopes : &s->desc.scope;
-    struct d1t__lane lane;
-    d1t_result result = D1T_OK;
-    size_t i, k;
-    s->lane_count = s->desc.scopes ? s->desc.scope_count : 1;
-    if (s->lane_count == 0 || s->lane_count > 64)
-        return d1t__error(s->db, D1T_ERR_ARG, "a run has 1 to 64 scopes", NULL, NULL);
-    s->lanes = (struct d1t__lane *)d1t_arena_take(&s->arena, s->lane_count * sizeof *s->lanes);
-    s->epilogue = (d1t_statement *)d1t_arena_take(&s->arena, 2 * s->lane_count * sizeof *s->epilogue);
-    if (!s->lanes || !s->epilogue) return d1t__no_memory(s->db, "a run");
-    for (i = 0; i < s->lane_count && result == D1T_OK; i++) result = d1t__lane_init(s, &s->lanes[i], &scopes[i]);
-    for (i = 0; i < s->lane_count && result == D1T_OK; i++) {
-        for (k = 0; k < i && result == D1T_OK; k++)
-            if (s->lanes[k].shape == s->lanes[i].shape)
-                result = d1t__scope_fault(s->db, &scopes[i], D1T_ERR_ARG, "the table has two scopes in one run");
-        lane = s->lanes[i];
-        for (k = i; k > 0 && s->lanes[k - 1].shape->rank > lane.shape->rank; k--) s->lanes[k] = s->lanes[k - 1];
-        s->lanes[k] = lane;
+/* How many of the scopes come before this one: parents first, then as they were given. */
+D1T__PRIVATE size_t d1t__scope_place(d1t_client *db, const d1t_scope *scopes, size_t count, size_t i) {
+    size_t k, place = 0;
+    uint8_t own = d1t__shape_of(db, scopes[i].table)->rank, rank;
+    for (k = 0; k < count; k++) {
+        rank = d1t__shape_of(db, scopes[k].table)->rank;
+        place += rank < own || (rank == own && k < i);
     }
+    return place;
+}
+
+/* Makes a lane of each scope, in order; a table has one. */
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__sync_lanes(d1t_sync *s) {
+    const d1t_scope *scopes = s->desc.scopes ? s->desc.scopes : &s->desc.scope;
+    size_t count = s->desc.scopes ? s->desc.scope_count : 1, i, k;
+    d1t_result result = D1T_OK;
+    if (count == 0 || count > 64) return d1t__error(s->db, D1T_ERR_ARG, "a run has 1 to 64 scopes", NULL, NULL);
+    for (i = 0; i < count; i++) {
+        if (!scopes[i].table) return d1t__error(s->db, D1T_ERR_ARG, "a scope without a table", NULL, NULL);
+        if (!d1t__shape_of(s->db, scopes[i].table)) return s->db->error.code;
+        for (k = 0; k < i; k++)
+            if (scopes[k].table == scopes[i].table)
+                return d1t__scope_fault(s->db, &scopes[i], D1T_ERR_ARG, "the table has two scopes in one run");
+    }
+    s->lanes = (struct d1t__lane *)d1t_arena_take(&s->arena, count * sizeof *s->lanes);
+    s->epilogue = (d1t_statement *)d1t_arena_take(&s->arena, 2 * count * sizeof *s->epilogue);
+    if (!s->lanes || !s->epilogue) return d1t__no_memory(s->db, "a run");
+    s->lane_count = count;
+    for (i = 0; i < count && result == D1T_OK; i++)
+        result = d1t__lane_init(s, &s->lanes[d1t__scope_place(s->db, scopes, count, i)], &scopes[i]);
     return result;
 }
 
@@ -17414,13 +17631,6 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
 
 /* ---- buckets: rows in key order, cut where the hash of a key says so */
 
-D1T__PRIVATE void d1t__hash_of(const struct d1t__lane *l, d1t_str s, uint8_t out[16]) {
-    d1t_hash h;
-    d1t_hash_init(&h, l->seed);
-    d1t_hash_add(&h, s.p, s.n);
-    d1t_hash_end(&h, out);
-}
-
 /* The fingerprint of the bucket: of what its columns are, of its rows, and of where it ends. */
 D1T__PRIVATE void d1t__bucket_digest(const struct d1t__lane *l, d1t_str high, char hex[32]) {
     d1t_hash h = l->digest;
@@ -17447,7 +17657,8 @@ D1T__PRIVATE bool d1t__lane_is_fresh(const struct d1t__lane *l) {
 }
 
 /* The entry of the bucket; its own keys go along so that D1 can tell which other rows are in its range. */
-D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_str high, const char *digest) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__bucket_entry(d1t_sync *s, struct d1t__lane *l, d1t_str high,
+                                                        const char *digest) {
     d1t_writer w;
     size_t at, e, n;
     d1t__kept kept = d1t__kept_at(&l->bucket, 0);
@@ -17523,7 +17734,7 @@ D1T__PRIVATE d1t_result d1t__list_add(d1t_buffer *list, const d1t_buffer *more) 
 }
 
 /* Puts the bucket's rows and its entry into the batch. D1T_FULL: it has to be flushed first. */
-D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     d1t_batch *b = &s->db->batch;
     size_t at, state = d1t__as_parameter(d1t__view(&l->entry)) + d1t__as_parameter(d1t__view(&l->passed));
     d1t__ready ready;
@@ -17563,7 +17774,7 @@ D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
 }
 
 /* Puts the bucket's rows and its entry among those that D1 is asked about. D1T_FULL: it has to be asked first. */
-D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
+D1T__NOINLINE D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
     const d1t_limits *limits = &s->db->limits;
     size_t at, size = l->rows.n + l->bucket_text + l->entries.n + l->entry.n;
     d1t__kept kept;
@@ -17588,7 +17799,7 @@ D1T__PRIVATE d1t_result d1t__bucket_ask(d1t_sync *s, struct d1t__lane *l) {
 
 /* Which rows of the bucket does D1 have already, as the store says? Both are in the order of keys. A row needs the
    others to travel with it if none is left. */
-D1T__PRIVATE void d1t__bucket_compare(struct d1t__lane *l) {
+D1T__NOINLINE D1T__PRIVATE void d1t__bucket_compare(struct d1t__lane *l) {
     const uint8_t *prints = (const uint8_t *)(const void *)l->prints.p;
     size_t n = l->prints.n / D1T__PRINT, at, i = 0, k, unknown = 0, gone = 0;
     d1t__kept kept;
@@ -17666,13 +17877,13 @@ D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d
     if (c < 0)
         return d1t__sync_row_fault(s, l, row->number, D1T_ERR_VALUE,
                                    "it comes out of key order; sort the rows, or leave desc.sorted false");
-    d1t__hash_of(l, order, key_hash);
+    d1t_fingerprint(l->seed, order, key_hash);
     if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > D1T__BUCKET_BYTES ||
                      key_hash[0] % D1T__BUCKET_ROWS == 0)) {
         result = d1t__bucket_close(s, l, order, d1t_bytes(text, row->key));
         if (result != D1T_OK) return result;
     }
-    d1t__hash_of(l, d1t_bytes(text, row->size), print);
+    d1t_fingerprint(l->seed, d1t_bytes(text, row->size), print);
     if (l->bucket_rows == 0) {
         d1t_hash_init(&l->digest, l->seed);
         d1t_hash_add(&l->digest, l->shape_hash, 16);
@@ -17910,25 +18121,14 @@ D1T__PRIVATE struct d1t__lane *d1t__lane_of(d1t_sync *s, const d1t_table *table)
 D1T__PRIVATE d1t_result d1t__sync_encode(d1t_sync *s, struct d1t__lane *l, const d1t_value *values, size_t count,
                                          d1t__kept *kept) {
     d1t_client *db = s->db;
-    d1t__add a;
-    d1t_writer w;
-    uint32_t key = 0;
-    bool escaped = false;
+    uint32_t key;
+    bool escaped;
     d1t_result result;
-    if (!values || count != l->shape->elements) return d1t__wrong_count(db, l->shape, l->shape->elements, count);
-    D1T_MEMSET(&a, 0, sizeof a);
-    a.desc.shape = l->shape;
-    a.desc.condition = -1;
-    a.values = values;
-    a.error = &db->error;
     s->row.n = s->key.n = 0;
-    d1t_writer_growing(&w, &s->row);
-    w.level = 1;
-    result = d1t__encode_row(&db->batch, &w, &a, d1t__no_columns(), &key, &escaped);
+    result = d1t__row_text_of(db, l->shape, values, count, &s->row, &key, &escaped);
     if (result != D1T_OK) return result;
-    if (w.error != D1T_OK) return d1t__no_memory(db, "a row");
     kept->number = db->batch.next_row + 1;
-    if (key > UINT16_MAX || w.total > db->limits.body || w.total + 2 > db->limits.parameter)
+    if (key > UINT16_MAX || s->row.n > db->limits.body || s->row.n + 2 > db->limits.parameter)
         return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_LIMIT,
                                    "a declared row must fit one request, and its key 65,535 bytes (limit body)");
     if (!d1t__in_scope(l, s->row.p))
@@ -18189,6 +18389,7 @@ D1T__PRIVATE void d1t__sync_report(d1t_sync *s) {
 
 /* Gives everything back; the client is free again. */
 D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
+    d1t_buffer *buffers[D1T__LANE_BUFFERS];
     d1t_client *db = s->db;
     size_t i, k;
     if (s->phase == D1T__SYNC_ENDED) return;
@@ -18200,11 +18401,11 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t__batch_reset(&db->batch);
     for (i = s->lanes ? s->lane_count : 0; i-- > 0; ) {
         struct d1t__lane *l = &s->lanes[i];
-        d1t_buffer *all[] = {&l->prefix, &l->prints, &l->rows, &l->runs, &l->index, &l->spool, &l->forgotten, &l->entries, &l->entry,
-                             &l->passed, &l->after, &l->old, &l->last, &l->first, &l->bucket};
         for (k = 0; k < l->runs.n / sizeof(d1t__run); k++)
             d1t_buffer_free(&((d1t__run *)(void *)l->runs.p)[k].window);
-        for (k = 0; k < D1T__COUNT(all); k++) d1t_buffer_free(all[k]);
+        d1t_buffer_free(&l->rows);
+        d1t__lane_buffers(l, buffers);
+        for (k = D1T__LANE_BUFFERS; k-- > 0; ) d1t_buffer_free(buffers[k]);
     }
     d1t_buffer_free(&s->place);
     d1t_buffer_free(&s->query);
@@ -18627,6 +18828,18 @@ D1TDEF d1t_result d1t_delete(d1t_client *db, const d1t_table *table, const d1t_v
     return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, NULL);
 }
 
+/* Why there are no values: the client is busy, or an error stands. */
+D1T__PRIVATE d1t_result d1t__no_values(d1t_client *db) {
+    d1t_result result = d1t__enter(db);
+    return result == D1T_OK ? D1T_ERR_ARG : result;
+}
+
+D1TDEF d1t_result d1t_upsert_struct(d1t_client *db, const d1t_table *table, const d1t_member *members, size_t count,
+                                    const void *record) {
+    const d1t_value *values = d1t__record_values(db, members, count, record);
+    return values ? d1t_upsert(db, table, values, count) : d1t__no_values(db);
+}
+
 /* A forgotten condition must not become an unconditional write. */
 D1T__PRIVATE d1t_result d1t__need_condition(d1t_client *db, const d1t_condition *condition) {
     d1t_result result = d1t__enter(db);
@@ -18720,6 +18933,16 @@ D1TDEF d1t_result d1t_sync_row(d1t_sync *sync, const d1t_table *table, const d1t
     }
 #endif
     return result;
+}
+#endif
+
+#ifdef D1T__SYNC
+D1TDEF d1t_result d1t_sync_struct(d1t_sync *sync, const d1t_table *table, const d1t_member *members, size_t count,
+                                  const void *record) {
+    const d1t_value *values;
+    if (!sync || !sync->db) return D1T_ERR_ARG;
+    values = d1t__record_values(sync->db, members, count, record);
+    return values ? d1t_sync_row(sync, table, values, count) : d1t__no_values(sync->db);
 }
 #endif
 

@@ -49,6 +49,29 @@ static int on_row(void *ctx, const d1t_row *row)
     return 0;
 }
 
+/* ---- rows from structs */
+
+typedef struct item {
+    int64_t k;
+    char a[8];
+} item;
+
+static void test_a_row_may_come_straight_from_a_struct(void)
+{
+    static const d1t_member members[] = {D1T_MEMBER(item, k, D1T_AS_INT), D1T_MEMBER(item, a, D1T_AS_CHARS)};
+    item one = {5, "five"};
+
+    start_plain();
+    CHECK_INT(d1t_upsert_struct(&db, &table, members, 2, &one), D1T_OK);
+    CHECK_INT(d1t_flush(&db), D1T_OK);
+    CHECK(strstr(s.requests[0].body, "[[5,\\\"five\\\"]]") != NULL);
+    CHECK_INT(d1t_upsert_struct(&db, &table, members, 1, &one), D1T_ERR_VALUE);
+    CHECK_INT(d1t_clear(&db, D1T_KEEP_ROWS), D1T_OK);
+    CHECK_INT(d1t_upsert_struct(&db, &table, members, 2, NULL), D1T_ERR_ARG);
+    d1t_clear(&db, D1T_DROP_ROWS);
+    CHECK_INT(d1t_close(&db), D1T_OK);
+}
+
 /* ---- allocation, counted */
 
 static size_t held, blocks, token_seen;
@@ -849,6 +872,7 @@ static void test_without_a_transport_the_blocking_form_says_so(void)
 
 int main(void)
 {
+    RUN(test_a_row_may_come_straight_from_a_struct);
     RUN(test_open_does_no_io_and_close_gives_everything_back);
     RUN(test_close_flushes_and_may_be_called_twice);
     RUN(test_close_after_a_failed_open_returns_its_error);

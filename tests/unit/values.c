@@ -216,6 +216,114 @@ static void test_offsets_are_less_than_a_day(void)
     REFUSED(d1t_timestamptz(0, INT32_MIN), 4);
 }
 
+/* ---- members of structs */
+
+typedef struct thing {
+    bool yes;
+    int8_t i8;
+    int16_t i16;
+    int32_t i32;
+    int64_t i64;
+    uint8_t u8;
+    uint32_t u32;
+    uint64_t u64;
+    float f;
+    double d;
+    const char *string;
+    char chars[4];
+    d1t_str text;
+    uint8_t bytes[16];
+    d1t_value value;
+} thing;
+
+static thing one(void)
+{
+    thing t;
+
+    memset(&t, 0, sizeof t);
+    t.yes = true;
+    t.i8 = -8;
+    t.i16 = -1600;
+    t.i32 = INT32_MIN;
+    t.i64 = INT64_MIN;
+    t.u8 = 200;
+    t.u32 = UINT32_MAX;
+    t.u64 = INT64_MAX;
+    t.f = 0.5f;
+    t.d = 1e300;
+    t.string = "a string";
+    memcpy(t.chars, "abcd", 4);
+    t.text = d1t_bytes("te\0xt", 5);
+    memset(t.bytes, 7, 16);
+    t.value = d1t_int(12);
+    return t;
+}
+
+#define AS(member, kind) member_of(&t, &(const d1t_member)D1T_MEMBER(thing, member, kind))
+
+static d1t_value member_of(const thing *t, const d1t_member *m)
+{
+    return d1t_member_value(m, t);
+}
+
+static void test_numbers_of_a_struct_keep_their_value(void)
+{
+    thing t = one();
+
+    CHECK_INT(AS(yes, D1T_AS_BOOL).kind, D1T_KIND_BOOL);
+    CHECK_INT(AS(yes, D1T_AS_BOOL).u.i, 1);
+    CHECK_INT(AS(i8, D1T_AS_INT).u.i, -8);
+    CHECK_INT(AS(i16, D1T_AS_INT).u.i, -1600);
+    CHECK_INT(AS(i32, D1T_AS_INT).u.i, INT32_MIN);
+    CHECK_INT(AS(i64, D1T_AS_INT).u.i, INT64_MIN);
+    CHECK_INT(AS(u8, D1T_AS_UINT).u.i, 200);
+    CHECK_INT(AS(u32, D1T_AS_UINT).u.i, UINT32_MAX);
+    CHECK_INT(AS(u64, D1T_AS_UINT).u.i, INT64_MAX);
+    CHECK_INT(AS(i32, D1T_AS_DATE).kind, D1T_KIND_DATE);
+    CHECK_INT(AS(i64, D1T_AS_TIMESTAMPTZ).kind, D1T_KIND_TIMESTAMPTZ);
+    CHECK(AS(f, D1T_AS_FLOAT).u.d == 0.5);
+    CHECK(AS(d, D1T_AS_FLOAT).u.d == 1e300);
+}
+
+static void test_texts_and_bytes_of_a_struct_are_views(void)
+{
+    thing t = one();
+
+    CHECK(AS(string, D1T_AS_STRING).u.s.p == t.string);
+    CHECK_INT(AS(string, D1T_AS_STRING).u.s.n, 8);
+    CHECK_INT(AS(chars, D1T_AS_CHARS).u.s.n, 4);
+    CHECK(AS(chars, D1T_AS_CHARS).u.s.p == t.chars);
+    t.chars[2] = 0;
+    CHECK_INT(AS(chars, D1T_AS_CHARS).u.s.n, 2);
+    CHECK_INT(AS(text, D1T_AS_TEXT).kind, D1T_KIND_TEXT);
+    CHECK_INT(AS(text, D1T_AS_BLOB).kind, D1T_KIND_BLOB);
+    CHECK_INT(AS(text, D1T_AS_JSON).u.s.n, 5);
+    CHECK_INT(AS(bytes, D1T_AS_UUID).kind, D1T_KIND_UUID);
+    CHECK_INT(AS(bytes, D1T_AS_BYTES).u.s.n, 16);
+    CHECK_INT(AS(value, D1T_AS_VALUE).u.i, 12);
+    t.string = NULL;
+    t.text = d1t_bytes(NULL, 0);
+    CHECK_INT(AS(string, D1T_AS_STRING).kind, D1T_KIND_NULL);
+    CHECK_INT(AS(text, D1T_AS_BLOB).kind, D1T_KIND_NULL);
+}
+
+static void test_a_member_that_does_not_fit_its_kind_is_refused_by_every_column(void)
+{
+    thing t = one();
+    d1t_value bad[6];
+    size_t i, kind;
+
+    t.u64 = UINT64_MAX;
+    bad[0] = AS(u64, D1T_AS_UINT);
+    bad[1] = AS(bytes, D1T_AS_INT);
+    bad[2] = AS(i16, D1T_AS_FLOAT);
+    bad[3] = AS(i32, D1T_AS_TEXT);
+    bad[4] = AS(i64, D1T_AS_UUID);
+    bad[5] = AS(i64, 0);
+    for (i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (kind = D1T_KIND_ABSENT; kind <= D1T_KIND_VECTOR; kind++) CHECK(bad[i].kind != (d1t_kind)kind);
+}
+
 int main(void)
 {
     RUN(test_scalars_keep_their_value);
@@ -227,5 +335,8 @@ int main(void)
     RUN(test_times_that_do_not_exist_are_refused);
     RUN(test_timestamps_beyond_four_digits_are_refused);
     RUN(test_offsets_are_less_than_a_day);
+    RUN(test_numbers_of_a_struct_keep_their_value);
+    RUN(test_texts_and_bytes_of_a_struct_are_views);
+    RUN(test_a_member_that_does_not_fit_its_kind_is_refused_by_every_column);
     TEST_MAIN_END;
 }
