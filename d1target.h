@@ -8341,7 +8341,13 @@ D1T__PRIVATE bool d1t__has_room(const d1t_batch *b, size_t size) {
    */
 D1T__PRIVATE void d1t__row_take(d1t_batch *b, const d1t__row *row, uint32_t slot) {
     uint32_t *slots = d1t__slots(b);
+#if SIZE_MAX > UINT32_MAX
+    size_t end = b->n + d1t__row_space(row->size);
+#endif
     b->p[b->n + sizeof *row + row->size] = ',';
+#if SIZE_MAX > UINT32_MAX   /* the rough order looks at a few bytes behind short keys */
+    for (; end > b->n + sizeof *row + row->size + 1u; end--) b->p[end - 1] = 0;
+#endif
     if (!b->ascending) {
         if (slots[slot]) d1t__row_kill(b, slots[slot] - 1);
         slots[slot] = (uint32_t)b->n + 1;
