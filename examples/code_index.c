@@ -2,18 +2,22 @@
  * code_index - keeps an index of source trees in D1: a row for each file and each symbol in it.
  *
  *     cc -O2 -o code_index code_index.c -lsqlite3 -lcurl
- *     code_index [--database FILE] [--run N] TREE...       make D1 hold exactly the files of these trees
- *     code_index [--database FILE] --query NAME            ask it about a symbol
+ *     code_index [--database FILE] [--run N] [--max-delete PERCENT] TREE...    make D1 hold exactly these trees' files
+ *     code_index [--database FILE] --query NAME                                ask it about a symbol
  *
  * With --database, D1 is local_d1.h over an SQLite file; without, the real one: CLOUDFLARE_ACCOUNT_ID,
  * CLOUDFLARE_DATABASE_ID and CLOUDFLARE_API_TOKEN. Symbols are found by Universal Ctags.
  *
- * How it stays cheap: a file whose hash is in D1 already is skipped. Of a changed file all symbols are upserted, and D1
- * writes only those that differ; symbols that it no longer has are deleted one by one. A removed file takes its symbols
- * with it (ON DELETE CASCADE). A file's hash is sent after its symbols, so an interrupted run leaves a file without a
- * hash, and the next run does it again.
+ * Each run declares every file and every symbol, and d1t_sync_commit makes D1 hold exactly these: what is new or
+ * changed is sent, what is as it was is not, and what nobody declares any more is deleted, a removed file with all of
+ * its symbols. An interrupted run is finished by the next one. The price: ctags reads all files again each time, so a
+ * run that changes nothing still takes ctags' time, though it sends nothing.
  *
- * The tables `files` and `symbols` of the database belong to this program: what is not in the trees leaves them.
+ * The tables `files` and `symbols` of the database belong to this program: what is not in the trees leaves them. Both
+ * are declared whole, and not tree by tree, because trees may overlap, and one that is not given any more is to leave
+ * as well. If more than half of the rows would go, probably a tree was forgotten: nothing is deleted then, unless
+ * --max-delete says so.
+ *
  * Left out: names that begin with a dot, symbolic links, paths that are not UTF-8 or that hold a line break or end in a
  * blank (ctags cannot be told of them), and tags whose name is not UTF-8.
  */
@@ -33,13 +37,11 @@
 #define LOCAL_D1_IMPLEMENTATION
 #include "local_d1.h"
 
-#define READ_AT_ONCE 100 /* changed files whose old symbols are asked for in one request */
-
 /* ---- the tables */
 
 static const d1t_column file_columns[] = {
     D1T_COLUMN("path", D1T_TEXT, D1T_KEY),
-    D1T_COLUMN("hash", D1T_BLOB, 0), /* of the content; NULL: not all of its symbols are here yet */
+    D1T_COLUMN("hash", D1T_BLOB, 0), /* of the content: the row, and so indexed_at, changes whenever the file does */
     D1T_COLUMN("bytes", D1T_INTEGER, D1T_NOT_NULL),
     D1T_COLUMN("lines", D1T_INTEGER, D1T_NOT_NULL),
     D1T_COLUMN_ON_WRITE("indexed_at", D1T_TEXT, 0, "CURRENT_TIMESTAMP"),
@@ -71,29 +73,23 @@ typedef struct file {
     const char *path;
     uint8_t hash[16];
     int64_t bytes, lines;
-    bool stored, same; /* D1 has the file; with this hash */
 } file;
 
 typedef struct symbol {
-    const char *path, *name, *kind, *scope, *signature; /* signature may be NULL */
+    const char *name, *kind, *scope, *signature; /* signature may be NULL */
     int64_t line, nth;
 } symbol;
 
-typedef struct symbol_list {
-    symbol *p;
-    size_t n, cap;
-} symbol_list;
-
 typedef struct code_index {
     d1t_client db;
+    d1t_sync sync;
     file *files; /* sorted by path */
-    size_t count, cap, unchanged, removed, tags_left_out;
-    size_t current;       /* the file that is being compared, then the one whose tags arrive */
-    symbol_list found;    /* its symbols so far */
-    symbol_list old;      /* what D1 has of the files that changed, in key order; of removed files only the path */
-    size_t old_at;        /* the first one of the current file */
-    d1t_arena text, tags; /* texts that last for the run; for a file */
-    int64_t held[2];      /* files and symbols that D1 holds at the end */
+    size_t count, cap;
+    size_t current; /* the file whose tags arrive */
+    symbol *found;  /* its symbols so far */
+    size_t found_count, found_cap;
+    d1t_arena paths, tags; /* texts that last for the run; for a file */
+    uint64_t symbols, tags_left_out;
 } code_index;
 
 static void die(const char *what, const char *why) {
@@ -108,11 +104,6 @@ static void *grow(void *p, size_t n, size_t *cap, size_t size) {
     p = realloc(p, *cap * size);
     if (!p) die("memory", "none left");
     return p;
-}
-
-static symbol *add_symbol(symbol_list *list) {
-    list->p = grow(list->p, list->n, &list->cap, sizeof *list->p);
-    return memset(&list->p[list->n++], 0, sizeof *list->p);
 }
 
 static const char *keep(d1t_arena *arena, d1t_str s) {
@@ -138,7 +129,7 @@ static int compare_paths(const void *left, const void *right) {
     return strcmp(a->path, b->path);
 }
 
-/* ---- walking the trees: what cannot be read ends the run, before a row is written or deleted */
+/* ---- walking the trees: what cannot be read ends the program, before a row is written or deleted */
 
 static void hash_file(file *f) {
     static const uint8_t key[16] = "code_index hash"; /* fixed, so that runs agree */
@@ -164,7 +155,7 @@ static void add_file(code_index *ix, const char *path) {
     if (strpbrk(path, "\r\n") || strchr(" \t\v\f", path[s.n - 1]) || d1t_utf8_valid(s) != s.n) return;
     ix->files = grow(ix->files, ix->count, &ix->cap, sizeof *ix->files);
     f = memset(&ix->files[ix->count++], 0, sizeof *f);
-    f->path = keep(&ix->text, s);
+    f->path = keep(&ix->paths, s);
     hash_file(f);
 }
 
@@ -188,116 +179,39 @@ static void walk(code_index *ix, char *const *trees) {
     ix->count = n;
 }
 
-/* ---- what D1 has already; rows come in key order, as the files are */
+/* ---- declaring rows, in key order: so none has to be kept until commit */
 
-static int on_stored_file(void *ctx, const d1t_row *row) {
-    code_index *ix = ctx;
-    const char *path = keep(&ix->text, row->values[0].u.s);
-    const d1t_value *hash = &row->values[1];
-    file *f;
-    while (ix->current < ix->count && strcmp(ix->files[ix->current].path, path) < 0) ix->current++;
-    if (ix->current == ix->count || strcmp(ix->files[ix->current].path, path) != 0) {
-        add_symbol(&ix->old)->path = path;
-        return 0;
+static void declare_files(code_index *ix) {
+    const file *f = ix->files, *end = f + ix->count;
+    for (; f < end; f++) {
+        d1t_value row[] = {d1t_text(f->path), d1t_blob(f->hash, sizeof f->hash), d1t_int(f->bytes), d1t_int(f->lines)};
+        if (d1t_sync_row(&ix->sync, &files, row, 4) != D1T_OK) return; /* the client keeps the error */
     }
-    f = &ix->files[ix->current];
-    f->stored = true;
-    f->same = hash->kind == D1T_KIND_BLOB && d1t_str_equal(hash->u.s, d1t_bytes(f->hash, sizeof f->hash));
-    ix->unchanged += f->same;
-    return 0;
 }
 
-static void compare_files(code_index *ix) {
-    d1t_read(&ix->db, &files, NULL, NULL, 0, on_stored_file, ix);
-    for (; ix->removed < ix->old.n; ix->removed++) {
-        d1t_value key = d1t_text(ix->old.p[ix->removed].path);
-        d1t_delete(&ix->db, &files, &key, 1);
-    }
-    ix->old.n = ix->current = 0;
-}
-
-static int on_old_symbol(void *ctx, const d1t_row *row) {
-    code_index *ix = ctx;
-    symbol *s = add_symbol(&ix->old);
-    s->path = keep(&ix->text, row->values[0].u.s);
-    s->name = keep(&ix->text, row->values[1].u.s);
-    s->kind = keep(&ix->text, row->values[2].u.s);
-    s->scope = keep(&ix->text, row->values[3].u.s);
-    s->nth = row->values[4].u.i;
-    return 0;
-}
-
-/* Of the files that changed; before the first row is written, because a read sends the pending rows. */
-static void read_old_symbols(code_index *ix) {
-    d1t_buffer paths;
-    d1t_writer w;
-    d1t_value list;
-    size_t i, n = 0;
-    d1t_buffer_init(&paths, ix->text.allocator, SIZE_MAX);
-    d1t_writer_growing(&w, &paths);
-    for (i = 0; i < ix->count; i++) {
-        if (ix->files[i].stored && !ix->files[i].same) {
-            d1t_write_text(&w, n++ ? "," : "[");
-            d1t_write_json_string(&w, d1t_cstr(ix->files[i].path));
-        }
-        if (n < READ_AT_ONCE && (n == 0 || i + 1 < ix->count)) continue;
-        d1t_write_text(&w, "]");
-        if (w.error) die("memory", d1t_result_text(w.error));
-        list = d1t_text_n(paths.p, paths.n);
-        d1t_read(&ix->db, &symbols, "`path` IN (SELECT value FROM json_each(?1))", &list, 1, on_old_symbol, ix);
-        n = paths.n = 0;
-    }
-    d1t_buffer_free(&paths);
-}
-
-/* ---- writing a file's rows */
-
-static void upsert_symbols(code_index *ix, const char *path) {
+static void declare_symbols(code_index *ix, const char *path) {
     size_t i;
-    if (ix->found.n) qsort(ix->found.p, ix->found.n, sizeof *ix->found.p, by_key); /* nth: appearance in the file */
-    for (i = 0; i < ix->found.n; i++) {
-        symbol *s = &ix->found.p[i];
+    if (ix->found_count) qsort(ix->found, ix->found_count, sizeof *ix->found, by_key); /* nth: place in the file */
+    for (i = 0; i < ix->found_count; i++) {
+        symbol *s = &ix->found[i];
         s->nth = i > 0 && compare_names(s - 1, s) == 0 ? s[-1].nth + 1 : 1;
         d1t_value row[] = {d1t_text(path),  d1t_text(s->name), d1t_text(s->kind),     d1t_text(s->scope),
                            d1t_int(s->nth), d1t_int(s->line),  d1t_text(s->signature)};
-        d1t_upsert(&ix->db, &symbols, row, 7);
+        if (d1t_sync_row(&ix->sync, &symbols, row, 7) != D1T_OK) return;
     }
-}
-
-/* Both lists are in key order: what is in the old one only has left the file. */
-static void delete_symbols(code_index *ix, const char *path) {
-    size_t i = 0;
-    for (; ix->old_at < ix->old.n && strcmp(ix->old.p[ix->old_at].path, path) == 0; ix->old_at++) {
-        const symbol *old = &ix->old.p[ix->old_at];
-        while (i < ix->found.n && by_key(&ix->found.p[i], old) < 0) i++;
-        if (i < ix->found.n && by_key(&ix->found.p[i], old) == 0) continue;
-        d1t_value key[] = {d1t_text(path), d1t_text(old->name), d1t_text(old->kind), d1t_text(old->scope),
-                           d1t_int(old->nth)};
-        d1t_delete(&ix->db, &symbols, key, 5);
-    }
-}
-
-/* The file's row goes first, because symbols refer to it; its hash goes last. Within one batch that is one row. */
-static void write_file(code_index *ix, const file *f) {
-    d1t_value row[] = {d1t_text(f->path), d1t_null(), d1t_int(f->bytes), d1t_int(f->lines)};
-    d1t_value hash[] = {row[0], d1t_blob(f->hash, sizeof f->hash), d1t_absent(), d1t_absent()};
-    d1t_upsert(&ix->db, &files, row, 4);
-    upsert_symbols(ix, f->path);
-    delete_symbols(ix, f->path);
-    d1t_update(&ix->db, &files, hash, 4);
-    ix->found.n = 0;
+    ix->symbols += ix->found_count;
+    ix->found_count = 0;
     d1t_arena_free(&ix->tags);
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r[%-40.*s] %zu of %zu files", (int)(40 * (ix->current + 1) / ix->count),
-                "########################################", ix->current + 1, ix->count);
 }
 
 /* Up to the file whose tags come next (NULL: all): a file without tags has none. */
-static void write_files_before(code_index *ix, const char *path) {
+static void finish_files_before(code_index *ix, const char *path) {
     for (; ix->current < ix->count; ix->current++) {
-        if (ix->files[ix->current].same) continue;
         if (path && strcmp(path, ix->files[ix->current].path) == 0) return;
-        write_file(ix, &ix->files[ix->current]);
+        declare_symbols(ix, ix->files[ix->current].path);
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\r[%-40.*s] %zu of %zu files", (int)(40 * (ix->current + 1) / ix->count),
+                    "########################################", ix->current + 1, ix->count);
     }
     if (path) die(path, "ctags was not asked about this file");
 }
@@ -344,13 +258,14 @@ static void take_tag(code_index *ix, tag *t, const char *line, size_t size) {
         ix->tags_left_out++;
         return;
     }
-    write_files_before(ix, text[PATH]);
-    s = add_symbol(&ix->found);
+    finish_files_before(ix, text[PATH]);
+    ix->found = grow(ix->found, ix->found_count, &ix->found_cap, sizeof *ix->found);
+    s = memset(&ix->found[ix->found_count++], 0, sizeof *s);
     s->name = keep(&ix->tags, d1t_cstr(text[NAME]));
     s->kind = keep(&ix->tags, d1t_cstr(text[KIND]));
     s->scope = keep(&ix->tags, d1t_cstr(text[SCOPE]));
     s->signature = text[SIGNATURE][0] ? keep(&ix->tags, d1t_cstr(text[SIGNATURE])) : NULL;
-    s->nth = (int64_t)ix->found.n;
+    s->nth = (int64_t)ix->found_count;
     d1t_parse_int(d1t_cstr(text[LINE]), &s->line);
 }
 
@@ -359,8 +274,7 @@ static FILE *start_ctags(const code_index *ix, pid_t *pid) {
     FILE *names = tmpfile(), *tags;
     int ends[2];
     size_t i;
-    for (i = 0; names && i < ix->count; i++)
-        if (!ix->files[i].same) fprintf(names, "%s\n", ix->files[i].path);
+    for (i = 0; names && i < ix->count; i++) fprintf(names, "%s\n", ix->files[i].path);
     if (!names || fflush(names) || fseek(names, 0, SEEK_SET) || pipe(ends))
         die("the list of files for ctags", strerror(errno));
     *pid = fork();
@@ -379,7 +293,8 @@ static FILE *start_ctags(const code_index *ix, pid_t *pid) {
     return tags;
 }
 
-static void index_symbols(code_index *ix) {
+/* If ctags fails, the program ends without a commit: nothing is deleted. */
+static void declare_all_symbols(code_index *ix) {
     tag t;
     pid_t pid;
     FILE *tags = start_ctags(ix, &pid);
@@ -387,13 +302,13 @@ static void index_symbols(code_index *ix) {
     size_t cap = 0;
     ssize_t size;
     int status = 0;
-    d1t_buffer_init(&t.text, ix->text.allocator, SIZE_MAX);
+    d1t_buffer_init(&t.text, ix->paths.allocator, SIZE_MAX);
     while (ix->db.error.code == D1T_OK && (size = getline(&line, &cap, tags)) > 0) take_tag(ix, &t, line, (size_t)size);
     fclose(tags);
     waitpid(pid, &status, 0);
     if (ix->db.error.code == D1T_OK && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         die("ctags failed", "it has to be Universal Ctags with JSON output");
-    write_files_before(ix, NULL);
+    finish_files_before(ix, NULL);
     if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
     free(line);
     d1t_buffer_free(&t.text);
@@ -401,14 +316,9 @@ static void index_symbols(code_index *ix) {
 
 /* ---- the run */
 
-static int on_held(void *ctx, const d1t_row *row) {
-    int64_t *held = ctx;
-    held[0] = row->values[0].u.i;
-    held[1] = row->values[1].u.i;
-    return 0;
-}
-
-static void update(code_index *ix, char *const *trees) {
+static void update(code_index *ix, uint32_t max_delete, char *const *trees) {
+    d1t_scope scopes[2];
+    d1t_sync_desc desc = {0};
     d1t_plan plan;
     walk(ix, trees);
     if (!d1t_plan_read(&plan, &ix->db, tables, 2)) {
@@ -418,11 +328,16 @@ static void update(code_index *ix, char *const *trees) {
     }
     d1t_plan_free(&plan);
     d1t_setup(&ix->db, tables, 2);
-    compare_files(ix);
-    read_old_symbols(ix);
-    if (ix->unchanged < ix->count && ix->db.error.code == D1T_OK) index_symbols(ix);
-    d1t_query(&ix->db, "SELECT (SELECT count(*) FROM files), (SELECT count(*) FROM symbols)", NULL, 0, on_held,
-              ix->held); /* sends the pending rows first */
+    scopes[0] = d1t_scope_table(&files);
+    scopes[1] = d1t_scope_table(&symbols);
+    desc.scopes = scopes;
+    desc.scope_count = 2;
+    desc.sorted = true;
+    desc.max_delete = max_delete;
+    d1t_sync_begin(&ix->sync, &ix->db, &desc);
+    declare_files(ix);
+    if (ix->count && ix->db.error.code == D1T_OK) declare_all_symbols(ix);
+    d1t_sync_commit(&ix->sync, NULL);
 }
 
 static int on_answer(void *ctx, const d1t_row *row) {
@@ -451,19 +366,20 @@ static void ask(code_index *ix, const char *name) {
 }
 
 static void report(const code_index *ix, const char *run, double seconds) {
+    const d1t_sync_report *r = &ix->sync.report;
     const d1t_stats *s = &ix->db.stats;
-    printf("files: %zu found, %zu skipped (same hash), %zu indexed, %zu removed; tags left out: %zu\n", ix->count,
-           ix->unchanged, ix->count - ix->unchanged, ix->removed, ix->tags_left_out);
-    printf("rows: %" PRIu64 " sent, %" PRIu64 " changed, %" PRIu64 " skipped by D1 (equal)\n", s->rows_sent,
-           s->rows_changed, s->rows_sent - s->rows_changed);
+    printf("declared: %zu files, %" PRIu64 " symbols; tags left out: %" PRIu64 "\n", ix->count, ix->symbols,
+           ix->tags_left_out);
+    printf("rows: %" PRIu64 " inserted, %" PRIu64 " updated, %" PRIu64 " deleted, %" PRIu64 " unchanged; sent: %" PRIu64
+           " of %" PRIu64 " buckets\n",
+           r->inserted, r->updated, r->deleted, r->unchanged, r->buckets_sent, r->buckets);
     printf("requests: %" PRIu64 ", %" PRIu64 " retries, %" PRIu64 " bytes sent, %" PRIu64 " bytes received\n",
            s->requests, s->retries, s->bytes_sent, s->bytes_received);
     printf("D1's bill: %" PRIu64 " rows written, %" PRIu64 " rows read, about $%.6f beyond the free allowance\n",
            s->rows_written, s->rows_read, (double)d1t_stats_cost(s) / 1e9);
-    printf("run=%s files=%" PRId64 " symbols=%" PRId64 " rows_sent=%" PRIu64 " rows_written=%" PRIu64
-           " requests=%" PRIu64 " retries=%" PRIu64 " bytes=%" PRIu64 " seconds=%.2f\n",
-           run, ix->held[0], ix->held[1], s->rows_sent, s->rows_written, s->requests, s->retries, s->bytes_sent,
-           seconds);
+    printf("run=%s files=%zu symbols=%" PRIu64 " rows_sent=%" PRIu64 " rows_written=%" PRIu64 " requests=%" PRIu64
+           " retries=%" PRIu64 " bytes=%" PRIu64 " seconds=%.2f\n",
+           run, ix->count, ix->symbols, s->rows_sent, s->rows_written, s->requests, s->retries, s->bytes_sent, seconds);
 }
 
 static local_d1 *open_database(code_index *ix, const char *path) {
@@ -478,7 +394,6 @@ static local_d1 *open_database(code_index *ix, const char *path) {
         config.transport = local_d1_transport(local);
     }
     config.setup = D1T_SETUP_TRUST; /* update() reads, prints and applies the plan itself */
-    config.max_reply = 256u << 20;  /* the list of stored files comes in one reply */
     d1t_open(&ix->db, &config);
     return local;
 }
@@ -491,31 +406,37 @@ static double seconds_now(void) {
 
 int main(int argc, char **argv) {
     static code_index ix;
-    const char *database = NULL, *run = "1", *name = NULL, **option;
+    const char *database = NULL, *run = "1", *max_delete = "50", *name = NULL, **option;
+    int64_t percent;
     double start = seconds_now();
     local_d1 *local;
     int i;
     for (i = 1; i + 1 < argc && argv[i][0] == '-'; i += 2) {
-        option = strcmp(argv[i], "--database") == 0 ? &database : strcmp(argv[i], "--run") == 0 ? &run : &name;
+        option = strcmp(argv[i], "--database") == 0     ? &database
+                 : strcmp(argv[i], "--run") == 0        ? &run
+                 : strcmp(argv[i], "--max-delete") == 0 ? &max_delete
+                                                        : &name;
         if (option == &name && strcmp(argv[i], "--query") != 0) die(argv[i], "unknown option");
         *option = argv[i + 1];
     }
     if ((name != NULL) != (i == argc) || (i < argc && argv[i][0] == '-'))
-        die("usage", "code_index [--database FILE] [--run N] TREE... | [--database FILE] --query NAME");
+        die("usage", "code_index [--database FILE] [--run N] [--max-delete PERCENT] TREE... | "
+                     "[--database FILE] --query NAME");
+    if (!d1t_parse_int(d1t_cstr(max_delete), &percent) || percent < 1 || percent > 100)
+        die("--max-delete", "a percentage from 1 to 100");
     local = open_database(&ix, database);
     if (name)
         ask(&ix, name);
     else
-        update(&ix, argv + i);
+        update(&ix, (uint32_t)percent, argv + i);
     if (d1t_close(&ix.db) != D1T_OK)
         fprintf(stderr, "code_index: %s\n", ix.db.error.text);
     else if (!name)
         report(&ix, run, seconds_now() - start);
     local_d1_close(local);
     free(ix.files);
-    free(ix.found.p);
-    free(ix.old.p);
-    d1t_arena_free(&ix.text);
+    free(ix.found);
+    d1t_arena_free(&ix.paths);
     d1t_arena_free(&ix.tags);
     return ix.db.error.code != D1T_OK;
 }
