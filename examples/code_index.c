@@ -430,7 +430,8 @@ int main(int argc, char **argv) {
     else
         update(&ix, (uint32_t)percent, argv + i);
     if (d1t_close(&ix.db) != D1T_OK)
-        fprintf(stderr, "code_index: %s\n", ix.db.error.text);
+        fprintf(stderr, "code_index: %s%s\n", ix.db.error.text,
+                ix.db.error.code == D1T_ERR_DELETES ? " (here: --max-delete 100)" : "");
     else if (!name)
         report(&ix, run, seconds_now() - start);
     local_d1_close(local);

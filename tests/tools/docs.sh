@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# docs.sh  Is what README.md and docs/ say true? Every C block compiles, the hello world runs, every result code of the
-# header and every message of its classification table is explained, every link leads somewhere.
+# docs.sh  Is what README.md and docs/ say true? Every C block compiles, the programs of README.md and docs/sync.md run,
+# every result code of the header and every message of its classification table is explained, every link leads somewhere.
 # Marks of C blocks: ```c a whole program; ```c declarations, at file scope; ```c fragment, inside a function. The last
 # two see tests/support/docs.h.
 set -euo pipefail
@@ -38,7 +38,7 @@ extract() { # PAGE: its blocks as build/docs/PAGE-LINE.c, errors pointing at the
         END { if (file != "") { print page ": a block has no end"; exit 1 } }' "$1"
 }
 
-arrives() { # PROGRAM.c: its row, over real HTTP
+arrives() { # PROGRAM.c ROWS: they do, over real HTTP
     local url server
     "${CC:-cc}" "${strict[@]}" -I. -o "$out/program" "$1" -lcurl
     rm -f "$out"/d1.sqlite*
@@ -50,7 +50,7 @@ arrives() { # PROGRAM.c: its row, over real HTTP
         "$out/program" || echo "the program failed"
     eval "exec ${SERVER[1]}>&-"
     wait "$server"
-    [ "$(sqlite3 "$out/d1.sqlite" 'SELECT path, name, line FROM symbols')" = 'main.c|main|7' ]
+    [ "$(sqlite3 "$out/d1.sqlite" 'SELECT path, name, line FROM symbols ORDER BY 1, 2')" = "$2" ]
 }
 
 rm -rf "$out"
@@ -59,7 +59,12 @@ for page in "${pages[@]}"; do check "$page: its blocks" extract "$page"; done
 for block in "$out"/*.c; do check "$block compiles" "${CC:-cc}" "${strict[@]}" -I. -fsyntax-only "$block"; done
 
 "${CC:-cc}" -O1 -o "$out/server" examples/local_d1_server.c -lmicrohttpd -lsqlite3
-for program in "$out"/README-*.c examples/quickstart.c; do check "$program sends its row" arrives "$program"; done
+for program in "$out"/README-*.c examples/quickstart.c; do
+    check "$program sends its row" arrives "$program" 'main.c|main|7'
+done
+for program in $(grep -l '^int main' "$out"/sync-*.c); do
+    check "$program sends its rows" arrives "$program" $'main.c|help|3\nmain.c|main|7'
+done
 
 sed -n 's/^    X(\(D1T_[A-Z0-9_]*\),.*/\1/p' d1target.h >"$out/codes"
 check 'the result codes are found' grep -qx D1T_ERR_UNSUPPORTED "$out/codes"
