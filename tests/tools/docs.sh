@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # docs.sh  Is what README.md and docs/ say true? Every C block compiles, the programs of README.md and docs/sync.md run,
-# every result code of the header and every message of its classification table is explained, every link leads somewhere.
+# every result code of the header and every message of its classification table is explained, and links lead somewhere.
 # Marks of C blocks: ```c a whole program; ```c declarations, at file scope; ```c fragment, inside a function. The last
 # two see tests/support/docs.h.
 set -euo pipefail
