@@ -97,8 +97,8 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
                                   to spare for each value: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
-    D1T_NO_SYNC            impl   no declared state (d1t_sync_begin); so do D1T_NO_QUERY, D1T_NO_AROUND and also
-                                  D1T_NO_UPDATE
+    D1T_NO_SYNC            impl   no declared state (d1t_sync_begin); so do D1T_NO_QUERY and D1T_NO_AROUND, and
+                                  also D1T_NO_UPDATE
     D1T_NO_TARGET          impl   no setup states and no targets; so do D1T_NO_PLAN, D1T_NO_QUERY and
                                   also D1T_NO_TABLE_JSON
     D1T_NO_UPDATE          impl   no d1t_update, d1t_delete and conditions: D1T_ERR_UNSUPPORTED; D1T_NO_HOLD too
@@ -1386,6 +1386,7 @@ struct d1t__task {
    used most first. */
 typedef struct d1t_client {
     bool          open, busy, driven, isolate, park;
+    bool          reserved;         /* by a run of declared state */
     bool          probing;          /* looking for the refused row */
     uint8_t       setup;            /* d1t_setup_mode */
     uint8_t       allow;            /* d1t_effect */
@@ -1812,6 +1813,7 @@ typedef struct d1t_scope {
     d1t_value        from, to;  /* or: from <= value < to; absent: open */
 } d1t_scope;
 
+/* All rows; texts that begin so; one value; from <= value < to, open where d1t_absent(). All are borrowed. */
 D1TDEF d1t_scope d1t_scope_table(const d1t_table *table);
 D1TDEF d1t_scope d1t_scope_prefix(const d1t_table *table, const char *column, const char *prefix);
 D1TDEF d1t_scope d1t_scope_equals(const d1t_table *table, const char *column, d1t_value value);
@@ -1867,7 +1869,7 @@ typedef struct d1t_sync_report {
 } d1t_sync_report;
 
 /* A run: caller-owned, not to be moved while it is open. Read the report; the rest is private. Until its end the
-   client belongs to it: no other rows, queries or d1t_around. */
+   client belongs to it: other verbs of the client are D1T_ERR_BUSY. */
 typedef struct d1t_sync {
     d1t_client       *db;
     d1t_sync_report   report;       /* yours to read, complete after commit */
@@ -1883,7 +1885,7 @@ typedef struct d1t_sync {
     d1t_buffer        row, key, guard, query, place;
     char              nonce[33];
     d1t_value         guard_args[2], args[2];
-    d1t_statement     prologue[2], statements[6];
+    d1t_statement     prologue[2], statements[3];
     d1t_statement    *epilogue;
     size_t            epilogue_count, around;
     uint64_t          answer[4];    /* of the last question */
@@ -1999,8 +2001,8 @@ D1TDEF d1t_result d1t_target_apply_setup(d1t_target_job *job, const d1t_target *
                                          const d1t_setup_change *changes, size_t count);
 
 /* A run of declared state (>>sync). Begin reads who owns the scopes: D1T_OK, D1T_ERR_ARG (desc), D1T_ERR_STATE (a table
-   that d1t_setup was not given, or rows are pending), D1T_ERR_UNSUPPORTED (a NUMERIC key, a column that no scope can
-   have), D1T_ERR_NOMEM, and request errors. */
+   that d1t_setup was not given, or rows are pending), D1T_ERR_UNSUPPORTED (a column that no scope can have),
+   D1T_ERR_NOMEM, and request errors. */
 D1TDEF d1t_result d1t_sync_begin(d1t_sync *sync, d1t_client *db, const d1t_sync_desc *desc);
 /* Declares a row; values as for d1t_upsert, read before the call returns. The same row may be declared twice. With
    config.driven the answer may be D1T_FULL: the row was not taken; drive d1t_sync_next to D1T_DONE and offer it again.
@@ -12533,7 +12535,7 @@ D1T__PRIVATE d1t_result d1t__error(d1t_client *db, d1t_result code, const char *
 /* The gate of every public verb. Re-entry is told to the caller alone: the running task is not to blame. */
 D1T__PRIVATE d1t_result d1t__enter(d1t_client *db) {
     if (!db) return D1T_ERR_ARG;
-    if (db->busy || db->task.active) return D1T_ERR_BUSY;
+    if (db->busy || db->reserved || db->task.active) return D1T_ERR_BUSY;
     if (db->error.code != D1T_OK) return db->error.code;
     return db->open ? D1T_OK : D1T_ERR_STATE;
 }
@@ -13425,23 +13427,18 @@ D1TDEF d1t_step d1t_next(d1t_client *db, uint64_t now_ms, d1t_todo *todo) {
 
 #define D1T__MOST_COLUMNS D1T__COUNT(((d1t_shape *)0)->order)
 
-/* The values of a record, kept until the next one. NULL: the error is set. */
-D1T__PRIVATE const d1t_value *d1t__record_values(d1t_client *db, const d1t_member *members, size_t count,
-                                                 const void *record) {
+/* The values of a record, in db->values until the next one. */
+D1T__PRIVATE d1t_result d1t__record_values(d1t_client *db, const d1t_member *members, size_t count,
+                                           const void *record) {
     size_t i;
-    if (d1t__enter(db) != D1T_OK) return NULL;
-    if (!members || !record || count > D1T__MOST_COLUMNS) {
-        d1t__error(db, D1T_ERR_ARG, "a record or its members are NULL, or there are more than 100 of them", NULL, NULL);
-        return NULL;
-    }
+    if (!members || !record || count > D1T__MOST_COLUMNS)
+        return d1t__error(db, D1T_ERR_ARG, "a record or its members are NULL, or there are more than 100 of them", NULL,
+                          NULL);
     if (!db->values)
         db->values = (d1t_value *)d1t__resize(db->allocator, NULL, 0, D1T__MOST_COLUMNS * sizeof *db->values);
-    if (!db->values) {
-        (void)d1t__no_memory(db, "a row from a struct");
-        return NULL;
-    }
+    if (!db->values) return d1t__no_memory(db, "a row from a struct");
     for (i = 0; i < count; i++) db->values[i] = d1t_member_value(&members[i], record);
-    return db->values;
+    return D1T_OK;
 }
 
 /* ---- clear and release */
@@ -16357,8 +16354,9 @@ struct d1t__lane {
     const char      *id;            /* the scope, as a condition */
     d1t_table        records, page; /* the table of records: all of it, and what a page reads */
     const char      *put_sql, *forget_sql;
-    d1t_statement    erase, recount, left;
-    d1t_value        id_arg;
+    d1t_statement   *erase;         /* the statements of a request that deletes */
+    size_t           erase_count;
+    d1t_value        id_arg, child_args[2];
     char             owner[33];     /* "": nobody yet */
     uint8_t          seed[16], shape_hash[16];
     uint64_t         before, declared, gone;    /* rows in scope: before the run, declared, to be deleted */
@@ -16888,6 +16886,31 @@ D1T__PRIVATE void d1t__write_declared(d1t_writer *w, const struct d1t__lane *l) 
     d1t_write_text(w, "))");
 }
 
+/* Aborts if a row of the child's scope has a parent that is to go. */
+D1T__PRIVATE void d1t__orphans_sql(d1t_writer *w, const struct d1t__lane *l, const struct d1t__lane *child,
+                                   const d1t_foreign_key *f) {
+    size_t i;
+    if (l->begun) d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
+    if (l->begun) d1t__write_declared(w, l);
+    d1t_write_text(w, " SELECT json_extract('{}','d1t orphan')");
+    d1t__write_from_scope(w, child);
+    d1t_write_text(w, " AND ?1=?1 AND (");
+    for (i = 0; i < f->column_count; i++) {
+        d1t_write_text(w, i ? ",d1t_t." : "d1t_t.");
+        d1t_write_name(w, f->columns[i]);
+    }
+    d1t_write_text(w, ") IN (SELECT ");
+    for (i = 0; i < f->column_count && f->parent_columns; i++) {
+        if (i) d1t_write_text(w, ",");
+        d1t_write_name(w, f->parent_columns[i]);
+    }
+    if (!f->parent_columns) d1t__write_each_key(w, l, "~", 0);
+    d1t__write_at(w, l->shape->table, " FROM ", l->begun ? " WHERE " : " AS d1t_t WHERE ");
+    if (l->begun) d1t__write_undeclared(w, l);
+    else d1t__write_scope(w, l, false);
+    d1t_write_text(w, ") LIMIT 1");
+}
+
 /* How many rows nobody declared, while others still wait. */
 D1T__PRIVATE void d1t__check_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__recorded_sql(w, l, "d1t_y", false);
@@ -16933,22 +16956,38 @@ D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_undeclared(w, l);
 }
 
-/* The records of the buckets d1t_e as D1 has them now. */
+/* The records of the buckets d1t_e as D1 has them now: rows that nobody declared are those whose keys were not, or, if
+   these are not known, as many as there are too many. */
 D1T__PRIVATE void d1t__write_recounted(d1t_writer *w, const struct d1t__lane *l, const char *set) {
-    d1t_write_text(w, ",");
-    d1t__write_counted(w, l);
-    d1t__write_at(w, &l->records, " UPDATE ", set);
-    d1t_write_text(w, "`_d1t_extra`=d1t_n-`_d1t_rows`,`_d1t_keep`=iif(d1t_n>`_d1t_rows`,`_d1t_keep`,NULL) FROM d1t_c "
-                      "WHERE `_d1t_scope`=?1 AND ");
+    d1t__write_declared(w, l);
+    d1t_write_text(w, ",d1t_c(d1t_v,d1t_n) AS MATERIALIZED (SELECT d1t_v,iif(");
+    d1t__write_entry(w, l, 2);
+    d1t__write_at(w, l->shape->table, " IS NULL,(SELECT count(*) FROM ", " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, ")-");
+    d1t__write_entry(w, l, 1);
+    d1t__write_at(w, l->shape->table, ",(SELECT count(*) FROM ", " AS d1t_t WHERE ");
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, " NOT IN (SELECT ");
+    d1t__write_each_key(w, l, "#", 0);
+    d1t__write_at(w, &l->records, " FROM d1t_h))) FROM d1t_e) UPDATE ", set);
+    d1t_write_text(w, "`_d1t_extra`=d1t_n,`_d1t_keep`=iif(d1t_n>0,`_d1t_keep`,NULL) FROM d1t_c WHERE "
+                      "`_d1t_scope`=?1 AND ");
     d1t__write_key_row(w, l, "~", 0);
     d1t_write_text(w, "=");
     d1t__write_key_row(w, l, "#", 2u * l->shape->keys);
 }
 
+D1T__PRIVATE void d1t__forget_all_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_at(w, &l->records, "DELETE FROM ", " WHERE `_d1t_scope`=?1");
+}
+
 /* What is left in the buckets from which was deleted. */
 D1T__PRIVATE void d1t__recount_sql(d1t_writer *w, const struct d1t__lane *l) {
     if (!l->begun) {
-        d1t__write_at(w, &l->records, "DELETE FROM ", " WHERE `_d1t_scope`=?1");
+        d1t__forget_all_sql(w, l);
         return;
     }
     d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
@@ -16959,6 +16998,12 @@ D1T__PRIVATE void d1t__recount_sql(d1t_writer *w, const struct d1t__lane *l) {
 D1T__PRIVATE void d1t__settle_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__recorded_sql(w, l, "d1t_w", false);
     d1t__write_recounted(w, l, " SET `_d1t_open`=0,");
+}
+
+/* All have come but those that were refused: their buckets are to be sent again. */
+D1T__PRIVATE void d1t__resettle_sql(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__recorded_sql(w, l, "d1t_w", false);
+    d1t__write_recounted(w, l, " SET ");
 }
 
 D1T__PRIVATE void d1t__left_sql(d1t_writer *w, const struct d1t__lane *l) {
@@ -17026,6 +17071,15 @@ D1T__PRIVATE const d1t_table *d1t__sync_table(void) {
     "json_each(?1) WHERE 1 ON CONFLICT(`table`,`scope`) DO UPDATE SET `owner`=excluded.`owner` "                      \
     "WHERE `owner`<>excluded.`owner`"
 
+/* What is known of tables whose rows go or change with those of ?1 is true no longer, but for the scopes of this run
+   (?2), which have looked. */
+#define D1T__SPREAD_SQL                                                                                               \
+    "WITH RECURSIVE d1t_k(d1t_n) AS (SELECT ?1 UNION SELECT d1t_m.name FROM d1t_k,sqlite_schema AS d1t_m,"            \
+    "pragma_foreign_key_list(d1t_m.name) AS d1t_f WHERE d1t_m.type='table' AND substr(d1t_m.name,1,4)<>'_cf_' AND "   \
+    "d1t_f.`table`=d1t_n COLLATE NOCASE AND d1t_f.on_delete NOT IN ('NO ACTION','RESTRICT')) DELETE FROM "            \
+    "`_d1t_sync` WHERE `table`<>?1 AND `table` COLLATE NOCASE IN (SELECT d1t_n FROM d1t_k) AND NOT EXISTS("           \
+    "SELECT 1 FROM json_each(?2) AS e WHERE e.value->>0=`table` AND e.value->>1=`scope`)"
+
 /* Who owns the scopes, and how many rows are there: all of them in a scope that is new, else whether there are any. */
 D1T__PRIVATE void d1t__begin_sql(d1t_writer *w, const d1t_sync *s) {
     size_t i;
@@ -17063,6 +17117,11 @@ D1T__PRIVATE const char *d1t__lane_sql(d1t_sync *s, const struct d1t__lane *l,
 
 D1T__PRIVATE bool d1t__sync_writes(const d1t_sync *s) {
     return s->desc.mode == D1T_SYNC_APPLY;
+}
+
+/* Was a row of the run refused and left out (config.isolate)? */
+D1T__PRIVATE bool d1t__sync_is_poisoned(const d1t_sync *s) {
+    return s->before.rows_poisoned != s->db->stats.rows_poisoned;
 }
 
 D1T__PRIVATE d1t_result d1t__store_fault(d1t_sync *s, d1t_result code) {
@@ -17207,7 +17266,7 @@ D1T__PRIVATE d1t_result d1t__store_close(d1t_sync *s) {
         const char *owner = s->claimed ? s->nonce : l->owner;
         if (owner[0]) result = store->put(store->ctx, d1t__view(&l->prefix), d1t_bytes(owner, 32));
     }
-    same = same || s->before.rows_poisoned != s->db->stats.rows_poisoned;
+    same = same || d1t__sync_is_poisoned(s);
     if (result == D1T_OK && !same) result = store->commit(store->ctx);
     return result == D1T_OK ? D1T_OK : d1t__store_fault(s, result);
 }
@@ -17275,12 +17334,25 @@ D1T__PRIVATE bool d1t__lane_records(d1t_sync *s, struct d1t__lane *l) {
     return true;
 }
 
-#define D1T__LANE_BUFFERS 14
+#define D1T__LANE_BUFFERS 15
 
 D1T__PRIVATE void d1t__lane_buffers(struct d1t__lane *l, d1t_buffer *out[D1T__LANE_BUFFERS]) {
-    out[0] = &l->bucket, out[1] = &l->first, out[2] = &l->last, out[3] = &l->old, out[4] = &l->after;
-    out[5] = &l->prints, out[6] = &l->prefix, out[7] = &l->passed, out[8] = &l->entry, out[9] = &l->entries;
-    out[10] = &l->forgotten, out[11] = &l->spool, out[12] = &l->index, out[13] = &l->runs;
+    size_t n = 0;
+    out[n++] = &l->bucket;
+    out[n++] = &l->first;
+    out[n++] = &l->last;
+    out[n++] = &l->old;
+    out[n++] = &l->after;
+    out[n++] = &l->prints;
+    out[n++] = &l->prefix;
+    out[n++] = &l->passed;
+    out[n++] = &l->entry;
+    out[n++] = &l->entries;
+    out[n++] = &l->forgotten;
+    out[n++] = &l->spool;
+    out[n++] = &l->index;
+    out[n++] = &l->runs;
+    out[n++] = &l->rows;
 }
 
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__lane *l, const d1t_scope *scope) {
@@ -17292,11 +17364,6 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__lane_init(d1t_sync *s, struct d1t__la
     l->shape = d1t__shape_of(db, scope->table);
     d1t__lane_buffers(l, buffers);
     for (e = 0; e < D1T__LANE_BUFFERS; e++) d1t_buffer_init(buffers[e], db->allocator, SIZE_MAX / 4);
-    d1t_buffer_init(&l->rows, db->allocator, SIZE_MAX / 4);
-    for (e = 0; e < l->shape->keys; e++)
-        if (scope->table->columns[l->shape->order[e]].type == D1T_NUMERIC)
-            return d1t__scope_fault(db, scope, D1T_ERR_UNSUPPORTED,
-                                    "a NUMERIC key has no order that is known here; give the column another type");
     result = d1t__scope_init(s, l);
     if (result != D1T_OK) return result;
     l->id = d1t__lane_sql(s, l, d1t__id_sql);
@@ -17417,21 +17484,38 @@ D1T__PRIVATE void d1t__sync_ask(d1t_sync *s) {
         d1t__job_again(s->db, NULL);
 }
 
-/* The tables of the records, for scopes that are new. */
+/* A statement with the scope as ?1. */
+D1T__PRIVATE d1t_statement d1t__scope_statement(d1t_sync *s, const struct d1t__lane *l,
+                                                void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
+    d1t_statement statement;
+    statement.sql = d1t__lane_sql(s, l, write);
+    statement.args = &l->id_arg;
+    statement.arg_count = 1;
+    if (!statement.sql) (void)d1t__no_memory(s->db, "a statement");
+    return statement;
+}
+
+/* The tables of the records, for scopes that are new; what is left there of an older run is not true. */
 D1T__PRIVATE void d1t__sync_create(d1t_sync *s) {
-    d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (s->lane_count + 1) * sizeof *list);
+    d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (2 * s->lane_count + 1) * sizeof *list);
     d1t_writer w;
-    size_t i;
+    size_t i, n = 0;
     s->created = true;
     for (i = 0; list && i <= s->lane_count; i++) {
         s->query.n = 0;
         d1t_writer_growing(&w, &s->query);
         d1t_write_create_table(&w, i ? &s->lanes[i - 1].records : d1t__sync_table());
-        list[i].sql = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
-        if (!list[i].sql) list = NULL;
+        list[n].sql = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
+        if (!list[n++].sql) list = NULL;
+    }
+    for (i = 0; list && i < s->lane_count; i++) {
+        if (s->lanes[i].owner[0]) continue;
+        s->lanes[i].id_arg = d1t_text(s->lanes[i].id);
+        list[n] = d1t__scope_statement(s, &s->lanes[i], d1t__forget_all_sql);
+        if (!list[n++].sql) list = NULL;
     }
     if (!list) (void)d1t__no_memory(s->db, "a run");
-    else if (d1t_exec_start(s->db, list, s->lane_count + 1) == D1T_OK) d1t__job_again(s->db, NULL);
+    else if (d1t_exec_start(s->db, list, n) == D1T_OK) d1t__job_again(s->db, NULL);
 }
 
 /* Called before each request of a flush: the last one has all rows of the batch that are not in D1 yet. */
@@ -17514,7 +17598,7 @@ D1T__PRIVATE int d1t__old_row(void *ctx, const d1t_row *row) {
     }
     d1t__write_char(&w, ']');
     result = w.error == D1T_OK ? d1t__order_key(l->shape, s->row.p, &s->key) : w.error;
-    r.rows = (uint64_t)v[1].u.i;
+    r.rows = (uint64_t)(v[1].u.i + (v[2].u.i > 0 ? v[2].u.i : 0));
     r.clean = v[2].u.i == 0 && v[3].u.i == 0 && !l->stale;
     r.order = (uint32_t)s->key.n;
     r.size = (uint32_t)s->row.n;
@@ -18156,14 +18240,25 @@ D1T__PRIVATE d1t_result d1t__sync_close_parents(d1t_sync *s, const struct d1t__l
     return result;
 }
 
+/* The gate of the verbs of a run: its client is reserved for it. */
+D1T__PRIVATE d1t_result d1t__sync_enter(d1t_sync *s) {
+    d1t_result result;
+    if (!s || !s->db) return D1T_ERR_ARG;
+    if (s->phase != D1T__SYNC_OPEN) {
+        result = d1t__enter(s->db);
+        return result == D1T_OK ? d1t__error(s->db, D1T_ERR_STATE, "the run is not open", NULL, NULL) : result;
+    }
+    s->db->reserved = false;
+    result = d1t__enter(s->db);
+    s->db->reserved = true;
+    return result;
+}
+
 D1T__PRIVATE d1t_result d1t__sync_offer(d1t_sync *s, const d1t_table *table, const d1t_value *values, size_t count) {
     struct d1t__lane *l;
     d1t__kept kept;
-    d1t_result result;
-    if (!s || !s->db) return D1T_ERR_ARG;
-    result = d1t__enter(s->db);
+    d1t_result result = d1t__sync_enter(s);
     if (result != D1T_OK) return result;
-    if (s->phase != D1T__SYNC_OPEN) return d1t__error(s->db, D1T_ERR_STATE, "the run is not open", NULL, NULL);
     l = d1t__lane_of(s, table);
     if (!l) return s->db->error.code;
     result = d1t__sync_encode(s, l, values, count, &kept);
@@ -18291,17 +18386,6 @@ D1T__PRIVATE int d1t__sync_answer(void *ctx, const d1t_row *row) {
 
 enum { D1T__GONE, D1T__LOST, D1T__DELETED, D1T__LEFT };
 
-/* A statement with the scope as ?1. */
-D1T__PRIVATE d1t_statement d1t__scope_statement(d1t_sync *s, const struct d1t__lane *l,
-                                                void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
-    d1t_statement statement;
-    statement.sql = d1t__lane_sql(s, l, write);
-    statement.args = &l->id_arg;
-    statement.arg_count = 1;
-    if (!statement.sql) (void)d1t__no_memory(s->db, "a statement");
-    return statement;
-}
-
 /* Counts what is to be deleted from the lane. */
 D1T__PRIVATE void d1t__sync_count(d1t_sync *s) {
     struct d1t__lane *l = &s->lanes[s->lane];
@@ -18329,23 +18413,69 @@ D1T__PRIVATE d1t_result d1t__sync_may_delete(d1t_sync *s, const struct d1t__lane
     return e->code;
 }
 
+/* Does the foreign key change rows of the child when rows of the parent go? */
+D1T__PRIVATE bool d1t__spreads(const d1t_foreign_key *f, const d1t_table *parent) {
+    return d1t__same_name(f->parent, parent->name) && f->on_delete != D1T_NO_ACTION && f->on_delete != D1T_RESTRICT;
+}
+
+D1T__PRIVATE d1t_statement *d1t__erase_add(struct d1t__lane *l, const char *sql, const d1t_value *args, size_t count) {
+    d1t_statement *statement = &l->erase[l->erase_count++];
+    statement->sql = sql;
+    statement->args = args;
+    statement->arg_count = count;
+    return statement;
+}
+
+/* Declared rows whose parents are about to go, though nobody declared these: a contradiction. One statement for each
+   foreign key of the run's tables. */
+D1T__PRIVATE void d1t__erase_guards(d1t_sync *s, struct d1t__lane *l) {
+    d1t_writer w;
+    size_t i, f;
+    for (i = 0; i < s->lane_count; i++)
+        for (f = 0; f < s->lanes[i].scope.table->foreign_key_count; f++) {
+            const struct d1t__lane *child = &s->lanes[i];
+            const d1t_foreign_key *key = &child->scope.table->foreign_keys[f];
+            if (child == l || !d1t__spreads(key, l->scope.table)) continue;
+            s->query.n = 0;
+            d1t_writer_growing(&w, &s->query);
+            d1t__orphans_sql(&w, l, child, key);
+            if (w.error != D1T_OK) (void)d1t__no_memory(s->db, "a statement");
+            else (void)d1t__erase_add(l, d1t_arena_text(&s->arena, d1t__view(&s->query)), &l->id_arg, 1);
+        }
+}
+
+/* The statements that delete a part of what is to go from the lane. */
+D1T__PRIVATE void d1t__erase_begin(d1t_sync *s, struct d1t__lane *l) {
+    size_t i, count = 8;
+    d1t_statement statement;
+    for (i = 0; i < s->lane_count; i++) count += s->lanes[i].scope.table->foreign_key_count;
+    l->erase = (d1t_statement *)d1t_arena_take(&s->arena, count * sizeof *l->erase);
+    if (!l->erase) {
+        (void)d1t__no_memory(s->db, "statements");
+        return;
+    }
+    for (i = 0; i < 2; i++) l->erase[l->erase_count++] = s->prologue[i];
+    d1t__erase_guards(s, l);
+    l->child_args[0] = d1t_text(l->scope.table->name);
+    l->child_args[1] = s->guard_args[0];
+    (void)d1t__erase_add(l, D1T__SPREAD_SQL, l->child_args, 2);
+    statement = d1t__scope_statement(s, l, d1t__delete_sql);
+    l->erase[l->erase_count++] = statement;
+    (void)d1t__erase_add(l, "SELECT changes() AS d1t_deleted", NULL, 0);
+    statement = d1t__scope_statement(s, l, d1t__recount_sql);
+    l->erase[l->erase_count++] = statement;
+    statement = d1t__scope_statement(s, l, d1t__left_sql);
+    l->erase[l->erase_count++] = statement;
+    for (i = 0; i < l->erase_count; i++)
+        if (!l->erase[i].sql) (void)d1t__no_memory(s->db, "a statement");
+}
+
 /* Deletes a part of what is to go from the lane. */
 D1T__PRIVATE void d1t__sync_delete(d1t_sync *s) {
     struct d1t__lane *l = &s->lanes[s->lane];
     s->answer[D1T__DELETED] = s->answer[D1T__LEFT] = 0;
-    s->statements[0] = s->prologue[0];
-    s->statements[1] = s->prologue[1];
-    if (!l->erase.sql) {
-        l->erase = d1t__scope_statement(s, l, d1t__delete_sql);
-        l->recount = d1t__scope_statement(s, l, d1t__recount_sql);
-        l->left = d1t__scope_statement(s, l, d1t__left_sql);
-    }
-    s->statements[2] = l->erase;
-    D1T_MEMSET(&s->statements[3], 0, sizeof s->statements[3]);
-    s->statements[3].sql = "SELECT changes() AS d1t_deleted";
-    s->statements[4] = l->recount;
-    s->statements[5] = l->left;
-    if (s->db->error.code != D1T_OK || d1t_exec_start(s->db, s->statements, 6) != D1T_OK) return;
+    if (!l->erase) d1t__erase_begin(s, l);
+    if (s->db->error.code != D1T_OK || d1t_exec_start(s->db, l->erase, l->erase_count) != D1T_OK) return;
     d1t__job_again(s->db, NULL);
     d1t__job_rows(s->db, d1t__sync_answer, s);
 }
@@ -18399,6 +18529,7 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t_client *db = s->db;
     size_t i, k;
     if (s->phase == D1T__SYNC_ENDED) return;
+    db->reserved = false;
     if (s->desc.store && s->desc.store->rollback) s->desc.store->rollback(s->desc.store->ctx);
     s->phase = D1T__SYNC_ENDED;
     db->send.before = NULL;
@@ -18409,7 +18540,6 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
         struct d1t__lane *l = &s->lanes[i];
         for (k = 0; k < l->runs.n / sizeof(d1t__run); k++)
             d1t_buffer_free(&((d1t__run *)(void *)l->runs.p)[k].window);
-        d1t_buffer_free(&l->rows);
         d1t__lane_buffers(l, buffers);
         for (k = D1T__LANE_BUFFERS; k-- > 0; ) d1t_buffer_free(buffers[k]);
     }
@@ -18468,7 +18598,7 @@ D1T__PRIVATE bool d1t__lane_parks(const struct d1t__lane *l) {
 /* Is a request of this phase due for the lane? */
 D1T__PRIVATE bool d1t__sync_is_due(const d1t_sync *s, const struct d1t__lane *l) {
     switch (s->phase) {
-        case D1T__SYNC_SETTLE: return l->partial && s->before.rows_poisoned == s->db->stats.rows_poisoned;
+        case D1T__SYNC_SETTLE: return l->partial;
         case D1T__SYNC_COUNT: return l->begun ? l->wrote && !d1t__lane_is_fresh(l) : l->some;
         default: return l->gone > 0 && d1t__sync_writes(s);
     }
@@ -18566,7 +18696,9 @@ D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
         case D1T__SYNC_CREATE: d1t__sync_create(s); break;
         case D1T__SYNC_OPEN: case D1T__SYNC_FEED: d1t__sync_get(s); break;
         case D1T__SYNC_COUNT: d1t__sync_count(s); break;
-        case D1T__SYNC_SETTLE: d1t__sync_exec(s, d1t__settle_sql); break;
+        case D1T__SYNC_SETTLE:
+            d1t__sync_exec(s, d1t__sync_is_poisoned(s) ? d1t__resettle_sql : d1t__settle_sql);
+            break;
         case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
         case D1T__SYNC_DONE:
             if (d1t__store_close(s) == D1T_OK) d1t__sync_report(s);
@@ -18582,20 +18714,33 @@ D1T__PRIVATE bool d1t__sync_is_new(const d1t_sync *s) {
            d1t__contains(d1t_server_text(s->db), "no such table: _d1t_sync");
 }
 
-/* Another run has taken the scope over. */
+/* What the guards of a run have found. */
 D1T__PRIVATE void d1t__sync_explain(d1t_sync *s) {
     d1t_client *db = s->db;
-    if (db->error.code != D1T_ERR_PRECONDITION || !d1t__contains(d1t_server_text(db), "'d1t sync")) return;
-    D1T_MEMSET(&db->error, 0, sizeof db->error);
-    d1t__error(db, D1T_ERR_CONFLICT, "another run of the same scope has begun to write; nothing of this request was "
-               "applied, run again", NULL, NULL);
+    d1t_str said = d1t_server_text(db);
+    const char *table;
+    if (db->error.code != D1T_ERR_PRECONDITION) return;
+    if (d1t__contains(said, "'d1t orphan")) {
+        table = s->lanes[s->lane].scope.table->name;
+        D1T_MEMSET(&db->error, 0, sizeof db->error);
+        d1t__error(db, D1T_ERR_CONSTRAINT, "table ", table, ": a row that was not declared is the parent of one that was; "
+                   "declare both or none");
+        db->error.table = table;
+    } else if (d1t__contains(said, "'d1t sync")) {
+        D1T_MEMSET(&db->error, 0, sizeof db->error);
+        d1t__error(db, D1T_ERR_CONFLICT, "another run of the same scope has begun to write; nothing of this request "
+                   "was applied, run again", NULL, NULL);
+        db->error.retryable = true;
+    } else {
+        return;
+    }
     db->error.http_status = db->op.http_status;
     db->error.d1_code = db->op.reply.d1_code;
-    db->error.retryable = true;
 }
 
 /* What follows when the client has no task. */
 D1T__PRIVATE void d1t__sync_step(d1t_sync *s) {
+    s->db->reserved = false;
     if (d1t__sync_is_new(s)) {
         (void)d1t_clear(s->db, D1T_DROP_ROWS);
         if (d1t__sync_writes(s)) s->phase = D1T__SYNC_CREATE;
@@ -18605,6 +18750,7 @@ D1T__PRIVATE void d1t__sync_step(d1t_sync *s) {
     }
     s->sent = false;
     if (s->db->error.code == D1T_OK) d1t__sync_go_on(s);
+    s->db->reserved = true;
 }
 
 /* The client, while it has a task of the run; NULL: there is nothing to do for now, or no more. */
@@ -18630,8 +18776,6 @@ D1TDEF d1t_step d1t_sync_next(d1t_sync *s, uint64_t now_ms, d1t_todo *todo) {
 
 D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sync_desc *desc) {
     d1t_result result;
-    d1t_buffer *all[5];
-    size_t i;
     if (!s || !db || !desc) return D1T_ERR_ARG;
     D1T_MEMSET(s, 0, sizeof *s);
     s->db = db;
@@ -18642,26 +18786,22 @@ D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sy
     s->desc = *desc;
     if (!s->desc.max_memory) s->desc.max_memory = db->block.p ? db->block.size / 2 : (size_t)64 << 20;
     d1t_arena_init(&s->arena, db->allocator, 0);
-    all[0] = &s->row, all[1] = &s->key, all[2] = &s->guard, all[3] = &s->query, all[4] = &s->place;
-    for (i = 0; i < 5; i++) d1t_buffer_init(all[i], db->allocator, SIZE_MAX / 4);
+    d1t_buffer_init(&s->row, db->allocator, SIZE_MAX / 4);
+    s->key = s->guard = s->query = s->place = s->row;
     s->phase = D1T__SYNC_BEGIN;
     s->before = db->stats;
     result = d1t__need_batch(db);
     if (result == D1T_OK) result = d1t__sync_lanes(s);
     if (result == D1T_OK) d1t__sync_go_on(s);
+    db->reserved = true;
     if (db->error.code != D1T_OK) d1t__sync_release(s);
     return db->error.code;
 }
 
 D1TDEF d1t_result d1t_sync_commit_start(d1t_sync *s) {
-    d1t_result result;
-    if (!s || !s->db) return D1T_ERR_ARG;
-    if (s->phase == D1T__SYNC_ENDED && s->db->error.code != D1T_OK) return s->db->error.code;
-    result = d1t__enter(s->db);
-    if (result == D1T_OK && s->phase != D1T__SYNC_OPEN)
-        result = d1t__error(s->db, D1T_ERR_STATE, "the run is not open", NULL, NULL);
+    d1t_result result = d1t__sync_enter(s);
     if (result == D1T_OK) s->phase = D1T__SYNC_FEED;
-    else if (result != D1T_ERR_BUSY) d1t__sync_release(s);
+    else if (result != D1T_ERR_BUSY && result != D1T_ERR_ARG) d1t__sync_release(s);
     return result;
 }
 
@@ -18834,16 +18974,11 @@ D1TDEF d1t_result d1t_delete(d1t_client *db, const d1t_table *table, const d1t_v
     return d1t__offer(db, table, D1T_WRITE_DELETE, keys, count, NULL);
 }
 
-/* Why there are no values: the client is busy, or an error stands. */
-D1T__PRIVATE d1t_result d1t__no_values(d1t_client *db) {
-    d1t_result result = d1t__enter(db);
-    return result == D1T_OK ? D1T_ERR_ARG : result;
-}
-
 D1TDEF d1t_result d1t_upsert_struct(d1t_client *db, const d1t_table *table, const d1t_member *members, size_t count,
                                     const void *record) {
-    const d1t_value *values = d1t__record_values(db, members, count, record);
-    return values ? d1t_upsert(db, table, values, count) : d1t__no_values(db);
+    d1t_result result = d1t__enter(db);
+    if (result == D1T_OK) result = d1t__record_values(db, members, count, record);
+    return result == D1T_OK ? d1t_upsert(db, table, db->values, count) : result;
 }
 
 /* A forgotten condition must not become an unconditional write. */
@@ -18945,10 +19080,9 @@ D1TDEF d1t_result d1t_sync_row(d1t_sync *sync, const d1t_table *table, const d1t
 #ifdef D1T__SYNC
 D1TDEF d1t_result d1t_sync_struct(d1t_sync *sync, const d1t_table *table, const d1t_member *members, size_t count,
                                   const void *record) {
-    const d1t_value *values;
-    if (!sync || !sync->db) return D1T_ERR_ARG;
-    values = d1t__record_values(sync->db, members, count, record);
-    return values ? d1t_sync_row(sync, table, values, count) : d1t__no_values(sync->db);
+    d1t_result result = d1t__sync_enter(sync);
+    if (result == D1T_OK) result = d1t__record_values(sync->db, members, count, record);
+    return result == D1T_OK ? d1t_sync_row(sync, table, sync->db->values, count) : result;
 }
 #endif
 
@@ -18958,7 +19092,10 @@ D1TDEF d1t_result d1t_close(d1t_client *db) {
     if (db->busy) return D1T_ERR_BUSY;
     b = &db->batch;
     if (db->open && db->error.code == D1T_OK && !db->task.active) {
-        if (b->mark != SIZE_MAX)
+        if (db->reserved)
+            (void)d1t__error(db, D1T_ERR_STATE, "closed with an open run of declared state: commit or abort it first",
+                             NULL, NULL);
+        else if (b->mark != SIZE_MAX)
             (void)d1t__error(db, D1T_ERR_STATE, "closed with an open group: end it first", NULL, NULL);
         else if (b->live && db->driven)
             (void)d1t__error(db, D1T_ERR_STATE, "closed with pending rows: run d1t_flush_start to its end first", NULL,
