@@ -44,7 +44,7 @@ CONTENTS (search for the tag; declarations first, then the implementation in the
     exchange  >>limiter  >>op
     planning  >>write  >>batch  >>schema_read  >>diff  >>rebuild  >>split  >>plan
     client    >>client  >>setup  >>query  >>probe
-    contracts >>state  >>target  >>store  >>sync
+    contracts >>state  >>target  >>store  >>sync  >>connect
     drivers   >>run  >>curl
 
 A room uses only the rooms above it. Only the drivers wait or do I/O; the core calls nobody.
@@ -97,6 +97,7 @@ CONFIGURATION (macros; "all" = the same in every file that includes the header, 
                                   to spare for each value: else D1T_ERR_LIMIT
     D1T_NO_PARK            impl   unique values cannot move between rows of one batch
     D1T_NO_AROUND          impl   no d1t_around
+    D1T_NO_CONNECT         impl   no connectors (d1t_connect_begin); so does whatever leaves out targets
     D1T_NO_SYNC            impl   no declared state (d1t_sync_begin); so do D1T_NO_QUERY and D1T_NO_AROUND, and
                                   also D1T_NO_UPDATE
     D1T_NO_TARGET          impl   no setup states and no targets; so do D1T_NO_PLAN, D1T_NO_QUERY and
@@ -1901,6 +1902,194 @@ D1TDEF d1t_step   d1t_sync_next(d1t_sync *sync, uint64_t now_ms, d1t_todo *todo)
 /* Ends a run without committing it: nothing is deleted, rows that wait are forgotten. What was sent stays, and the next
    run goes on from there. Returns the error that stands, or D1T_OK. No I/O. */
 D1TDEF d1t_result d1t_sync_abort(d1t_sync *sync);
+
+/* ---- >>connect ------------------------------------------------------------------------------------------------ */
+
+/* Connectors: a program declares which items should exist in systems of its choice, as a tree (tables and their rows,
+   directories and their files), and a run makes it so. A handler knows one kind of item: its reconcile is pure, and
+   compares what is declared with what may be there; its apply does the I/O, for many items at once. In a store the run
+   writes down what may be there, so that it may be interrupted at any point, and the next one knows all of it.
+
+   A record is a few bytes that tell what an item is like, understood by its handler alone. {NULL, 0}: none. */
+
+/* d1t_diff of records: the desired one (none: it is to go), those that may be true, and: nothing may be there. */
+D1TDEF d1t_diff_action d1t_record_diff(d1t_str desired, const d1t_str *prev, size_t prev_count, bool missing);
+
+/* A record in parts: the item itself, and what comes and goes within it, like the columns of a table. */
+typedef struct d1t_part {
+    d1t_str name, record;
+} d1t_part;
+typedef struct d1t_composite {
+    d1t_str         main;
+    const d1t_part *parts;      /* in any order, no name twice */
+    size_t          part_count;
+} d1t_composite;
+
+/* The same for a record in parts (desired NULL: it is to go). Returns the item's own action; on_diff (may be NULL) is
+   told of it with part NULL, then of the parts; what has none is not reported, and no part of a deleted item is.
+   *child (may be NULL): what becomes of the item's children. d1t_diff_table is this for tables; d1t_table_effect tells
+   what becomes of their rows. */
+D1TDEF d1t_diff_action d1t_composite_diff(const d1t_composite *desired, const d1t_composite *prev, size_t prev_count,
+                                          bool missing,
+                                          void (*on_diff)(void *ctx, const d1t_part *part, d1t_diff_action action),
+                                          void *ctx, d1t_effect *child);
+D1TDEF d1t_effect d1t_table_effect(const d1t_table *desired, const d1t_table *const *prev, size_t prev_count,
+                                   bool missing);
+/* What one action does to the children; the worst counts. An item that is replaced: destructive, they are gone. A part
+   that is not just added: lossy, they have lost something. Else nothing. */
+D1TDEF d1t_effect d1t_diff_effect(bool main, d1t_diff_action action);
+
+/* d1t_state_transition of records: whose affair is the step to `desired` (NULL: the item is to go)? False: the user's,
+   nothing is to be done. True: kept[*kept_count], with room for prev_count, is what of prev was the program's. */
+typedef struct d1t_owned {
+    d1t_str record;
+    bool    by_user;
+} d1t_owned;
+D1TDEF bool d1t_record_transition(const d1t_owned *desired, const d1t_owned *prev, size_t prev_count, d1t_str *kept,
+                                  size_t *kept_count);
+
+/* What reconcile is asked. All views last until the end of the run. */
+typedef struct d1t_item {
+    d1t_str        key;
+    d1t_str        desired;     /* the declared value; none: it is to go */
+    const d1t_str *prev;        /* records that may be true, the oldest first */
+    size_t         prev_count;
+    bool           missing;     /* it may be that nothing is there */
+} d1t_item;
+
+typedef enum d1t_item_action {
+    D1T_ITEM_LEAVE = 0,     /* nothing at all: what is tracked stays */
+    D1T_ITEM_TRACK,         /* nothing to apply: only what is tracked changes; record none: it is no longer tracked */
+    D1T_ITEM_UPSERT,
+    D1T_ITEM_DELETE
+} d1t_item_action;
+
+typedef struct d1t_decision {
+    d1t_item_action action;
+    d1t_str         record;     /* what is tracked when it is done */
+    d1t_effect      child;      /* on the item's children, unless it is left. None: they are as they were. Lossy: each
+                                   may be missing; at least this holds where the item itself may have been missing.
+                                   Destructive: they are gone, and what was known of them is forgotten */
+    const void     *data;       /* yours, for apply */
+} d1t_decision;
+
+/* The rule of a row, where the desired value is the record: delete what is to go, unless nothing is known of it and
+   nothing may be there; upsert the others, unless they are surely there and equal. */
+D1TDEF d1t_decision d1t_reconcile(const d1t_item *item);
+
+/* An item with the decision about it, as apply gets it. */
+typedef struct d1t_act {
+    const d1t_str *path;        /* the root, then keys, the last one the item's own; of an attachment its parent's */
+    size_t         depth;
+    d1t_str        type;        /* of an attachment; else none */
+    d1t_item       item;
+    d1t_decision   decision;    /* upsert or delete */
+    const struct d1t_handler *handler;
+} d1t_act;
+
+/* A kind of item. Borrowed until the end of the run. An error that a callback returns without setting *error is told in
+   general words; any error ends the run, and nothing advances. */
+typedef struct d1t_handler {
+    void *self, *sink;
+    /* Decides, without I/O; *out is zeroed, what it points to is best taken from the arena. NULL: d1t_reconcile. */
+    d1t_result (*reconcile)(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out, d1t_error *error);
+    /* Does it, all of it or an error, and can do it again: after an error the same comes back. Everything that waits
+       for the same function and sink comes in one call, whatever its handler, in the order of paths. */
+    d1t_result (*apply)(void *sink, const d1t_act *acts, size_t count, d1t_error *error);
+    /* NULL: no children. Else *out becomes the handler of the item's children; NULL for an item that is to go: they go
+       with it, and are only forgotten. */
+    d1t_result (*child)(void *self, const d1t_item *item, d1t_arena *arena, const struct d1t_handler **out);
+    /* NULL: no attachments. Else the handler of a type of them, or NULL: it is unknown. Attachments (an index, an SQL
+       command) are a namespace of their own. They are deleted before their parent is touched, upserted after that, and
+       are never forgotten because of it: after a lossy or destructive change they may be missing. */
+    const struct d1t_handler *(*attachment)(void *self, d1t_str type);
+} d1t_handler;
+
+/* The reconcile of more kinds. Fingerprint: tracks a hash of the value under a key of 16 bytes (self; NULL: zeros).
+   Table: the value is what d1t_table_to_json writes; compares as d1t_diff_table and d1t_state_equal do, and leaves to
+   the user what is D1T_BY_USER; decision.data is the desired d1t_table.
+   Command: the value is what d1t_command_record makes (NULL: no memory). Tracks all of it, so that what was set up is
+   torn down as it said then. d1t_command_sql: the statements to be run for it, by number: the teardown of all that may
+   be there, then the setup. NULL: there are no more. */
+D1TDEF d1t_result  d1t_fingerprint_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                             d1t_error *error);
+D1TDEF d1t_result  d1t_table_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                       d1t_error *error);
+D1TDEF d1t_result  d1t_command_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                         d1t_error *error);
+D1TDEF d1t_str     d1t_command_record(const d1t_command *command, d1t_arena *arena);
+D1TDEF const char *d1t_command_sql(const d1t_act *act, size_t i);
+
+/* The handlers of root items by name, in a list of the caller's. */
+typedef struct d1t_root {
+    const char        *name;
+    const d1t_handler *handler;
+} d1t_root;
+typedef struct d1t_roots {
+    d1t_root *roots;
+    size_t    room, count;
+} d1t_roots;
+
+/* Empty, over roots[room]. Add: both are borrowed; D1T_OK, D1T_ERR_ARG (no name or no apply), D1T_ERR_NAME (the name is
+   taken), D1T_ERR_SPACE. Find: NULL: there is none. */
+D1TDEF void               d1t_roots_init(d1t_roots *roots, d1t_root *list, size_t room);
+D1TDEF d1t_result         d1t_roots_add(d1t_roots *roots, const char *name, const d1t_handler *handler);
+D1TDEF const d1t_handler *d1t_roots_find(const d1t_roots *roots, d1t_str name);
+
+typedef struct d1t_connect_desc {
+    const d1t_store *store;
+    const d1t_roots *roots;
+    bool             full;          /* every item may be missing, whatever the store says */
+    d1t_allocator    allocator;
+    size_t           max_memory;    /* 0: no cap */
+} d1t_connect_desc;
+
+typedef struct d1t_connect_report {
+    uint64_t declared;              /* items; the same one twice counts once */
+    uint64_t upserts, deletes;      /* for sinks */
+    uint64_t unchanged;             /* declared, and nothing to apply */
+    uint64_t forgotten;             /* gone with what was above them */
+    uint64_t calls;                 /* of sinks */
+} d1t_connect_report;
+
+/* A run: caller-owned, not to be moved. Read error and report; the rest is private. */
+typedef struct d1t_connect {
+    d1t_error          error;       /* the first one; error.row: the number of the declaration to blame */
+    d1t_connect_report report;
+    d1t_connect_desc   desc;
+    d1t_arena          arena;
+    d1t_buffer         bytes;
+    struct d1t__node  *items, *last;        /* declared; then those that change */
+    struct d1t__node  *top;                 /* the way down to where the comparison is */
+    struct d1t__call **waves;
+    size_t             wave_count, depth;
+    uint8_t            phase;
+    bool               unsorted;
+} d1t_connect;
+
+/* Begins a run. The desc is copied, what it points to is borrowed until the end. D1T_OK, D1T_ERR_ARG. */
+D1TDEF d1t_result d1t_connect_begin(d1t_connect *run, const d1t_connect_desc *desc);
+/* Declares an item: path is the root's name, then keys from the top down to its own; value any bytes but none. Both are
+   copied. In any order; the items above it have to be declared too, and the same item twice only with the same value.
+   Attach: an attachment of the item at path. D1T_OK, D1T_ERR_ARG, D1T_ERR_NAME (no such root), D1T_ERR_STATE (the run
+   is not open), D1T_ERR_NOMEM. */
+D1TDEF d1t_result d1t_connect_declare(d1t_connect *run, const d1t_str *path, size_t count, d1t_str value);
+D1TDEF d1t_result d1t_connect_attach(d1t_connect *run, const d1t_str *path, size_t count, d1t_str type, d1t_str name,
+                                     d1t_str value);
+/* What a commit would do, in its order; reads the store, writes nothing and calls no sink. Then commit or abort. Errors
+   as of commit. */
+D1TDEF d1t_result d1t_connect_preview(d1t_connect *run, void (*on_act)(void *ctx, const d1t_act *act), void *ctx);
+/* Makes everything as declared, and ends the run in any case. What is tracked and not declared goes, children before
+   parents; new and changed items follow, parents before children. First the store is told what may be there from now
+   on, then sinks are called, then the store is told what is. After an error the store still lists every state that an
+   item may be in, and the next run starts from there. D1T_OK, D1T_ERR_STATE (an item above is not declared; a handler
+   that decides what it may not; a store that cannot be read), D1T_ERR_VALUE (declared twice, with other values),
+   D1T_ERR_NAME (tracked under a root or type that is unknown now), D1T_ERR_NOMEM, and those of handlers and store. */
+D1TDEF d1t_result d1t_connect_commit(d1t_connect *run);
+/* Forgets what is tracked at path and below, at once: nothing is deleted, and if it is declared again it is new. */
+D1TDEF d1t_result d1t_connect_forget(d1t_connect *run, const d1t_str *path, size_t count);
+/* Ends a run that is not to be committed. */
+D1TDEF void       d1t_connect_abort(d1t_connect *run);
 
 /* ================================================================================================================
    ROOM drivers: the only rooms that wait or do I/O
@@ -18813,6 +19002,986 @@ D1TDEF d1t_result d1t_sync_abort(d1t_sync *s) {
 }
 
 #endif /* D1T__SYNC */
+
+/* ---- >>connect (implementation) ------------------------------------------------------------------------------- */
+
+#if !defined(D1T_NO_CONNECT) && defined(D1T__TARGETS)
+#define D1T__CONNECT
+#endif
+
+#ifdef D1T__CONNECT
+
+/* ---- what differs */
+
+/* How many of the previous records are the desired one. */
+D1T__PRIVATE size_t d1t__count_equal(d1t_str desired, const d1t_str *prev, size_t count) {
+    size_t i, equal = 0;
+    for (i = 0; i < count && desired.p; i++) equal += d1t_str_equal(desired, prev[i]);
+    return equal;
+}
+
+D1TDEF d1t_diff_action d1t_record_diff(d1t_str desired, const d1t_str *prev, size_t prev_count, bool missing) {
+    return d1t_diff(desired.p != NULL, prev_count, d1t__count_equal(desired, prev, prev_count), missing);
+}
+
+D1TDEF d1t_effect d1t_diff_effect(bool main, d1t_diff_action action) {
+    if (main) return action == D1T_DIFF_REPLACE ? D1T_EFFECT_DESTRUCTIVE : D1T_EFFECT_NONE;
+    return action == D1T_DIFF_NONE || action == D1T_DIFF_INSERT ? D1T_EFFECT_NONE : D1T_EFFECT_LOSSY;
+}
+
+D1T__PRIVATE const d1t_part *d1t__part_of(const d1t_composite *c, d1t_str name) {
+    size_t i;
+    for (i = 0; i < c->part_count; i++)
+        if (d1t_str_equal(c->parts[i].name, name)) return &c->parts[i];
+    return NULL;
+}
+
+/* The records that a diff compares, and whom it tells. */
+typedef struct d1t__composite_diff {
+    const d1t_composite *desired, *prev;
+    size_t               prev_count;
+    bool                 missing;
+    void               (*on_diff)(void *ctx, const d1t_part *part, d1t_diff_action action);
+    void                *ctx;
+    d1t_effect           child;
+} d1t__composite_diff;
+
+/* part NULL: the item itself. */
+D1T__PRIVATE void d1t__tell_diff(d1t__composite_diff *d, const d1t_part *part, d1t_diff_action action) {
+    d1t_effect effect = d1t_diff_effect(!part, action);
+    if (effect > d->child) d->child = effect;
+    if (d->on_diff && action != D1T_DIFF_NONE) d->on_diff(d->ctx, part, action);
+}
+
+D1T__PRIVATE void d1t__diff_part(d1t__composite_diff *d, const d1t_part *part) {
+    const d1t_part *desired = d1t__part_of(d->desired, part->name), *seen;
+    size_t i, count = 0, equal = 0;
+    for (i = 0; i < d->prev_count; i++) {
+        seen = d1t__part_of(&d->prev[i], part->name);
+        count += seen != NULL;
+        equal += seen && desired && d1t_str_equal(seen->record, desired->record);
+    }
+    d1t__tell_diff(d, part, d1t_diff(desired != NULL, count, equal, d->missing || count < d->prev_count));
+}
+
+/* Parts of an older record that are neither desired nor in a record before it. */
+D1T__PRIVATE void d1t__diff_old_parts(d1t__composite_diff *d, size_t record) {
+    const d1t_composite *c = &d->prev[record];
+    size_t i, k;
+    for (i = 0; i < c->part_count; i++) {
+        if (d1t__part_of(d->desired, c->parts[i].name)) continue;
+        for (k = 0; k < record && !d1t__part_of(&d->prev[k], c->parts[i].name); k++) {}
+        if (k == record) d1t__diff_part(d, &c->parts[i]);
+    }
+}
+
+D1TDEF d1t_diff_action d1t_composite_diff(const d1t_composite *desired, const d1t_composite *prev, size_t prev_count,
+                                          bool missing,
+                                          void (*on_diff)(void *ctx, const d1t_part *part, d1t_diff_action action),
+                                          void *ctx, d1t_effect *child) {
+    d1t__composite_diff d;
+    d1t_diff_action action;
+    size_t i, equal = 0;
+    for (i = 0; i < prev_count && desired; i++) equal += d1t_str_equal(desired->main, prev[i].main);
+    action = d1t_diff(desired != NULL, prev_count, equal, missing);
+    d.desired = desired;
+    d.prev = prev;
+    d.prev_count = prev_count;
+    d.missing = missing || action == D1T_DIFF_REPLACE;
+    d.on_diff = on_diff;
+    d.ctx = ctx;
+    d.child = D1T_EFFECT_NONE;
+    d1t__tell_diff(&d, NULL, action);
+    for (i = 0; desired && i < desired->part_count; i++) d1t__diff_part(&d, &desired->parts[i]);
+    for (i = 0; desired && i < prev_count; i++) d1t__diff_old_parts(&d, i);
+    if (child) *child = d.child;
+    return action;
+}
+
+/* What d1t_diff_table reports, as a whole. */
+typedef struct d1t__table_verdict {
+    d1t_effect effect;
+    bool       some;
+} d1t__table_verdict;
+
+D1T__PRIVATE void d1t__table_judged(void *ctx, const d1t_column *column, d1t_diff_action action) {
+    d1t__table_verdict *verdict = (d1t__table_verdict *)ctx;
+    d1t_effect effect = d1t_diff_effect(!column, action);
+    verdict->some = true;
+    if (effect > verdict->effect) verdict->effect = effect;
+}
+
+D1TDEF d1t_effect d1t_table_effect(const d1t_table *desired, const d1t_table *const *prev, size_t prev_count,
+                                   bool missing) {
+    d1t__table_verdict verdict = {D1T_EFFECT_NONE, false};
+    d1t_diff_table(desired, prev, prev_count, missing, d1t__table_judged, &verdict);
+    return verdict.effect;
+}
+
+D1TDEF bool d1t_record_transition(const d1t_owned *desired, const d1t_owned *prev, size_t prev_count, d1t_str *kept,
+                                  size_t *kept_count) {
+    size_t i, n = 0;
+    for (i = 0; i < prev_count; i++)
+        if (!prev[i].by_user) kept[n++] = prev[i].record;
+    *kept_count = n;
+    return desired ? !desired->by_user : prev_count && n == prev_count;
+}
+
+/* ---- decisions */
+
+D1TDEF d1t_decision d1t_reconcile(const d1t_item *item) {
+    d1t_decision d;
+    D1T_MEMSET(&d, 0, sizeof d);
+    if (!item->desired.p) {
+        if (item->prev_count || item->missing) d.action = D1T_ITEM_DELETE;
+    } else if (item->missing || d1t__count_equal(item->desired, item->prev, item->prev_count) < item->prev_count) {
+        d.action = D1T_ITEM_UPSERT;
+        d.record = item->desired;
+    }
+    return d;
+}
+
+D1TDEF d1t_result d1t_fingerprint_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                            d1t_error *error) {
+    static const uint8_t zeros[16] = {0};
+    d1t_item row = *item;
+    d1t_hash hash;
+    uint8_t *print;
+    (void)error;
+    if (item->desired.p) {
+        print = (uint8_t *)d1t_arena_take(arena, 16);
+        if (!print) return D1T_ERR_NOMEM;
+        d1t_hash_init(&hash, self ? (const uint8_t *)self : zeros);
+        d1t_hash_add(&hash, item->desired.p, item->desired.n);
+        d1t_hash_end(&hash, print);
+        row.desired = d1t_bytes(print, 16);
+    }
+    *out = d1t_reconcile(&row);
+    return D1T_OK;
+}
+
+/* The tables of the previous records, all of them twice: as they are, and room for those that are kept. */
+D1T__PRIVATE d1t_result d1t__tables_of(const d1t_item *item, d1t_arena *arena, const d1t_table ***tables,
+                                       d1t_error *error) {
+    d1t_result result = D1T_OK;
+    size_t i;
+    *tables = (const d1t_table **)d1t_arena_take(arena, 2 * item->prev_count * sizeof **tables);
+    if (!*tables) return D1T_ERR_NOMEM;
+    for (i = 0; i < item->prev_count && result == D1T_OK; i++)
+        result = d1t_table_from_json(item->prev[i], arena, &(*tables)[i], error);
+    return result;
+}
+
+D1TDEF d1t_result d1t_table_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                      d1t_error *error) {
+    const d1t_table *desired = NULL, **tables;
+    d1t_combined_state existing, own;
+    d1t__table_verdict verdict = {D1T_EFFECT_NONE, false};
+    size_t i, n = item->prev_count;
+    d1t_result result = d1t__tables_of(item, arena, &tables, error);
+    (void)self;
+    if (result == D1T_OK && item->desired.p) result = d1t_table_from_json(item->desired, arena, &desired, error);
+    if (result != D1T_OK) return result;
+    D1T_MEMSET(&existing, 0, sizeof existing);
+    existing.staged = tables;
+    existing.staged_count = n;
+    if (d1t_state_transition(desired, &existing, tables + n, &own)) {
+        d1t_diff_table(desired, own.staged, own.staged_count, item->missing, d1t__table_judged, &verdict);
+        for (i = 0; desired && i < own.staged_count && !verdict.some; i++)
+            verdict.some = !d1t_state_equal(desired, own.staged[i]);
+    }
+    if (!verdict.some && (n || !desired) && d1t__count_equal(item->desired, item->prev, n) == n) return D1T_OK;
+    out->action = !verdict.some ? D1T_ITEM_TRACK : desired ? D1T_ITEM_UPSERT : D1T_ITEM_DELETE;
+    out->record = item->desired;
+    out->child = verdict.effect;
+    out->data = desired;
+    return D1T_OK;
+}
+
+/* A command's record: the setup with its NUL, then the teardown with its NUL if there is one. */
+D1TDEF d1t_str d1t_command_record(const d1t_command *command, d1t_arena *arena) {
+    size_t setup = d1t__strlen(command->setup_sql) + 1;
+    size_t teardown = command->teardown_sql ? d1t__strlen(command->teardown_sql) + 1 : 0;
+    char *p = (char *)d1t_arena_take(arena, setup + teardown);
+    if (!p) return d1t_bytes(NULL, 0);
+    D1T_MEMCPY(p, command->setup_sql, setup);
+    if (teardown) D1T_MEMCPY(p + setup, command->teardown_sql, teardown);
+    return d1t_bytes(p, setup + teardown);
+}
+
+/* NULL: there is none, or this is no record of a command. */
+D1T__PRIVATE const char *d1t__command_text(d1t_str record, bool teardown) {
+    size_t n = 0;
+    if (!record.n || record.p[record.n - 1]) return NULL;
+    if (teardown) n = d1t__strlen(record.p) + 1;
+    return n < record.n ? record.p + n : NULL;
+}
+
+D1TDEF d1t_result d1t_command_reconcile(void *self, const d1t_item *item, d1t_arena *arena, d1t_decision *out,
+                                        d1t_error *error) {
+    const char *setup = d1t__command_text(item->desired, false), *was;
+    bool teardown = false, again = item->missing || !item->prev_count;
+    size_t i;
+    (void)self, (void)arena;
+    if (!item->desired.p && !item->prev_count) return D1T_OK;
+    if (item->desired.p && !setup)
+        return d1t__fail(error, D1T_ERR_VALUE, "the value of a command is not of d1t_command_record", NULL, NULL);
+    for (i = 0; i < item->prev_count; i++) {
+        was = d1t__command_text(item->prev[i], false);
+        teardown = teardown || d1t__command_text(item->prev[i], true);
+        again = again || !setup || !was || !d1t__same(setup, was);
+    }
+    if (!again && d1t__count_equal(item->desired, item->prev, item->prev_count) == item->prev_count) return D1T_OK;
+    out->record = item->desired;
+    if (setup) out->action = again ? D1T_ITEM_UPSERT : D1T_ITEM_TRACK;
+    else out->action = teardown ? D1T_ITEM_DELETE : D1T_ITEM_TRACK;
+    return D1T_OK;
+}
+
+D1TDEF const char *d1t_command_sql(const d1t_act *act, size_t i) {
+    const char *text, *earlier;
+    size_t k, j;
+    for (k = 0; k < act->item.prev_count; k++) {
+        text = d1t__command_text(act->item.prev[k], true);
+        if (!text) continue;
+        for (j = 0; j < k; j++) {
+            earlier = d1t__command_text(act->item.prev[j], true);
+            if (earlier && d1t__same(earlier, text)) break;
+        }
+        if (j == k && i-- == 0) return text;
+    }
+    return i == 0 && act->decision.action == D1T_ITEM_UPSERT ? d1t__command_text(act->decision.record, false) : NULL;
+}
+
+/* ---- roots */
+
+D1TDEF void d1t_roots_init(d1t_roots *roots, d1t_root *list, size_t room) {
+    roots->roots = list;
+    roots->room = room;
+    roots->count = 0;
+}
+
+D1TDEF const d1t_handler *d1t_roots_find(const d1t_roots *roots, d1t_str name) {
+    size_t i;
+    for (i = 0; i < roots->count; i++)
+        if (d1t_str_equal(d1t_cstr(roots->roots[i].name), name)) return roots->roots[i].handler;
+    return NULL;
+}
+
+D1TDEF d1t_result d1t_roots_add(d1t_roots *roots, const char *name, const d1t_handler *handler) {
+    if (!name || !*name || !handler || !handler->apply) return D1T_ERR_ARG;
+    if (d1t_roots_find(roots, d1t_cstr(name))) return D1T_ERR_NAME;
+    if (roots->count == roots->room) return D1T_ERR_SPACE;
+    roots->roots[roots->count].name = name;
+    roots->roots[roots->count++].handler = handler;
+    return D1T_OK;
+}
+
+/* ---- paths
+
+   The key of an item in the store: a segment for the root's name and each key, 2 and the text; for an attachment 1, its
+   type and its name. A text ends with 0 0, and a 0 in it is 0 255. So what is below an item begins with its key, and
+   stands right behind it, attachments first. */
+
+enum { D1T__ATTACHMENT = 1, D1T__CHILD = 2 };
+
+/* An item of the tree: declared, or tracked, or both, or above such. */
+struct d1t__node {
+    struct d1t__node  *parent, *next, *together;    /* next: of its list; together: of its call */
+    d1t_str            path;
+    size_t             at, depth;       /* where its segment begins; the root's is at 0, and 1 */
+    uint64_t           number;          /* of its declaration, from 1; 0: it is not declared */
+    d1t_item           item;
+    d1t_str            type;
+    d1t_decision       decision;
+    const d1t_handler *handler, *children;
+    d1t_str            stored;          /* none: it is not tracked */
+    size_t             known;           /* records that are tracked */
+    uint64_t           own;             /* how often a change of it has touched its children */
+    uint64_t           seen;            /* what that was of its parent when it was last known to be as tracked */
+    bool               was_missing;     /* as it is tracked */
+    bool               bumped, destroys, ignored, dropped, gone, below_going, written;
+};
+
+/* The sink that items of one wave wait for. */
+struct d1t__call {
+    struct d1t__call *next;
+    struct d1t__node *first, *last;
+    size_t            count;
+};
+
+enum { D1T__CONNECT_OPEN = 1, D1T__CONNECT_PLANNED, D1T__CONNECT_BUSY, D1T__CONNECT_ENDED };
+
+D1T__PRIVATE size_t d1t__escaped_size(d1t_str s) {
+    size_t i, n = s.n + 2;
+    for (i = 0; i < s.n; i++) n += s.p[i] == 0;
+    return n;
+}
+
+D1T__PRIVATE char *d1t__path_text(char *out, d1t_str s) {
+    size_t i;
+    for (i = 0; i < s.n; i++) {
+        *out++ = s.p[i];
+        if (!s.p[i]) *out++ = (char)0xFF;
+    }
+    *out++ = 0;
+    *out++ = 0;
+    return out;
+}
+
+/* Behind the text that begins at `at`; 0: it has no end. */
+D1T__PRIVATE size_t d1t__escaped_end(d1t_str path, size_t at) {
+    for (; at + 1 < path.n; at++) {
+        if (path.p[at]) continue;
+        if (!path.p[at + 1]) return at + 2;
+        if (path.p[++at] != (char)0xFF) return 0;
+    }
+    return 0;
+}
+
+/* Behind the segment that begins at `at`; 0: there is none. */
+D1T__PRIVATE size_t d1t__segment_end(d1t_str path, size_t at) {
+    char tag = at < path.n ? path.p[at] : 0;
+    if (tag != D1T__ATTACHMENT && tag != D1T__CHILD) return 0;
+    at = d1t__escaped_end(path, at + 1);
+    return at && tag == D1T__ATTACHMENT ? d1t__escaped_end(path, at) : at;
+}
+
+/* The text between `at` and the end behind it; p NULL: no memory. */
+D1T__PRIVATE d1t_str d1t__unescape(d1t_arena *arena, d1t_str path, size_t at, size_t end) {
+    d1t_str s = d1t_bytes(path.p + at, end - 2 - at);
+    char *p;
+    size_t i, n = 0;
+    for (i = 0; i < s.n && s.p[i]; i++) {}
+    if (i == s.n) return s;
+    p = (char *)d1t_arena_take(arena, s.n);
+    for (i = 0; p && i < s.n; i++) {
+        p[n++] = s.p[i];
+        i += !s.p[i];
+    }
+    return d1t_bytes(p, n);
+}
+
+D1T__PRIVATE bool d1t__is_below(d1t_str path, d1t_str above) {
+    return path.n > above.n && D1T_MEMCMP(path.p, above.p, above.n) == 0;
+}
+
+/* p NULL: no memory. type none: no attachment. */
+D1T__PRIVATE d1t_str d1t__path(d1t_arena *arena, const d1t_str *path, size_t count, d1t_str type, d1t_str name) {
+    size_t i, n = type.p ? 1 + d1t__escaped_size(type) + d1t__escaped_size(name) : 0, one;
+    char *p, *out;
+    for (i = 0; i < count; i++) {
+        one = 1 + d1t__escaped_size(path[i]);
+        if (one > SIZE_MAX / 4 || n > SIZE_MAX / 4) return d1t_bytes(NULL, 0);
+        n += one;
+    }
+    p = out = (char *)d1t_arena_take(arena, n);
+    if (!p) return d1t_bytes(NULL, 0);
+    for (i = 0; i < count; i++) {
+        *out++ = D1T__CHILD;
+        out = d1t__path_text(out, path[i]);
+    }
+    if (type.p) {
+        *out++ = D1T__ATTACHMENT;
+        out = d1t__path_text(d1t__path_text(out, type), name);
+    }
+    return d1t_bytes(p, n);
+}
+
+/* ---- the run: errors, declarations */
+
+D1T__PRIVATE d1t_result d1t__connect_memory(d1t_connect *run) {
+    return d1t__fail(&run->error, D1T_ERR_NOMEM, "no memory for the run", NULL, NULL);
+}
+
+/* "root files, level 2: what". Keys stay out of errors: they may be values. */
+D1T__PRIVATE d1t_result d1t__node_fault(d1t_connect *run, const struct d1t__node *item, d1t_result code,
+                                        const char *what) {
+    char name[64];
+    size_t end = d1t__segment_end(item->path, 0), level = 0;
+    if (run->error.code != D1T_OK) return run->error.code;
+    if (code > D1T_OK) code = D1T_ERR_STATE;
+    d1t__copy_short(name, sizeof name, d1t_bytes(item->path.p + 1, end ? end - 3 : 0));
+    while ((end = d1t__segment_end(item->path, end)) != 0) level++;
+    d1t__fail(&run->error, code, "root ", name, ", level ");
+    d1t__say_number(&run->error, level);
+    d1t__say(&run->error, ": ", what, NULL);
+    run->error.row = item->number;
+    return code;
+}
+
+/* A callback's result: an error that it has set counts, whatever it returns. */
+D1T__PRIVATE d1t_result d1t__called_back(d1t_connect *run, const struct d1t__node *item, d1t_result result) {
+    if (run->error.code != D1T_OK) return run->error.code;
+    return result == D1T_OK ? result : d1t__node_fault(run, item, result, d1t_result_text(result));
+}
+
+D1T__PRIVATE d1t_result d1t__store_result(d1t_connect *run, d1t_result result) {
+    if (result == D1T_OK) return result;
+    return d1t__fail(&run->error, result > D1T_OK ? D1T_ERR_STATE : result, "the store: ", d1t_result_text(result),
+                     NULL);
+}
+
+D1T__PRIVATE d1t_result d1t__connect_is(d1t_connect *run, int phase) {
+    if (!run) return D1T_ERR_ARG;
+    if (run->phase == D1T__CONNECT_BUSY) return D1T_ERR_BUSY;
+    if (run->error.code != D1T_OK) return run->error.code;
+    return run->phase && run->phase <= phase ? D1T_OK : D1T_ERR_STATE;
+}
+
+D1TDEF d1t_result d1t_connect_begin(d1t_connect *run, const d1t_connect_desc *desc) {
+    const d1t_store *s = desc ? desc->store : NULL;
+    if (!run) return D1T_ERR_ARG;
+    D1T_MEMSET(run, 0, sizeof *run);
+    if (!s || !s->next || !s->put || !s->remove || !s->commit || !s->rollback || !desc->roots)
+        return d1t__fail(&run->error, D1T_ERR_ARG, "a run needs desc.roots, and desc.store with all its calls", NULL,
+                         NULL);
+    run->desc = *desc;
+    d1t_arena_init(&run->arena, desc->allocator, desc->max_memory);
+    d1t_buffer_init(&run->bytes, desc->allocator, SIZE_MAX / 4);
+    run->phase = D1T__CONNECT_OPEN;
+    s->rollback(s->ctx);
+    return D1T_OK;
+}
+
+D1T__PRIVATE void d1t__connect_release(d1t_connect *run) {
+    d1t_arena_free(&run->arena);
+    d1t_buffer_free(&run->bytes);
+    run->items = run->last = run->top = NULL;
+    run->waves = NULL;
+    run->phase = D1T__CONNECT_ENDED;
+}
+
+D1TDEF void d1t_connect_abort(d1t_connect *run) {
+    if (run && run->phase && run->phase != D1T__CONNECT_BUSY) d1t__connect_release(run);
+}
+
+D1T__PRIVATE d1t_result d1t__path_check(d1t_connect *run, const d1t_str *path, size_t count, size_t least) {
+    size_t i;
+    if (!path || count < least)
+        return d1t__fail(&run->error, D1T_ERR_ARG, "a path is the root's name and at least one key", NULL, NULL);
+    for (i = 0; i < count; i++)
+        if (!path[i].p)
+            return d1t__fail(&run->error, D1T_ERR_ARG, "a key of a path is NULL; an empty key is \"\"", NULL, NULL);
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_str d1t__copy_bytes(d1t_arena *arena, d1t_str s) {
+    return d1t_bytes(d1t_arena_text(arena, s), s.n);
+}
+
+D1T__PRIVATE d1t_result d1t__connect_add(d1t_connect *run, const d1t_str *path, size_t count, d1t_str type,
+                                         d1t_str name, d1t_str value) {
+    struct d1t__node *item;
+    d1t_result result = d1t__connect_is(run, D1T__CONNECT_OPEN);
+    if (result == D1T_OK) result = d1t__path_check(run, path, count, 2);
+    if (result != D1T_OK) return result;
+    if (!value.p)
+        return d1t__fail(&run->error, D1T_ERR_ARG, "a value is NULL; what is to go is not declared", NULL, NULL);
+    if (!d1t_roots_find(run->desc.roots, path[0]))
+        return d1t__fail(&run->error, D1T_ERR_NAME, "a path begins with a root that desc.roots does not have", NULL,
+                         NULL);
+    item = (struct d1t__node *)d1t_arena_take(&run->arena, sizeof *item);
+    if (!item) return d1t__connect_memory(run);
+    item->path = d1t__path(&run->arena, path, count, type, name);
+    item->item.desired = d1t__copy_bytes(&run->arena, value);
+    if (!item->path.p || !item->item.desired.p) return d1t__connect_memory(run);
+    item->number = ++run->report.declared;
+    if (run->last && d1t__compare_bytes(run->last->path, item->path) >= 0) run->unsorted = true;
+    if (run->last) run->last->next = item;
+    else run->items = item;
+    run->last = item;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_connect_declare(d1t_connect *run, const d1t_str *path, size_t count, d1t_str value) {
+    return d1t__connect_add(run, path, count, d1t_bytes(NULL, 0), d1t_bytes(NULL, 0), value);
+}
+
+D1TDEF d1t_result d1t_connect_attach(d1t_connect *run, const d1t_str *path, size_t count, d1t_str type, d1t_str name,
+                                     d1t_str value) {
+    d1t_result result = d1t__connect_is(run, D1T__CONNECT_OPEN);
+    if (result == D1T_OK && (!type.p || !name.p))
+        return d1t__fail(&run->error, D1T_ERR_ARG, "an attachment needs a type and a name", NULL, NULL);
+    return result == D1T_OK ? d1t__connect_add(run, path, count, type, name, value) : result;
+}
+
+/* Two lists in order into one. Equal paths: those of a first. */
+D1T__PRIVATE struct d1t__node *d1t__nodes_merge(struct d1t__node *a, struct d1t__node *b) {
+    struct d1t__node *first = NULL, **end = &first, **from;
+    while (a && b) {
+        from = d1t__compare_bytes(a->path, b->path) <= 0 ? &a : &b;
+        *end = *from;
+        end = &(*end)->next;
+        *from = *end;
+    }
+    *end = a ? a : b;
+    return first;
+}
+
+/* A merge sort without recursion: pile i is empty or has 2^i items (the last one: or more), the earlier ones in the
+   higher piles. */
+D1T__NOINLINE D1T__PRIVATE void d1t__nodes_sort(d1t_connect *run) {
+    struct d1t__node *piles[32], *item = run->items, *next, *all = NULL;
+    size_t i;
+    if (!run->unsorted) return;
+    D1T_MEMSET(piles, 0, sizeof piles);
+    for (; item; item = next) {
+        next = item->next;
+        item->next = NULL;
+        for (i = 0; i < 31 && piles[i]; i++) {
+            item = d1t__nodes_merge(piles[i], item);
+            piles[i] = NULL;
+        }
+        piles[i] = d1t__nodes_merge(piles[i], item);
+    }
+    for (i = 0; i < 32; i++) all = d1t__nodes_merge(piles[i], all);
+    run->items = all;
+}
+
+/* One item for each path. */
+D1T__PRIVATE d1t_result d1t__nodes_unique(d1t_connect *run) {
+    struct d1t__node *item = run->items;
+    while (item && item->next) {
+        if (!d1t_str_equal(item->path, item->next->path)) {
+            item = item->next;
+            continue;
+        }
+        if (!d1t_str_equal(item->item.desired, item->next->item.desired))
+            return d1t__node_fault(run, item->next, D1T_ERR_VALUE, "it is declared twice, with different values");
+        item->next = item->next->next;
+        run->report.declared--;
+    }
+    return D1T_OK;
+}
+
+/* ---- what is tracked of an item: version 1, whether it may be missing, seen, own, the number of records, and each
+   of them behind its length. Numbers are seven bits a byte, the lowest first. */
+
+D1T__PRIVATE bool d1t__put_number(d1t_buffer *b, uint64_t v) {
+    char byte[10];
+    size_t n = 0;
+    for (; v >= 128; v >>= 7) byte[n++] = (char)(v | 128u);
+    byte[n++] = (char)v;
+    return d1t_buffer_add(b, byte, n) == D1T_OK;
+}
+
+/* False: it is not there whole. */
+D1T__PRIVATE bool d1t__get_number(d1t_str *in, uint64_t *v) {
+    unsigned shift = 0;
+    uint64_t byte;
+    *v = 0;
+    do {
+        if (!in->n || shift > 63) return false;
+        byte = (unsigned char)*in->p++;
+        in->n--;
+        *v |= (byte & 127u) << shift;
+        shift += 7;
+    } while (byte & 128u);
+    return true;
+}
+
+/* Into run->bytes: the item with `count` of its previous records, and another one if it is not none or among them. */
+D1T__PRIVATE bool d1t__node_write(d1t_connect *run, const struct d1t__node *item, uint64_t seen, bool missing,
+                                  size_t count, d1t_str record) {
+    const d1t_str *prev = item->item.prev;
+    d1t_buffer *b = &run->bytes;
+    bool more = record.p && d1t__count_equal(record, prev, count) == 0, ok;
+    size_t i;
+    b->n = 0;
+    ok = d1t__put_number(b, 1) && d1t__put_number(b, missing) && d1t__put_number(b, seen) &&
+         d1t__put_number(b, item->own) && d1t__put_number(b, (uint64_t)count + more);
+    for (i = 0; ok && i < count + more; i++) {
+        const d1t_str s = i < count ? prev[i] : record;
+        ok = d1t__put_number(b, s.n) && d1t_buffer_add(b, s.p, s.n) == D1T_OK;
+    }
+    return ok;
+}
+
+D1T__PRIVATE d1t_result d1t__node_read(d1t_connect *run, struct d1t__node *item, d1t_str value) {
+    d1t_str in, *prev;
+    uint64_t version = 0, missing = 0, count = 0, n;
+    bool ok;
+    size_t i;
+    item->stored = in = d1t__copy_bytes(&run->arena, value);
+    if (!in.p) return d1t__connect_memory(run);
+    ok = d1t__get_number(&in, &version) && version == 1 && d1t__get_number(&in, &missing) &&
+         d1t__get_number(&in, &item->seen) && d1t__get_number(&in, &item->own) && d1t__get_number(&in, &count) &&
+         count <= in.n;
+    prev = ok ? (d1t_str *)d1t_arena_take(&run->arena, (size_t)count * sizeof *prev) : NULL;
+    if (ok && !prev) return d1t__connect_memory(run);
+    for (i = 0; ok && i < count; i++) {
+        ok = d1t__get_number(&in, &n) && n <= in.n;
+        if (!ok) break;
+        prev[i] = d1t_bytes(in.p, (size_t)n);
+        in = d1t_bytes(in.p + n, in.n - (size_t)n);
+    }
+    if (!ok || in.n)
+        return d1t__node_fault(run, item, D1T_ERR_STATE, "the store has something else than was put there");
+    item->was_missing = missing != 0;
+    item->item.prev = prev;
+    item->item.prev_count = item->known = (size_t)count;
+    return D1T_OK;
+}
+
+/* ---- the comparison: declared and tracked items side by side, in the order of paths */
+
+/* Finds who decides; what is below something that takes its children with it is dropped. */
+D1T__PRIVATE d1t_result d1t__node_handler(d1t_connect *run, struct d1t__node *item) {
+    const struct d1t__node *parent = item->parent;
+    const d1t_handler *h = parent->handler;
+    size_t end = d1t__segment_end(item->path, item->at), at = item->at + 1;
+    bool attached = item->path.p[item->at] == D1T__ATTACHMENT;
+    if (attached) {
+        end = d1t__escaped_end(item->path, at);
+        item->type = d1t__unescape(&run->arena, item->path, at, end);
+        if (!item->type.p) return d1t__connect_memory(run);
+        at = end;
+        end = item->path.n;
+    }
+    item->item.key = d1t__unescape(&run->arena, item->path, at, end);
+    if (!item->item.key.p) return d1t__connect_memory(run);
+    item->below_going = parent->below_going || parent->decision.action == D1T_ITEM_DELETE;
+    item->dropped = parent->dropped ||
+                    (!attached && !parent->children && parent->depth > 1 && !parent->item.desired.p);
+    if (item->dropped) return D1T_OK;
+    if (attached) item->handler = h && h->attachment ? h->attachment(h->self, item->type) : NULL;
+    else item->handler = parent->children;
+    if (item->handler && item->handler->apply) return D1T_OK;
+    if (attached) return d1t__node_fault(run, item, D1T_ERR_NAME, "its handler has no such type of attachment (or "
+                                         "it has no apply); d1t_connect_forget forgets what is tracked of it");
+    return d1t__node_fault(run, item, D1T_ERR_STATE, "the item above takes no children, or its handler of them has no "
+                           "apply; d1t_connect_forget forgets what is tracked of them");
+}
+
+D1T__PRIVATE d1t_result d1t__node_children(d1t_connect *run, struct d1t__node *item) {
+    const d1t_handler *h = item->handler;
+    if (item->dropped || !h->child) return D1T_OK;
+    return d1t__called_back(run, item, h->child(h->self, &item->item, &run->arena, &item->children));
+}
+
+/* An item that is not declared, in front of what is below it: a root, or one that is not tracked either. */
+D1T__PRIVATE d1t_result d1t__node_above(d1t_connect *run, d1t_str path, size_t at) {
+    struct d1t__node *item = (struct d1t__node *)d1t_arena_take(&run->arena, sizeof *item);
+    d1t_result result = D1T_OK;
+    if (!item) return d1t__connect_memory(run);
+    item->path = path;
+    item->at = at;
+    item->parent = run->top;
+    item->depth = run->top ? run->top->depth + 1 : 1;
+    item->gone = run->top && run->top->gone;
+    run->top = item;
+    if (item->parent) {
+        result = d1t__node_handler(run, item);
+        return result == D1T_OK ? d1t__node_children(run, item) : result;
+    }
+    item->children = d1t_roots_find(run->desc.roots, d1t_bytes(path.p + 1, path.n - 3));   /* it has no 0 in it */
+    if (item->children) return result;
+    return d1t__node_fault(run, item, D1T_ERR_NAME, "it is tracked, and not in desc.roots; add its handler, or forget "
+                           "it (d1t_connect_forget)");
+}
+
+/* Goes up, and down to the item that this one is below. */
+D1T__PRIVATE d1t_result d1t__node_place(d1t_connect *run, struct d1t__node *item) {
+    d1t_str path = item->path;
+    d1t_result result = D1T_OK;
+    size_t end;
+    while (run->top && !d1t__is_below(path, run->top->path)) run->top = run->top->parent;
+    item->at = run->top ? run->top->path.n : 0;
+    item->depth = run->top ? run->top->depth + 1 : 1;
+    while ((end = d1t__segment_end(path, item->at)) != path.n || item->at == 0) {
+        if (!end || end == path.n || (item->at == 0 && path.p[0] != D1T__CHILD))
+            return d1t__fail(&run->error, D1T_ERR_STATE, "a key in the store is not that of an item", NULL, NULL);
+        if (item->number && item->at) break;
+        result = d1t__node_above(run, d1t_bytes(path.p, end), item->at);
+        if (result != D1T_OK) return result;
+        item->at = end;
+        item->depth++;
+    }
+    if (item->number && (end != path.n || (run->top->depth > 1 && !run->top->number)))
+        return d1t__node_fault(run, item, D1T_ERR_STATE, "the item above it is not declared");
+    item->parent = run->top;
+    run->top = item;
+    return d1t__node_handler(run, item);
+}
+
+/* What was tracked, as far as it holds in view of what becomes of the parent. */
+D1T__PRIVATE void d1t__node_recall(const d1t_connect *run, struct d1t__node *item) {
+    item->item.missing = !item->stored.p || item->was_missing || run->desc.full || item->seen != item->parent->own;
+    item->ignored = item->stored.p && !item->type.p && item->parent->destroys;
+    if (item->ignored) item->item.prev_count = 0;
+    item->dropped = item->dropped || (item->ignored && !item->number);
+}
+
+D1T__PRIVATE d1t_result d1t__node_decide(d1t_connect *run, struct d1t__node *item) {
+    const d1t_handler *h = item->handler;
+    d1t_decision *d = &item->decision;
+    d1t_effect effect;
+    d1t_result result = D1T_OK;
+    if (h->reconcile) result = h->reconcile(h->self, &item->item, &run->arena, d, &run->error);
+    else *d = d1t_reconcile(&item->item);
+    result = d1t__called_back(run, item, result);
+    if (result != D1T_OK) return result;
+    if (d->action == D1T_ITEM_LEAVE || d->action == D1T_ITEM_DELETE) d->record = d1t_bytes(NULL, 0);
+    if (d->action == D1T_ITEM_UPSERT && (!d->record.p || !item->number))
+        return d1t__node_fault(run, item, D1T_ERR_STATE, "its handler upserts what is not declared, or without record");
+    effect = d->action == D1T_ITEM_LEAVE ? D1T_EFFECT_NONE : d->child;
+    /* What may have gone, had no children then. */
+    if (effect == D1T_EFFECT_NONE && d->action != D1T_ITEM_LEAVE && item->item.missing && item->item.prev_count)
+        effect = D1T_EFFECT_LOSSY;
+    if (item->ignored) effect = D1T_EFFECT_DESTRUCTIVE;
+    item->destroys = effect == D1T_EFFECT_DESTRUCTIVE;
+    item->bumped = effect != D1T_EFFECT_NONE && (h->child || h->attachment);
+    item->own += item->bumped;
+    return D1T_OK;
+}
+
+/* Puts what changes into the list, and counts. */
+D1T__PRIVATE void d1t__node_keep(d1t_connect *run, struct d1t__node *item) {
+    const d1t_item_action action = item->decision.action;
+    bool moved = item->number && item->stored.p && item->seen != item->parent->own;
+    bool empty = action == D1T_ITEM_LEAVE ? !item->item.prev_count : !item->decision.record.p;
+    item->gone = item->dropped || (!item->number && (item->parent->gone || empty));
+    run->report.forgotten += item->dropped;
+    run->report.upserts += action == D1T_ITEM_UPSERT;
+    run->report.deletes += action == D1T_ITEM_DELETE;
+    run->report.unchanged += item->number && action != D1T_ITEM_UPSERT && action != D1T_ITEM_DELETE;
+    if (item->depth > run->depth) run->depth = item->depth;
+    if (action == D1T_ITEM_LEAVE && !item->gone && !item->ignored && !moved) return;
+    if (run->last) run->last->next = item;
+    else run->items = item;
+    run->last = item;
+}
+
+D1T__PRIVATE d1t_result d1t__connect_item(d1t_connect *run, struct d1t__node *item, d1t_str stored) {
+    d1t_result result = d1t__node_place(run, item);
+    item->next = NULL;
+    if (result == D1T_OK && stored.p) result = d1t__node_read(run, item, stored);
+    if (result != D1T_OK) return result;
+    d1t__node_recall(run, item);
+    if (!item->dropped) result = d1t__node_decide(run, item);
+    if (result == D1T_OK) result = d1t__node_children(run, item);
+    if (result == D1T_OK) d1t__node_keep(run, item);
+    return result;
+}
+
+/* All declared and all tracked items. Afterwards run->items are those that change. */
+D1T__PRIVATE d1t_result d1t__connect_compare(d1t_connect *run) {
+    const d1t_store *s = run->desc.store;
+    struct d1t__node *item, *declared = run->items;
+    const d1t_str none = d1t_bytes(NULL, 0);
+    d1t_str key = none, value = none;
+    d1t_result found, result = D1T_OK;
+    int order;
+    run->items = run->last = NULL;
+    found = s->next(s->ctx, none, &key, &value);
+    while (result == D1T_OK && (declared || found == D1T_OK)) {
+        if (found < D1T_OK) break;
+        order = !declared ? 1 : found != D1T_OK ? -1 : d1t__compare_bytes(declared->path, key);
+        if (order <= 0) {
+            item = declared;
+            declared = item->next;
+        } else {
+            item = (struct d1t__node *)d1t_arena_take(&run->arena, sizeof *item);
+            if (!item) return d1t__connect_memory(run);
+            item->path = d1t__copy_bytes(&run->arena, key);
+            if (!item->path.p) return d1t__connect_memory(run);
+        }
+        result = d1t__connect_item(run, item, order < 0 ? none : value);
+        if (result == D1T_OK && order >= 0) found = s->next(s->ctx, item->path, &key, &value);
+    }
+    return result == D1T_OK && found != D1T_EOF ? d1t__store_result(run, found) : result;
+}
+
+/* ---- the order of calls: first what goes because of what is above it, the lowest level first; then the rest, the
+   highest level first */
+
+D1T__PRIVATE size_t d1t__node_wave(const d1t_connect *run, const struct d1t__node *item) {
+    bool early = item->decision.action == D1T_ITEM_DELETE && (item->below_going || item->type.p);
+    return early ? run->depth - item->depth : run->depth + item->depth;
+}
+
+D1T__PRIVATE d1t_result d1t__connect_order(d1t_connect *run) {
+    struct d1t__node *item;
+    struct d1t__call *call, **place;
+    const d1t_handler *h, *other;
+    if (run->depth > SIZE_MAX / 4 / sizeof *run->waves) return d1t__connect_memory(run);
+    run->wave_count = 2 * run->depth + 1;
+    run->waves = (struct d1t__call **)d1t_arena_take(&run->arena, run->wave_count * sizeof *run->waves);
+    if (!run->waves) return d1t__connect_memory(run);
+    for (item = run->items; item; item = item->next) {
+        if (item->decision.action != D1T_ITEM_UPSERT && item->decision.action != D1T_ITEM_DELETE) continue;
+        h = item->handler;
+        for (place = &run->waves[d1t__node_wave(run, item)]; (call = *place) != NULL; place = &call->next) {
+            other = call->first->handler;
+            if (other->apply == h->apply && other->sink == h->sink) break;
+        }
+        if (!call) {
+            *place = call = (struct d1t__call *)d1t_arena_take(&run->arena, sizeof *call);
+            if (!call) return d1t__connect_memory(run);
+            call->first = item;
+            run->report.calls++;
+        } else call->last->together = item;
+        call->last = item;
+        call->count++;
+    }
+    return D1T_OK;
+}
+
+D1T__PRIVATE d1t_result d1t__connect_plan(d1t_connect *run) {
+    d1t_result result = d1t__connect_is(run, D1T__CONNECT_PLANNED);
+    if (result != D1T_OK || run->phase == D1T__CONNECT_PLANNED) return result;
+    run->phase = D1T__CONNECT_BUSY;
+    d1t__nodes_sort(run);
+    result = d1t__nodes_unique(run);
+    if (result == D1T_OK) result = d1t__connect_compare(run);
+    if (result == D1T_OK) result = d1t__connect_order(run);
+    run->phase = D1T__CONNECT_PLANNED;
+    return result;
+}
+
+/* An item as apply gets it. */
+D1T__PRIVATE d1t_result d1t__act_make(d1t_connect *run, const struct d1t__node *item, d1t_act *act) {
+    size_t i, at = 0, end, depth = item->depth - (item->type.p != NULL);
+    d1t_str *path = (d1t_str *)d1t_arena_take(&run->arena, depth * sizeof *path);
+    if (!path) return d1t__connect_memory(run);
+    for (i = 0; i < depth; i++, at = end) {
+        end = d1t__segment_end(item->path, at);
+        path[i] = d1t__unescape(&run->arena, item->path, at + 1, end);
+        if (!path[i].p) return d1t__connect_memory(run);
+    }
+    act->path = path;
+    act->depth = depth;
+    act->type = item->type;
+    act->item = item->item;
+    act->decision = item->decision;
+    act->handler = item->handler;
+    return D1T_OK;
+}
+
+D1TDEF d1t_result d1t_connect_preview(d1t_connect *run, void (*on_act)(void *ctx, const d1t_act *act), void *ctx) {
+    const struct d1t__call *call;
+    const struct d1t__node *item;
+    d1t_result result = d1t__connect_plan(run);
+    d1t_act act;
+    size_t i;
+    for (i = 0; result == D1T_OK && i < run->wave_count; i++)
+        for (call = run->waves[i]; call; call = call->next)
+            for (item = call->first; item && result == D1T_OK; item = item->together) {
+                result = d1t__act_make(run, item, &act);
+                run->phase = D1T__CONNECT_BUSY;
+                if (result == D1T_OK) on_act(ctx, &act);
+                run->phase = D1T__CONNECT_PLANNED;
+            }
+    return result;
+}
+
+/* ---- carrying it out */
+
+/* Puts run->bytes under the item's key. */
+D1T__PRIVATE d1t_result d1t__node_put(d1t_connect *run, struct d1t__node *item, bool *some) {
+    const d1t_store *s = run->desc.store;
+    d1t_str value = d1t_bytes(run->bytes.p, run->bytes.n);
+    if (!item->written && d1t_str_equal(value, item->stored)) return D1T_OK;
+    item->written = *some = true;
+    return d1t__store_result(run, s->put(s->ctx, item->path, value));
+}
+
+/* Before the sinks run: every record that may be true from now on. */
+D1T__PRIVATE d1t_result d1t__connect_foresee(d1t_connect *run) {
+    const d1t_store *s = run->desc.store;
+    struct d1t__node *item;
+    d1t_result result = D1T_OK;
+    bool some = false;
+    for (item = run->items; item && result == D1T_OK; item = item->next) {
+        const d1t_item_action action = item->decision.action;
+        bool acts = action == D1T_ITEM_UPSERT || action == D1T_ITEM_DELETE, fresh = !item->stored.p;
+        if (item->dropped || (!acts && !item->bumped)) continue;
+        if (!d1t__node_write(run, item, fresh ? item->parent->own : item->seen,
+                             fresh || item->ignored || item->was_missing || action == D1T_ITEM_DELETE, item->known,
+                             acts ? item->decision.record : d1t_bytes(NULL, 0)))
+            return d1t__connect_memory(run);
+        result = d1t__node_put(run, item, &some);
+    }
+    return result == D1T_OK && some ? d1t__store_result(run, s->commit(s->ctx)) : result;
+}
+
+/* After the sinks: what is true. An item without a record stays if it has to say what its children may trust. */
+D1T__PRIVATE d1t_result d1t__connect_settle(d1t_connect *run) {
+    const d1t_store *s = run->desc.store;
+    struct d1t__node *item;
+    d1t_result result = D1T_OK;
+    bool some = false;
+    for (item = run->items; item && result == D1T_OK; item = item->next) {
+        bool left = item->decision.action == D1T_ITEM_LEAVE, empty = left ? !item->item.prev_count
+                                                                          : !item->decision.record.p;
+        if (item->gone || (empty && !item->own)) {
+            if (!item->stored.p && !item->written) continue;
+            some = true;
+            result = d1t__store_result(run, s->remove(s->ctx, item->path));
+            continue;
+        }
+        if (!d1t__node_write(run, item, item->parent->own, empty || (left && item->was_missing),
+                             left ? item->item.prev_count : 0, item->decision.record))
+            return d1t__connect_memory(run);
+        result = d1t__node_put(run, item, &some);
+    }
+    return result == D1T_OK && some ? d1t__store_result(run, s->commit(s->ctx)) : result;
+}
+
+D1T__PRIVATE d1t_result d1t__connect_call(d1t_connect *run, const struct d1t__call *call) {
+    const d1t_handler *h = call->first->handler;
+    const struct d1t__node *item = call->first;
+    d1t_act *acts = (d1t_act *)d1t_arena_take(&run->arena, call->count * sizeof *acts);
+    d1t_result result = D1T_OK;
+    size_t i;
+    if (!acts) return d1t__connect_memory(run);
+    for (i = 0; i < call->count && result == D1T_OK; i++, item = item->together)
+        result = d1t__act_make(run, item, &acts[i]);
+    if (result != D1T_OK) return result;
+    return d1t__called_back(run, call->first, h->apply(h->sink, acts, call->count, &run->error));
+}
+
+D1TDEF d1t_result d1t_connect_commit(d1t_connect *run) {
+    const struct d1t__call *call;
+    d1t_result result = d1t__connect_plan(run);
+    size_t i;
+    if (!run || !run->phase || run->phase == D1T__CONNECT_BUSY || run->phase == D1T__CONNECT_ENDED) return result;
+    run->phase = D1T__CONNECT_BUSY;
+    if (result == D1T_OK) result = d1t__connect_foresee(run);
+    for (i = 0; result == D1T_OK && i < run->wave_count; i++)
+        for (call = run->waves[i]; call && result == D1T_OK; call = call->next) result = d1t__connect_call(run, call);
+    if (result == D1T_OK) result = d1t__connect_settle(run);
+    d1t__connect_release(run);
+    return result;
+}
+
+/* The store's own keys are walked: those below the path stand right behind it. */
+D1TDEF d1t_result d1t_connect_forget(d1t_connect *run, const d1t_str *path, size_t count) {
+    const d1t_store *s;
+    d1t_str above, key, value, none = d1t_bytes(NULL, 0);
+    d1t_result result = d1t__connect_is(run, D1T__CONNECT_OPEN);
+    if (result == D1T_OK) result = d1t__path_check(run, path, count, 1);
+    if (result != D1T_OK) return result;
+    s = run->desc.store;
+    above = key = d1t__path(&run->arena, path, count, none, none);
+    if (!above.p) return d1t__connect_memory(run);
+    result = d1t__store_result(run, s->remove(s->ctx, above));
+    while (result == D1T_OK) {
+        result = s->next(s->ctx, key, &key, &value);
+        if (result == D1T_EOF || (result == D1T_OK && !d1t__is_below(key, above)))
+            return d1t__store_result(run, s->commit(s->ctx));
+        result = d1t__store_result(run, result);
+        if (result != D1T_OK) break;
+        run->bytes.n = 0;
+        if (d1t_buffer_add(&run->bytes, key.p, key.n) != D1T_OK) return d1t__connect_memory(run);
+        key = d1t_bytes(run->bytes.p, run->bytes.n);
+        result = d1t__store_result(run, s->remove(s->ctx, key));
+    }
+    return result;
+}
+
+#endif /* D1T__CONNECT */
 
 /* ================================================================================================================
    ROOM drivers (implementation)
