@@ -2,6 +2,7 @@
 # make test       everything that is quick: units, header hygiene, four back ends, faults, seams, docs
 # make show-main  measures every promise from clean and prints ok or short for each (about an hour)
 # make show-setup measures what plans and migrations promise, in the same way
+# make show-sync  measures what declared state promises, in the same way
 # make sabotage   breaks each promise on purpose and demands that its test notices
 # make bench      speed;  make size  lines and bytes per room;  make clean
 
@@ -13,7 +14,7 @@ CFLAGS = -O1 $(SANITIZE)
 LIBS = -lsqlite3 -lcurl -lm -lpthread
 
 UNITS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-SUITES = setup hygiene behaviour faults seams docs migrate $(UNITS:%=unit-%)
+SUITES = setup sync hygiene behaviour faults seams docs migrate $(UNITS:%=unit-%)
 HEADERS = d1target.h $(wildcard examples/*.h tests/support/*.h)
 
 NEED = sqlite3.h=libsqlite3-dev curl/curl.h=libcurl4-openssl-dev
@@ -36,7 +37,7 @@ test:
 
 LOGGED = @CFLAGS='$(CFLAGS)' tests/tools/logged.sh $@
 
-behaviour faults seams setup:
+behaviour faults seams setup sync:
 	$(LOGGED) tests/$@/run.sh
 hygiene:
 	$(LOGGED) tests/compile/run.sh
@@ -57,6 +58,9 @@ show-main: clean
 show-setup: clean
 	@tests/tools/need.sh $(NEED_TEST)
 	@tests/tools/show-setup.sh
+show-sync: clean
+	@tests/tools/need.sh $(NEED_TEST)
+	@tests/tools/show-sync.sh
 sabotage:
 	@tests/tools/need.sh $(NEED_TEST)
 	@tests/tools/sabotage.sh
@@ -68,4 +72,4 @@ size:
 clean:
 	rm -rf build
 
-.PHONY: demo test show-main show-setup sabotage bench size clean $(SUITES)
+.PHONY: demo test show-main show-setup show-sync sabotage bench size clean $(SUITES)

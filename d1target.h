@@ -18912,8 +18912,8 @@ D1T__PRIVATE void d1t__sync_explain(d1t_sync *s) {
     if (d1t__contains(said, "'d1t orphan")) {
         table = s->lanes[s->lane].scope.table->name;
         D1T_MEMSET(&db->error, 0, sizeof db->error);
-        d1t__error(db, D1T_ERR_CONSTRAINT, "table ", table, ": a row that was not declared is the parent of one that was; "
-                   "declare both or none");
+        d1t__error(db, D1T_ERR_CONSTRAINT, "table ", table,
+                   ": a row that was not declared is the parent of one that was; declare both or none");
         db->error.table = table;
     } else if (d1t__contains(said, "'d1t sync")) {
         D1T_MEMSET(&db->error, 0, sizeof db->error);

@@ -1,3 +1,3 @@
 # Broken: callbacks may not call into the client.
 # Shows: unit/client
-/^D1T.*[ *]d1t__enter\(/,/^\}/ s/if \(db->busy \|\| db->task\.active\)/if (db->task.active \&\& !db->busy)/
+/^D1T.*[ *]d1t__enter\(/,/^\}/ s/if \(db->busy \|\| db->reserved \|\| db->task\.active\)/if ((db->reserved || db->task.active) \&\& !db->busy)/
