@@ -21,6 +21,8 @@ run_one() { # COPY PROGRAM: 0 it passes, 1 it turns short, 2 it does not build, 
     setup/race) args='local 20' ;;
     setup/large) args=local wrap=-O2 ;; # its limit of time is of an optimized program
     setup/*) args=local ;;
+    sync/crash) args='local 60' ;;
+    sync/large:*) args="${2#*:} 100000" wrap=-O2 ;;
     seams/device) wrap=-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free ;;
     esac
     "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -w "$source" -o "$copy/program" -lsqlite3 -lcurl -lm -lpthread $wrap \
