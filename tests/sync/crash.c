@@ -2,6 +2,8 @@
 
    crash local SEEDS                  on local_d1, its faults included
    crash url SEEDS DATABASE_URL...    on the Worker of tests/live over libcurl; databases are used in turn, emptied
+   crash cut SEEDS                    on local_d1: one run from a declaration to another, cut off before and after each
+                                      of its requests; then the new one is declared again, or the old one, or a third
    FROM=N                             begins with seed N (of SEEDS); VERBOSE=1 tells of each run
 
    A seed is a sequence of runs over three tables (parents, children that go with them, a table of its own with odd
@@ -272,6 +274,14 @@ static d1t_result fragile_commit(void *ctx)
     return memory_commit(ctx);
 }
 
+static void store_begin(void)
+{
+    d1t_memory_store_free(&kept);
+    store = d1t_memory_store_init(&kept, kept.allocator);
+    memory_commit = store.commit;
+    store.commit = fragile_commit;
+}
+
 static d1t_result run_once(void)
 {
     d1t_scope scopes[3];
@@ -369,10 +379,7 @@ static bool seed_passes(unsigned seed)
         want[i / MOST].value[i % MOST] = -1;
     for (i = 0; i < MOST; i++)
         code[i] = i;
-    d1t_memory_store_free(&kept);
-    store = d1t_memory_store_init(&kept, kept.allocator);
-    memory_commit = store.commit;
-    store.commit = fragile_commit;
+    store_begin();
     memset(&world.event, 0, sizeof world.event);
     steps = 1 + (int)below(4);
     for (i = 0; i < steps; i++) {
@@ -405,14 +412,94 @@ static bool seed_passes(unsigned seed)
     return written == 0;
 }
 
+/* What is declared after the cut. */
+static void declare_after(int which, const rows was[3], const int was_code[MOST], const rows is[3],
+                          const int is_code[MOST])
+{
+    int t, i;
+
+    memcpy(want, which == 1 ? was : is, sizeof want);
+    memcpy(code, which == 1 ? was_code : is_code, sizeof code);
+    for (t = 0; t < 3 && which == 2; t++) /* what is in both: rows go that were new, or were to be new again */
+        for (i = 0; i < MOST; i++)
+            if (was[t].value[i] < 0) want[t].value[i] = -1;
+    for (i = 0; i < MOST && which == 2; i++)
+        if (want[0].value[i / 3] < 0) want[1].value[i] = -1;
+}
+
+/* One cut: the request at which it happens, before (0) or after (1) it is executed. 0: the run was over before. */
+static bool cut_passes(unsigned seed, unsigned at, int after, int which, bool *over)
+{
+    rows was[3], is[3];
+    int was_code[MOST], is_code[MOST], i;
+    bool passes;
+
+    world.d = lab_open();
+    world.inner = local_d1_transport(world.d);
+    store_begin();
+    random_state = 0x9e3779b97f4a7c15u + seed * UINT64_C(0xD1342543DE82EF95);
+    for (i = 0; i < 3 * MOST; i++)
+        want[i / MOST].value[i % MOST] = below(10) ? (int)below(1000) : -1;
+    for (i = 0; i < MOST; i++) {
+        code[i] = i;
+        if (want[0].value[i / 3] < 0) want[1].value[i] = -1;
+    }
+    memcpy(was, want, sizeof was);
+    memcpy(was_code, code, sizeof code);
+    world.event = NOTHING;
+    world.gone = false;
+    (void)run_once();
+    declare_anew();
+    memcpy(is, want, sizeof is);
+    memcpy(is_code, code, sizeof code);
+    world.event = after ? GONE_AFTER : GONE_BEFORE;
+    world.at = at;
+    world.count = 0;
+    (void)run_once();
+    *over = world.count < at;
+    world.event = NOTHING;
+    world.gone = false;
+    declare_after(which, was, was_code, is, is_code);
+    passes = run_once() == D1T_OK && holds_the_declaration();
+    passes = passes && run_once() == D1T_OK && db.stats.rows_written == 0;
+    if (!passes)
+        printf("seed %u, cut %s request %u, then declaration %d: %s %s\n", seed, after ? "after" : "before", at, which,
+               d1t_result_name(db.error.code), db.error.text);
+    local_d1_close(world.d);
+    world.d = NULL;
+    return passes;
+}
+
+static int cut_everywhere(unsigned from, unsigned seeds)
+{
+    unsigned seed, at, points = 0;
+    bool over, passes;
+    int after, which;
+
+    for (seed = from; seed <= seeds; seed++) {
+        passes = true;
+        for (after = 0; after < 2; after++)
+            for (which = 0; which < 3; which++)
+                for (at = 1, over = false; !over && at < 100 && passes; at++, points++)
+                    passes = cut_passes(seed, at, after, which, &over);
+        if (passes) test_passed++;
+        else test_failed++;
+    }
+    d1t_memory_store_free(&kept);
+    printf("figure: cuts %u\n", points);
+    TEST_MAIN_END;
+}
+
 int main(int argc, char **argv)
 {
     unsigned from = getenv("FROM") ? (unsigned)atoi(getenv("FROM")) : 1, seeds = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
     unsigned seed;
     bool local = argc == 3 && strcmp(argv[1], "local") == 0;
 
+    if (argc == 3 && strcmp(argv[1], "cut") == 0) return cut_everywhere(from, seeds);
     if (!local && !(argc > 3 && strcmp(argv[1], "url") == 0)) {
-        fprintf(stderr, "usage: %s local SEEDS | %s url SEEDS DATABASE_URL...\n", argv[0], argv[0]);
+        fprintf(stderr, "usage: %s local SEEDS | %s cut SEEDS | %s url SEEDS DATABASE_URL...\n", argv[0], argv[0],
+                argv[0]);
         return 2;
     }
     if (!local) world.inner = d1t_curl_transport(NULL);
