@@ -296,7 +296,7 @@ static void test_a_changed_byte_is_never_believed(void)
 
 static void test_files_of_others_are_refused_and_left_alone(void)
 {
-    static const char *const texts[] = {"x", "d1t_file_store\n2and more", "a text that is longer than a header\n", "d1x"};
+    static const char *const texts[] = {"x", "d1t_file_store\n2and more", "a text longer than a header\n", "d1x"};
     file_store f;
     d1t_store s;
     char now[64];
