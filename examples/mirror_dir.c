@@ -192,21 +192,20 @@ static bool is_ours(job *j, const struct stat *st) {
 
 /* Written beside it, synced, then renamed: there is no moment at which half of it is there. */
 static d1t_result write_file(job *j, mode_t mode) {
-    const char *p = j->act->item.desired.p;
-    size_t n = j->act->item.desired.n;
+    d1t_str content = j->act->item.desired;
+    size_t at = 0;
     int fd;
     bool good;
     unlinkat(j->m->ours, "tmp", 0);
     fd = openat(j->m->ours, "tmp", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) return failed(j, strerror(errno));
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
+    while (at < content.n) {
+        ssize_t done = pwrite(fd, content.p + at, content.n - at, (off_t)at);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) break;
-        p += done;
-        n -= (size_t)done;
+        at += (size_t)done;
     }
-    good = n == 0 && (!mode || fchmod(fd, mode & 0777) == 0) && fsync(fd) == 0;
+    good = at == content.n && (!mode || fchmod(fd, mode & 0777) == 0) && fsync(fd) == 0;
     if (close(fd) != 0 || !good || renameat(j->m->ours, "tmp", j->dir, j->name) != 0 || fsync(j->dir) != 0)
         return failed(j, strerror(errno));
     return D1T_OK;

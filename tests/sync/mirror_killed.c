@@ -1,5 +1,5 @@
-/* examples/mirror_dir.c, which is gone, as if killed, at the n-th call that changes a file or syncs it: DIE_AT=n. A write
-   leaves half of its bytes then. */
+/* examples/mirror_dir.c, which is gone, as if killed, at the n-th call that changes a file or syncs it: DIE_AT=n. A
+   write leaves half of its bytes then. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,18 +43,9 @@ static ssize_t killed_pwrite(int fd, const void *p, size_t n, off_t at)
     return now ? _exit(137), 0 : done;
 }
 
-static ssize_t killed_write(int fd, const void *p, size_t n)
-{
-    bool now = dies();
-    ssize_t done = write(fd, p, now ? n / 2 : n);
-
-    return now ? _exit(137), 0 : done;
-}
-
 #define fsync killed_fsync
 #define unlinkat killed_unlinkat
 #define mkdirat killed_mkdirat
 #define renameat killed_renameat
 #define pwrite killed_pwrite
-#define write(fd, p, n) killed_write(fd, p, n)
 #include "../../examples/mirror_dir.c"
