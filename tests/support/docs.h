@@ -40,3 +40,4 @@ const char *my_header(void *ctx, const char *name);
 long my_read(void *ctx, void *data, size_t size);
 uint64_t my_clock(void *ctx);
 void my_sleep(void *ctx, uint64_t ms);
+d1t_result apply_notes(void *sink, const d1t_act *acts, size_t count, d1t_error *error);
