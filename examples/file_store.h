@@ -209,7 +209,7 @@ static void file_store__entry(d1t_buffer *log, char what, d1t_str key, d1t_str v
 /* ---- compaction */
 
 static bool file_store__is_ours(const char *p, size_t n) {
-    return memcmp(p, FILE_STORE__NAME, n < FILE_STORE__START ? n : FILE_STORE__START) == 0;
+    return memcmp(p, FILE_STORE__NAME, n < FILE_STORE__START ? n : (size_t)FILE_STORE__START) == 0;
 }
 
 /* A new file beside ours. One that a killed process left behind is removed, another one is not. */
