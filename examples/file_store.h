@@ -325,7 +325,7 @@ static d1t_result file_store__commit(void *ctx) {
     size_t from = s->end ? FILE_STORE__START : 0;
     d1t_result result;
     if (s->log.n == FILE_STORE__START + FILE_STORE__HEAD) return D1T_OK;
-    file_store__seal(&s->log, s->end ? s->end : FILE_STORE__START);
+    file_store__seal(&s->log, s->end ? s->end : (uint64_t)FILE_STORE__START);
     result = file_store__ready(s);
     if (result == D1T_OK) result = file_store__write(s, s->fd, s->log.p + from, s->log.n - from, s->end);
     if (result == D1T_OK) result = file_store__sync(s, s->fd);
