@@ -1794,7 +1794,7 @@ D1TDEF void      d1t_memory_store_free(d1t_memory_store *memory);
    Rows are tracked in buckets: ranges of keys of about 64 rows, whose ends depend only on the keys, so that they stay
    where they are when rows come and go. A bucket has one record: a fingerprint of its rows and their number. Buckets
    whose record is as declared are not sent. The records of table T are in table _d1t_sync_T_<hash of its key>, the
-   owner of each scope in _d1t_sync. */
+   owner of each scope in _d1t_sync. Where one of these is missing, or T has got another key, it begins anew. */
 
 /* Fingerprints: SipHash-2-4-128 under a secret, of bytes or of a row as it is stored (numbers, texts, blobs and dates
    that are equal in D1 have equal ones). They are a stored format and do not change. scratch: a buffer of the caller's,
@@ -1880,7 +1880,7 @@ typedef struct d1t_sync {
     size_t            lane_count, lane;
     uint8_t           phase;
     uint8_t           want;
-    bool              whole, created, sent, claimed;
+    bool              whole, created, sent, claimed, crowded;
     d1t_stats         before;       /* the client's counters at the start */
     uint32_t          page_rows;
     d1t_buffer        row, key, guard, query, place;
@@ -1888,7 +1888,7 @@ typedef struct d1t_sync {
     d1t_value         guard_args[2], args[2];
     d1t_statement     prologue[2], statements[3];
     d1t_statement    *epilogue;
-    size_t            epilogue_count, around;
+    size_t            epilogue_count, around, mark;
     uint64_t          answer[4];    /* of the last question */
     uint64_t          found[4];     /* differences, by kind */
     uint64_t          spilled;      /* bytes */
@@ -17128,21 +17128,53 @@ D1T__PRIVATE void d1t__park_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_undeclared(w, l);
 }
 
+/* (k1,k2) IN (SELECT ...): the first rows of the scope. */
+D1T__PRIVATE void d1t__write_first_of_scope(d1t_writer *w, const struct d1t__lane *l) {
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_each_key(w, l, "d1t_t.~", 0);
+    d1t__write_from_scope(w, l);
+    d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
+}
+
 /* Deletes what nobody declared from the first buckets that have such rows. */
 D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
     if (!l->begun) {    /* all of the scope */
         d1t__write_at(w, l->shape->table, "DELETE FROM ", " WHERE ");
-        d1t__write_key_row(w, l, "~", 0);
-        d1t_write_text(w, " IN (SELECT ");
-        d1t__write_each_key(w, l, "d1t_t.~", 0);
-        d1t__write_from_scope(w, l);
-        d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
+        d1t__write_first_of_scope(w, l);
         return;
     }
     d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
     d1t__write_declared(w, l);
     d1t__write_at(w, l->shape->table, " DELETE FROM ", " WHERE ");
     d1t__write_undeclared(w, l);
+}
+
+/* A column that references the table itself, or another one that references it, and may become NULL: it is not the one
+   that the scope goes by. */
+D1T__PRIVATE bool d1t__detaches(const struct d1t__lane *l, size_t column) {
+    return d1t__has(l->shape->late, column) && !(column == l->column && (l->low.n || l->high.n));
+}
+
+/* Lets go of the parents of rows that are to go: RESTRICT forbids the deletion of a parent before its child even within
+   one statement, and D1 cascades no deeper than 10. */
+D1T__PRIVATE void d1t__detach_sql(d1t_writer *w, const struct d1t__lane *l) {
+    const d1t_table *t = l->shape->table;
+    size_t e, n, list;
+    if (l->begun) d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
+    if (l->begun) d1t__write_declared(w, l);
+    d1t__write_at(w, t, " UPDATE ", " SET ");
+    for (list = 0; list < 2; list++) {
+        for (e = n = 0; e < t->column_count; e++) {
+            if (!d1t__detaches(l, e)) continue;
+            if (n++) d1t_write_text(w, list ? " OR " : ",");
+            d1t_write_name(w, t->columns[e].name);
+            d1t_write_text(w, list ? " IS NOT NULL" : "=NULL");
+        }
+        d1t_write_text(w, list ? ") AND " : " WHERE (");
+    }
+    if (l->begun) d1t__write_undeclared(w, l);
+    else d1t__write_first_of_scope(w, l);
 }
 
 /* The records of the buckets d1t_e as D1 has them now: rows that nobody declared are those whose keys were not, or, if
@@ -17251,7 +17283,7 @@ D1T__PRIVATE const d1t_table *d1t__sync_table(void) {
     return &table;
 }
 
-/* ?1: an array [table, scope, owner or null, seed] for each scope; ?2: this run. */
+/* ?1: an array [table of records, scope, owner or null, seed] for each scope; ?2: this run. */
 #define D1T__GUARD_SQL                                                                                                \
     "SELECT json_extract('{}','d1t sync') FROM json_each(?1) AS e LEFT JOIN `_d1t_sync` AS s ON "                     \
     "s.`table`=e.value->>0 AND s.`scope`=e.value->>1 WHERE s.`owner` IS NOT e.value->>2 AND s.`owner` IS NOT ?2"
@@ -17266,8 +17298,15 @@ D1T__PRIVATE const d1t_table *d1t__sync_table(void) {
     "WITH RECURSIVE d1t_k(d1t_n) AS (SELECT ?1 UNION SELECT d1t_m.name FROM d1t_k,sqlite_schema AS d1t_m,"            \
     "pragma_foreign_key_list(d1t_m.name) AS d1t_f WHERE d1t_m.type='table' AND substr(d1t_m.name,1,4)<>'_cf_' AND "   \
     "d1t_f.`table`=d1t_n COLLATE NOCASE AND d1t_f.on_delete NOT IN ('NO ACTION','RESTRICT')) DELETE FROM "            \
-    "`_d1t_sync` WHERE `table`<>?1 AND `table` COLLATE NOCASE IN (SELECT d1t_n FROM d1t_k) AND NOT EXISTS("           \
-    "SELECT 1 FROM json_each(?2) AS e WHERE e.value->>0=`table` AND e.value->>1=`scope`)"
+    "`_d1t_sync` WHERE substr(`table`,11,length(`table`)-19) COLLATE NOCASE IN (SELECT d1t_n FROM d1t_k WHERE "       \
+    "d1t_n<>?1) AND NOT EXISTS(SELECT 1 FROM json_each(?2) AS e WHERE e.value->>0=`table` AND e.value->>1=`scope`)"
+
+/* What was written down for another key of the same table, or what had its records dropped, is void: names of tables of
+   records differ in their last 8 characters then. */
+#define D1T__VOID_SQL                                                                                                 \
+    "DELETE FROM `_d1t_sync` WHERE (`table`=?1 AND NOT EXISTS(SELECT 1 FROM sqlite_schema WHERE name=?1 COLLATE "     \
+    "NOCASE)) OR (`table`<>?1 AND length(`table`)=length(?1) AND "                                                    \
+    "substr(`table`,1,length(?1)-8)=substr(?1,1,length(?1)-8))"
 
 /* Who owns the scopes, and how many rows are there: all of them in a scope that is new, else whether there are any. */
 D1T__PRIVATE void d1t__begin_sql(d1t_writer *w, const d1t_sync *s) {
@@ -17283,7 +17322,8 @@ D1T__PRIVATE void d1t__begin_sql(d1t_writer *w, const d1t_sync *s) {
         d1t_write_text(w, "))");
     }
     d1t_write_text(w, " END FROM json_each(?1) AS e LEFT JOIN `_d1t_sync` AS s ON s.`table`=e.value->>0 AND "
-                      "s.`scope`=e.value->>1");
+                      "s.`scope`=e.value->>1 AND EXISTS(SELECT 1 FROM sqlite_schema WHERE name=s.`table` COLLATE "
+                      "NOCASE)");
 }
 
 /* The name under which a scope is written down. */
@@ -17597,7 +17637,7 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__sync_lanes(d1t_sync *s) {
     return result;
 }
 
-/* [[table, scope, owner, seed], ...] */
+/* [[table of records, scope, owner, seed], ...] */
 D1T__PRIVATE d1t_result d1t__sync_list(d1t_sync *s) {
     d1t_writer w;
     size_t i;
@@ -17606,7 +17646,7 @@ D1T__PRIVATE d1t_result d1t__sync_list(d1t_sync *s) {
     for (i = 0; i < s->lane_count; i++) {
         const struct d1t__lane *l = &s->lanes[i];
         d1t_write_text(&w, i ? ",[" : "[[");
-        d1t_write_json_string(&w, d1t_cstr(l->scope.table->name));
+        d1t_write_json_string(&w, d1t_cstr(l->records.name));
         d1t_write_text(&w, ",");
         d1t_write_json_string(&w, d1t_cstr(l->id));
         d1t_write_text(&w, l->owner[0] ? ",\"" : ",null");
@@ -17684,27 +17724,35 @@ D1T__PRIVATE d1t_statement d1t__scope_statement(d1t_sync *s, const struct d1t__l
     return statement;
 }
 
+/* A CREATE TABLE in the arena. */
+D1T__PRIVATE void d1t__create_statement(d1t_sync *s, d1t_statement *statement, const d1t_table *table) {
+    d1t_writer w;
+    s->query.n = 0;
+    d1t_writer_growing(&w, &s->query);
+    d1t_write_create_table(&w, table);
+    statement->sql = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
+    if (!statement->sql) (void)d1t__no_memory(s->db, "a statement");
+}
+
 /* The tables of the records, for scopes that are new; what is left there of an older run is not true. */
 D1T__PRIVATE void d1t__sync_create(d1t_sync *s) {
-    d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (2 * s->lane_count + 1) * sizeof *list);
-    d1t_writer w;
-    size_t i, n = 0;
+    d1t_statement *list = (d1t_statement *)d1t_arena_take(&s->arena, (3 * s->lane_count + 1) * sizeof *list);
+    size_t i, n = 1;
     s->created = true;
-    for (i = 0; list && i <= s->lane_count; i++) {
-        s->query.n = 0;
-        d1t_writer_growing(&w, &s->query);
-        d1t_write_create_table(&w, i ? &s->lanes[i - 1].records : d1t__sync_table());
-        list[n].sql = w.error == D1T_OK ? d1t_arena_text(&s->arena, d1t__view(&s->query)) : NULL;
-        if (!list[n++].sql) list = NULL;
-    }
-    for (i = 0; list && i < s->lane_count; i++) {
-        if (s->lanes[i].owner[0]) continue;
-        s->lanes[i].id_arg = d1t_text(s->lanes[i].id);
-        list[n] = d1t__scope_statement(s, &s->lanes[i], d1t__forget_all_sql);
-        if (!list[n++].sql) list = NULL;
-    }
     if (!list) (void)d1t__no_memory(s->db, "a run");
-    else if (d1t_exec_start(s->db, list, n) == D1T_OK) d1t__job_again(s->db, NULL);
+    else d1t__create_statement(s, &list[0], d1t__sync_table());
+    for (i = 0; i < s->lane_count && s->db->error.code == D1T_OK; i++) {
+        struct d1t__lane *l = &s->lanes[i];
+        if (l->owner[0]) continue;
+        l->id_arg = d1t_text(l->id);
+        l->child_args[0] = d1t_text(l->records.name);
+        list[n].sql = D1T__VOID_SQL;
+        list[n].args = l->child_args;
+        list[n++].arg_count = 1;
+        d1t__create_statement(s, &list[n++], &l->records);
+        list[n++] = d1t__scope_statement(s, l, d1t__forget_all_sql);
+    }
+    if (s->db->error.code == D1T_OK && d1t_exec_start(s->db, list, n) == D1T_OK) d1t__job_again(s->db, NULL);
 }
 
 /* Called before each request of a flush: the last one has all rows of the batch that are not in D1 yet. */
@@ -17891,7 +17939,7 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
         }
         if (high.p && d1t__compare_bytes(order, high) >= 0) return D1T_OK;
         l->old_at += d1t__record_size(&r);
-        l->before += r.rows;
+        if (l->some) l->before += r.rows;
         if (l->begun && d1t__compare_bytes(order, d1t__view(&l->first)) == 0) {
             l->matched = true;
             l->match = r;
@@ -17976,6 +18024,11 @@ D1T__PRIVATE size_t d1t__as_parameter(d1t_str json) {
     return (size_t)w.total + 1;
 }
 
+D1T__PRIVATE bool d1t__bucket_fits_request(const d1t_batch *b, const struct d1t__lane *l, size_t more) {
+    return b->text + more + 2 <= b->limits->parameter && b->text + b->overhead + more <= b->limits->body &&
+           l->entries.n + l->entry.n + 2 <= b->limits->parameter;
+}
+
 /* Has the batch room for the bucket and its entry? */
 D1T__PRIVATE bool d1t__bucket_fits(const d1t_sync *s, const struct d1t__lane *l, size_t state) {
     const d1t_batch *b = &s->db->batch;
@@ -17990,8 +18043,7 @@ D1T__PRIVATE bool d1t__bucket_fits(const d1t_sync *s, const struct d1t__lane *l,
         rows++;
     }
     return b->n + space + d1t__index_size(d1t__slots_for(b, b->live + rows)) <= b->size &&
-           b->text + text + 2 <= b->limits->parameter && b->text + text + b->overhead + state <= b->limits->body &&
-           l->entries.n + l->entry.n + 2 <= b->limits->parameter && b->n + space < UINT32_MAX / 2;
+           d1t__bucket_fits_request(b, l, text + state) && b->n + space < UINT32_MAX / 2;
 }
 
 D1T__PRIVATE d1t_result d1t__bucket_too_big(d1t_sync *s, const struct d1t__lane *l) {
@@ -18029,6 +18081,8 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__
     if (b->live == 0 && b->around == s->around) d1t__batch_reset(b);
     if (d1t__group_of(b, &a.desc) == b->max_groups || !d1t__bucket_fits(s, l, state)) {
         if (b->live == 0) return d1t__bucket_too_big(s, l);
+        /* Only rows that wait for the end of the run are left, and still there is no room: then they cannot wait. */
+        s->crowded = b->text == 0 && !d1t__bucket_fits_request(b, l, l->bucket_text + state);
         s->want = D1T__WANT_FLUSH;
         return D1T_FULL;
     }
@@ -18145,6 +18199,13 @@ D1T__PRIVATE d1t_result d1t__row_again(d1t_sync *s, const struct d1t__lane *l, c
                                "its key was declared before, with other values; a row can have only one state");
 }
 
+/* A bucket has to fit one request, with its keys once more in its entry and the statements beside it. */
+D1T__PRIVATE size_t d1t__bucket_bytes(const d1t_sync *s) {
+    const d1t_limits *limits = &s->db->limits;
+    size_t most = (limits->body < limits->parameter ? limits->body : limits->parameter) / 8;
+    return most < D1T__BUCKET_BYTES ? most : D1T__BUCKET_BYTES;
+}
+
 /* Takes the next row of a table in key order. D1T_FULL: not taken, a request is due first. */
 D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d1t__kept *row, const char *text,
                                        d1t_str order) {
@@ -18157,7 +18218,7 @@ D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d
         return d1t__sync_row_fault(s, l, row->number, D1T_ERR_VALUE,
                                    "it comes out of key order; sort the rows, or leave desc.sorted false");
     d1t_fingerprint(l->seed, order, key_hash);
-    if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > D1T__BUCKET_BYTES ||
+    if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > d1t__bucket_bytes(s) ||
                      key_hash[0] % D1T__BUCKET_ROWS == 0)) {
         result = d1t__bucket_close(s, l, order, d1t_bytes(text, row->key));
         if (result != D1T_OK) return result;
@@ -18544,7 +18605,8 @@ D1T__PRIVATE void d1t__sync_flush(d1t_sync *s) {
     }
     db->send.epilogue_count = s->epilogue_count;
     db->send.tainted = false;
-    db->batch.full = s->want != D1T__WANT_LAST;
+    db->batch.full = s->want != D1T__WANT_LAST && !s->crowded;
+    s->crowded = false;
     (void)d1t_flush_start(db);
 }
 
@@ -18635,7 +18697,7 @@ D1T__PRIVATE void d1t__erase_guards(d1t_sync *s, struct d1t__lane *l) {
 
 /* The statements that delete a part of what is to go from the lane. */
 D1T__PRIVATE void d1t__erase_begin(d1t_sync *s, struct d1t__lane *l) {
-    size_t i, count = 8;
+    size_t i, e, count = 8 + s->lane_count;
     d1t_statement statement;
     for (i = 0; i < s->lane_count; i++) count += s->lanes[i].scope.table->foreign_key_count;
     l->erase = (d1t_statement *)d1t_arena_take(&s->arena, count * sizeof *l->erase);
@@ -18648,6 +18710,12 @@ D1T__PRIVATE void d1t__erase_begin(d1t_sync *s, struct d1t__lane *l) {
     l->child_args[0] = d1t_text(l->scope.table->name);
     l->child_args[1] = s->guard_args[0];
     (void)d1t__erase_add(l, D1T__SPREAD_SQL, l->child_args, 2);
+    for (i = 0; i < s->lane_count; i++) {
+        for (e = 0; e < s->lanes[i].shape->table->column_count && !d1t__detaches(&s->lanes[i], e); e++) {}
+        if (s->lanes[i].gone == 0 || e == s->lanes[i].shape->table->column_count) continue;
+        statement = d1t__scope_statement(s, &s->lanes[i], d1t__detach_sql);
+        l->erase[l->erase_count++] = statement;
+    }
     statement = d1t__scope_statement(s, l, d1t__delete_sql);
     l->erase[l->erase_count++] = statement;
     (void)d1t__erase_add(l, "SELECT changes() AS d1t_deleted", NULL, 0);
@@ -18739,6 +18807,7 @@ D1T__PRIVATE void d1t__sync_release(d1t_sync *s) {
     d1t_buffer_free(&s->row);
     s->lanes = NULL;
     d1t_arena_free(&s->arena);
+    if (db->block.p && s->mark) db->block.used = s->mark;   /* pieces that grew in turns cannot go back one by one */
 }
 
 /* ---- what comes next */
@@ -18980,6 +19049,7 @@ D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sy
     s->phase = D1T__SYNC_BEGIN;
     s->before = db->stats;
     result = d1t__need_batch(db);
+    s->mark = db->block.used;
     if (result == D1T_OK) result = d1t__sync_lanes(s);
     if (result == D1T_OK) d1t__sync_go_on(s);
     db->reserved = true;
@@ -18990,7 +19060,7 @@ D1TDEF d1t_result d1t_sync_begin_start(d1t_sync *s, d1t_client *db, const d1t_sy
 D1TDEF d1t_result d1t_sync_commit_start(d1t_sync *s) {
     d1t_result result = d1t__sync_enter(s);
     if (result == D1T_OK) s->phase = D1T__SYNC_FEED;
-    else if (result != D1T_ERR_BUSY && result != D1T_ERR_ARG) d1t__sync_release(s);
+    else if (s && s->db && result != D1T_ERR_BUSY) d1t__sync_release(s);
     return result;
 }
 
