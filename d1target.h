@@ -2536,13 +2536,18 @@ D1TDEF void d1t_buffer_free(d1t_buffer *b) {
     b->n = b->cap = 0;
 }
 
+/* How large a full buffer becomes, if that is enough. (Tests let it grow by what is needed alone.) */
+#ifndef D1T__GROWN
+#define D1T__GROWN(cap) ((cap) < 128u ? 256u : (cap) * 2u)
+#endif
+
 D1TDEF d1t_result d1t_buffer_reserve(d1t_buffer *b, size_t more) {
     size_t need, cap;
     void *p;
     if (more > b->max || b->n > b->max - more) return D1T_ERR_TOO_BIG;
     need = b->n + more;
     if (need <= b->cap) return D1T_OK;
-    cap = b->cap < 128 ? 256 : b->cap > b->max / 2 ? b->max : b->cap * 2;
+    cap = b->cap > b->max / 2 ? b->max : D1T__GROWN(b->cap);
     if (cap < need) cap = need;
     if (cap > b->max) cap = b->max;
     p = d1t__resize(b->allocator, b->p, b->cap, cap);
@@ -16508,10 +16513,12 @@ enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__S
 enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK, D1T__WANT_PARK,
        D1T__WANT_LAST };
 
+#ifndef D1T__BUCKET_ROWS            /* tests make buckets and pages small */
 #define D1T__BUCKET_ROWS 64u        /* on average: a record for each adds 1.6 % of written rows */
+#define D1T__PAGE_RECORDS 4096u
+#endif
 #define D1T__BUCKET_MOST 256u
 #define D1T__BUCKET_BYTES 131072u
-#define D1T__PAGE_RECORDS 4096u
 #define D1T__DELETE_ROWS "20000"    /* of one request */
 
 /* A row that waits: in a bucket, or in a spool for commit. Behind it in its buffer: text, then order key. */
