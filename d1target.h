@@ -17980,9 +17980,13 @@ D1T__PRIVATE void d1t__bucket_digest(const struct d1t__lane *l, d1t_str high, ch
 D1T__PRIVATE d1t_result d1t__keep(d1t_buffer *b, const d1t__kept *kept, const char *text, const char *order) {
     d1t_result result = d1t_buffer_reserve(b, sizeof *kept + kept->size + kept->order);
     if (result != D1T_OK) return result;
-    (void)d1t_buffer_add(b, kept, sizeof *kept);
-    (void)d1t_buffer_add(b, text, kept->size);
-    return d1t_buffer_add(b, order, kept->order);
+    D1T_MEMCPY(b->p + b->n, kept, sizeof *kept);
+    b->n += sizeof *kept;
+    D1T_MEMCPY(b->p + b->n, text, kept->size);
+    b->n += kept->size;
+    if (kept->order) D1T_MEMCPY(b->p + b->n, order, kept->order);
+    b->n += kept->order;
+    return D1T_OK;
 }
 
 /* The scope was empty: there are no rows that nobody declared. */
