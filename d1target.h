@@ -17372,9 +17372,12 @@ D1T__PRIVATE d1t__kept d1t__kept_at(const d1t_buffer *b, size_t at) {
 
 /* The key of a bucket in the store, in s->query. */
 D1T__PRIVATE d1t_result d1t__store_key(d1t_sync *s, const struct d1t__lane *l, d1t_str order) {
-    d1t_result result = d1t__set(&s->query, d1t__view(&l->prefix));
-    if (result == D1T_OK) result = d1t_buffer_add(&s->query, order.p, order.n);
-    return result == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "the store");
+    d1t_writer w;
+    s->query.n = 0;
+    d1t_writer_growing(&w, &s->query);
+    d1t_write(&w, d1t__view(&l->prefix));
+    d1t_write(&w, order);
+    return w.error == D1T_OK ? D1T_OK : d1t__no_memory(s->db, "the store");
 }
 
 D1T__PRIVATE d1t_result d1t__store_remove(d1t_sync *s, const struct d1t__lane *l, d1t_str order) {
@@ -17710,7 +17713,7 @@ D1T__PRIVATE void d1t__sync_ask(d1t_sync *s) {
     s->query.n = 0;
     d1t_writer_growing(&w, &s->query);
     d1t__begin_sql(&w, s);
-    if (w.error == D1T_OK) w.error = d1t_buffer_add(&s->query, "", 1);
+    d1t_write(&w, d1t_bytes("", 1));
     if (w.error != D1T_OK) {
         (void)d1t__no_memory(s->db, "a run");
         return;
@@ -17869,7 +17872,7 @@ D1T__PRIVATE void d1t__old_read(d1t_sync *s) {
         d1t_write(&w, d1t__view(&l->after));
         d1t_write_text(&w, ")");
     }
-    if (w.error == D1T_OK) w.error = d1t_buffer_add(&s->query, "", 1);
+    d1t_write(&w, d1t_bytes("", 1));
     if (w.error != D1T_OK) {
         (void)d1t__no_memory(s->db, "records");
         return;
