@@ -18213,11 +18213,13 @@ D1T__PRIVATE d1t_result d1t__row_again(d1t_sync *s, const struct d1t__lane *l, c
                                "its key was declared before, with other values; a row can have only one state");
 }
 
-/* A bucket has to fit one request, with its keys once more in its entry and the statements beside it. */
-D1T__PRIVATE size_t d1t__bucket_bytes(const d1t_sync *s) {
+/* The text that a bucket may have: it, its keys and its record are to fit a request, and the client's memory. */
+D1T__PRIVATE size_t d1t__bucket_most(const d1t_sync *s) {
     const d1t_limits *limits = &s->db->limits;
-    size_t most = (limits->body < limits->parameter ? limits->body : limits->parameter) / 8;
-    return most < D1T__BUCKET_BYTES ? most : D1T__BUCKET_BYTES;
+    size_t body = (limits->body < limits->parameter ? limits->body : limits->parameter) / 8u;
+    size_t memory = s->db->batch.size / 15u;
+    if (memory < body) body = memory;
+    return body < D1T__BUCKET_BYTES ? body : D1T__BUCKET_BYTES;
 }
 
 /* Takes the next row of a table in key order. D1T_FULL: not taken, a request is due first. */
@@ -18232,7 +18234,7 @@ D1T__PRIVATE d1t_result d1t__lane_take(d1t_sync *s, struct d1t__lane *l, const d
         return d1t__sync_row_fault(s, l, row->number, D1T_ERR_VALUE,
                                    "it comes out of key order; sort the rows, or leave desc.sorted false");
     d1t_fingerprint(l->seed, order, key_hash);
-    if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > d1t__bucket_bytes(s) ||
+    if (l->begun && (l->bucket_rows >= D1T__BUCKET_MOST || l->bucket_text + row->size > d1t__bucket_most(s) ||
                      key_hash[0] % D1T__BUCKET_ROWS == 0)) {
         result = d1t__bucket_close(s, l, order, d1t_bytes(text, row->key));
         if (result != D1T_OK) return result;
