@@ -16510,8 +16510,8 @@ enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__S
        D1T__SYNC_DELETE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
 /* What it wants before it takes the next row. CHECK, PARK and LAST are for rows that wait for a unique value, which a
    row that is to go may have. May it go? Then its value is taken away, and the rows that wait are sent. */
-enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK, D1T__WANT_PARK,
-       D1T__WANT_LAST };
+enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FORGET, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK,
+       D1T__WANT_PARK, D1T__WANT_LAST };
 
 #ifndef D1T__BUCKET_ROWS            /* tests make buckets and pages small */
 #define D1T__BUCKET_ROWS 64u        /* on average: a record for each adds 1.6 % of written rows */
@@ -16577,6 +16577,7 @@ struct d1t__lane {
     d1t_buffer       prefix;        /* of the store's keys for this lane */
     bool             stored;        /* the store is true */
     d1t_buffer       passed;        /* keys of other records within the bucket: [..],[..] */
+    bool             forgot;        /* there were more, and these are forgotten already */
     d1t_buffer       entry, entries, forgotten;
     d1t_value        put_args[3], forget_args[2];
     d1t_buffer       spool, index;  /* rows that wait for commit, and where each begins */
@@ -17929,7 +17930,31 @@ D1T__PRIVATE void d1t__write_plain_json(d1t_writer *w, d1t_str text) {
     d1t_write(w, d1t_bytes(text.p + from, text.n - from));
 }
 
-/* Passes the records that begin before `high` (none: all). D1T_FULL: the next page has to be read first. */
+/* A request for the lane is due first. */
+D1T__PRIVATE d1t_result d1t__sync_want(d1t_sync *s, const struct d1t__lane *l, uint8_t want) {
+    s->want = want;
+    s->lane = (size_t)(l - s->lanes);
+    return D1T_FULL;
+}
+
+/* Appends to a JSON array that grows. */
+D1T__PRIVATE d1t_result d1t__list_add(d1t_buffer *list, const d1t_buffer *more) {
+    d1t_result result = d1t_buffer_add(list, list->n ? "," : "[", 1);
+    return result == D1T_OK ? d1t_buffer_add(list, more->p, more->n) : result;
+}
+
+/* The text that a bucket may have: it, its keys and its record are to fit a request, and the client's memory. */
+D1T__PRIVATE size_t d1t__bucket_most(const d1t_sync *s) {
+    const d1t_limits *limits = &s->db->limits;
+    size_t body = (limits->body < limits->parameter ? limits->body : limits->parameter) / 8u;
+    size_t memory = s->db->batch.size / 15u;
+    if (memory < body) body = memory;
+    return body < D1T__BUCKET_BYTES ? body : D1T__BUCKET_BYTES;
+}
+
+/* Passes the records that begin before `high` (none: all). D1T_FULL: the next page has to be read first, or
+   those that were passed have to be forgotten, because they are too many for one request. Until their rows are looked
+   at, the bucket before them has a record that says where it ended. */
 D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str high) {
     d1t__bucket_record r;
     d1t_str order, text;
@@ -17943,9 +17968,7 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
                 if (result != D1T_OK) return result;
                 continue;
             }
-            s->want = D1T__WANT_PAGE;
-            s->lane = (size_t)(l - s->lanes);
-            return D1T_FULL;
+            return d1t__sync_want(s, l, D1T__WANT_PAGE);
         }
         if (high.p && d1t__compare_bytes(order, high) >= 0) return D1T_OK;
         l->old_at += d1t__record_size(&r);
@@ -17963,6 +17986,13 @@ D1T__PRIVATE d1t_result d1t__old_pass(d1t_sync *s, struct d1t__lane *l, d1t_str 
         d1t_write_text(&w, l->passed.n ? "," : "");
         d1t__write_plain_json(&w, text);
         if (w.error != D1T_OK) return d1t__no_memory(s->db, "records");
+        if (l->passed.n <= d1t__bucket_most(s)) continue;
+        l->forgot = true;
+        l->entry.n = 0;
+        result = d1t__sync_writes(s) ? d1t__list_add(&l->entry, &l->passed) : D1T_OK;
+        if (result != D1T_OK) return d1t__no_memory(s->db, "records");
+        l->passed.n = 0;
+        if (d1t__sync_writes(s)) return d1t__sync_want(s, l, D1T__WANT_FORGET);
     }
 }
 
@@ -18072,12 +18102,6 @@ D1T__PRIVATE d1t_result d1t__bucket_too_big(d1t_sync *s, const struct d1t__lane 
     return e->code;
 }
 
-/* Appends to a JSON array that grows. */
-D1T__PRIVATE d1t_result d1t__list_add(d1t_buffer *list, const d1t_buffer *more) {
-    d1t_result result = d1t_buffer_add(list, list->n ? "," : "[", 1);
-    return result == D1T_OK ? d1t_buffer_add(list, more->p, more->n) : result;
-}
-
 /* Puts the bucket's rows and its entry into the batch. D1T_FULL: it has to be flushed first. */
 D1T__NOINLINE D1T__PRIVATE d1t_result d1t__bucket_send(d1t_sync *s, struct d1t__lane *l) {
     d1t_batch *b = &s->db->batch;
@@ -18150,7 +18174,7 @@ D1T__NOINLINE D1T__PRIVATE void d1t__bucket_compare(struct d1t__lane *l) {
     const uint8_t *prints = (const uint8_t *)(const void *)l->prints.p;
     size_t n = l->prints.n / D1T__PRINT, at, i = 0, k, unknown = 0, gone = 0;
     d1t__kept kept;
-    l->complete = l->matched && l->match.clean && l->passed.n == 0 && n > 0;
+    l->complete = l->matched && l->match.clean && l->passed.n == 0 && !l->forgot && n > 0;
     for (at = 0; at < l->bucket.n && l->complete; at += sizeof kept + kept.size) {
         kept = d1t__kept_at(&l->bucket, at);
         for (k = i; k < n && D1T_MEMCMP(prints + k * D1T__PRINT, kept.print, 4) != 0; k++) {}
@@ -18173,7 +18197,7 @@ D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_
     d1t_result result = d1t__old_pass(s, l, high);
     if (result != D1T_OK) return result;
     d1t__bucket_digest(l, high, digest);
-    if (!l->matched || !l->match.clean || l->passed.n || D1T_MEMCMP(l->match.digest, digest, 32) != 0) {
+    if (!l->matched || !l->match.clean || l->passed.n || l->forgot || D1T_MEMCMP(l->match.digest, digest, 32) != 0) {
         d1t__bucket_compare(l);
         result = d1t__bucket_entry(s, l, high_text, digest);
         if (result == D1T_OK) result = d1t__sync_writes(s) ? d1t__bucket_send(s, l) : d1t__bucket_ask(s, l);
@@ -18186,7 +18210,7 @@ D1T__PRIVATE d1t_result d1t__bucket_close(d1t_sync *s, struct d1t__lane *l, d1t_
     l->followed = true;
     l->bucket.n = l->passed.n = l->bucket_text = 0;
     l->bucket_rows = 0;
-    l->matched = false;
+    l->matched = l->forgot = false;
     return D1T_OK;
 }
 
@@ -18211,15 +18235,6 @@ D1T__PRIVATE d1t_result d1t__row_again(d1t_sync *s, const struct d1t__lane *l, c
         return D1T_OK;
     return d1t__sync_row_fault(s, l, kept->number, D1T_ERR_VALUE,
                                "its key was declared before, with other values; a row can have only one state");
-}
-
-/* The text that a bucket may have: it, its keys and its record are to fit a request, and the client's memory. */
-D1T__PRIVATE size_t d1t__bucket_most(const d1t_sync *s) {
-    const d1t_limits *limits = &s->db->limits;
-    size_t body = (limits->body < limits->parameter ? limits->body : limits->parameter) / 8u;
-    size_t memory = s->db->batch.size / 15u;
-    if (memory < body) body = memory;
-    return body < D1T__BUCKET_BYTES ? body : D1T__BUCKET_BYTES;
 }
 
 /* Takes the next row of a table in key order. D1T_FULL: not taken, a request is due first. */
@@ -18753,14 +18768,27 @@ D1T__PRIVATE void d1t__sync_delete(d1t_sync *s) {
     d1t__job_rows(s->db, d1t__sync_answer, s);
 }
 
-/* A statement of the run for the lane. */
-D1T__PRIVATE void d1t__sync_exec(d1t_sync *s, void (*write)(d1t_writer *w, const struct d1t__lane *l)) {
-    struct d1t__lane *l = &s->lanes[s->lane];
+/* A statement of the run. */
+D1T__PRIVATE void d1t__sync_exec(d1t_sync *s, d1t_statement statement) {
     s->statements[0] = s->prologue[0];
     s->statements[1] = s->prologue[1];
-    s->statements[2] = d1t__scope_statement(s, l, write);
+    s->statements[2] = statement;
     if (s->db->error.code == D1T_OK && d1t_exec_start(s->db, s->statements, 3) == D1T_OK)
         d1t__job_again(s->db, NULL);
+}
+
+/* Forgets the records that were passed, by the list in l->entry. */
+D1T__PRIVATE void d1t__sync_forget(d1t_sync *s, struct d1t__lane *l) {
+    d1t_statement statement;
+    if (d1t_buffer_add(&l->entry, "]", 1) != D1T_OK) {
+        (void)d1t__no_memory(s->db, "records");
+        return;
+    }
+    l->forget_args[0] = d1t_text_n(l->entry.p, l->entry.n);
+    statement.sql = l->forget_sql;
+    statement.args = l->forget_args;
+    statement.arg_count = 2;
+    d1t__sync_exec(s, statement);
 }
 
 /* The requests of a dry run's writes and deletes, if bodies were full. */
@@ -18894,6 +18922,7 @@ D1T__PRIVATE void d1t__sync_got(d1t_sync *s) {
     bool waiting = s->db->batch.live > 0;
     switch (s->want) {
         case D1T__WANT_PAGE: d1t__old_read_done(s); break;
+        case D1T__WANT_FORGET: s->claimed = true; break;
         case D1T__WANT_FLUSH:
             if (d1t__sync_writes(s)) d1t__sync_flushed(s);
             else d1t__sync_examined(s);
@@ -18952,7 +18981,8 @@ D1T__PRIVATE void d1t__sync_get(d1t_sync *s) {
     switch (s->want) {
         case D1T__WANT_PAGE: d1t__old_read(s); break;
         case D1T__WANT_CHECK: d1t__sync_count(s); break;
-        case D1T__WANT_PARK: d1t__sync_exec(s, d1t__park_sql); break;
+        case D1T__WANT_PARK: d1t__sync_exec(s, d1t__scope_statement(s, &s->lanes[s->lane], d1t__park_sql)); break;
+        case D1T__WANT_FORGET: d1t__sync_forget(s, &s->lanes[s->lane]); break;
         case D1T__WANT_NOTHING: break;
         default:
             if (d1t__sync_writes(s)) d1t__sync_flush(s);
@@ -18971,7 +19001,8 @@ D1T__PRIVATE void d1t__sync_go_on(d1t_sync *s) {
         case D1T__SYNC_OPEN: case D1T__SYNC_FEED: d1t__sync_get(s); break;
         case D1T__SYNC_COUNT: d1t__sync_count(s); break;
         case D1T__SYNC_SETTLE:
-            d1t__sync_exec(s, d1t__sync_is_poisoned(s) ? d1t__resettle_sql : d1t__settle_sql);
+            d1t__sync_exec(s, d1t__scope_statement(s, &s->lanes[s->lane], d1t__sync_is_poisoned(s) ? d1t__resettle_sql
+                                                                                                   : d1t__settle_sql));
             break;
         case D1T__SYNC_DELETE: d1t__sync_delete(s); break;
         case D1T__SYNC_DONE:
