@@ -17116,6 +17116,7 @@ D1T__PRIVATE void d1t__check_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_undeclared(w, l);
 }
 
+#ifndef D1T_NO_PARK
 /* Takes the unique values of rows that are to go away from them. */
 D1T__PRIVATE void d1t__park_sql(d1t_writer *w, const struct d1t__lane *l) {
     const d1t_table *t = l->shape->table;
@@ -17135,6 +17136,7 @@ D1T__PRIVATE void d1t__park_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t_write_text(w, " WHERE ");
     d1t__write_undeclared(w, l);
 }
+#endif
 
 /* (k1,k2) IN (SELECT ...): the first rows of the scope. */
 D1T__PRIVATE void d1t__write_first_of_scope(d1t_writer *w, const struct d1t__lane *l) {
@@ -18890,10 +18892,13 @@ D1T__PRIVATE void d1t__sync_counted(d1t_sync *s) {
 
 /* Has the table unique values that can be taken away from a row? */
 D1T__PRIVATE bool d1t__lane_parks(const struct d1t__lane *l) {
+#ifndef D1T_NO_PARK
     const d1t_table *t = l->shape->table;
     size_t i;
     for (i = 0; i < t->index_count; i++)
         if ((t->indexes[i].flags & D1T_UNIQUE) && d1t__park_column(t, &t->indexes[i])) return true;
+#endif
+    (void)l;
     return false;
 }
 
@@ -18981,7 +18986,9 @@ D1T__PRIVATE void d1t__sync_get(d1t_sync *s) {
     switch (s->want) {
         case D1T__WANT_PAGE: d1t__old_read(s); break;
         case D1T__WANT_CHECK: d1t__sync_count(s); break;
+#ifndef D1T_NO_PARK
         case D1T__WANT_PARK: d1t__sync_exec(s, d1t__scope_statement(s, &s->lanes[s->lane], d1t__park_sql)); break;
+#endif
         case D1T__WANT_FORGET: d1t__sync_forget(s, &s->lanes[s->lane]); break;
         case D1T__WANT_NOTHING: break;
         default:
