@@ -14,7 +14,7 @@ CFLAGS = -O1 $(SANITIZE)
 LIBS = -lsqlite3 -lcurl -lm -lpthread
 
 UNITS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-SUITES = setup sync hygiene behaviour faults seams docs migrate $(UNITS:%=unit-%)
+SUITES = setup sync hygiene behaviour faults seams docs migrate mirror $(UNITS:%=unit-%)
 HEADERS = d1target.h $(wildcard examples/*.h tests/support/*.h)
 
 NEED = sqlite3.h=libsqlite3-dev curl/curl.h=libcurl4-openssl-dev
@@ -45,6 +45,8 @@ docs:
 	$(LOGGED) tests/tools/docs.sh
 migrate:
 	$(LOGGED) tests/setup/migrate.sh
+mirror:
+	$(LOGGED) tests/sync/mirror.sh
 $(UNITS:%=unit-%): unit-%:
 	$(LOGGED) sh -c '$(MAKE) -s build/unit/$* && build/unit/$*'
 

@@ -36,13 +36,15 @@ static const d1t_column tag_columns[] = {D1T_COLUMN("tag", D1T_TEXT, D1T_KEY)};
 static const d1t_column chunk_columns[] = {D1T_COLUMN("item", D1T_TEXT, D1T_KEY),
                                            D1T_COLUMN("nth", D1T_INTEGER, D1T_KEY), D1T_COLUMN("text", D1T_TEXT, 0)};
 static const char *const on_name[] = {"name"}, *const on_age[] = {"age"};
-static const d1t_index name_index[] = {D1T_INDEX("people_name", on_name)}, age_index[] = {D1T_INDEX("people_age", on_age)};
+static const d1t_index name_index[] = {D1T_INDEX("people_name", on_name)}, age_index[] = {D1T_INDEX("people_age",
+    on_age)};
 
 static const d1t_table people = D1T_TABLE("people", person_columns), wider = D1T_TABLE("people", wider_columns);
 static const d1t_table strict_extra = D1T_TABLE("people", strict_columns), narrow = D1T_TABLE("people", narrow_columns);
 static const d1t_table text_age = D1T_TABLE("people", text_age_columns);
 static const d1t_table by_user = D1T_TABLE_FLAGS("people", person_columns, D1T_BY_USER);
-static const d1t_table products = D1T_TABLE("products", product_columns), vectors = D1T_TABLE("vectors", vector_columns);
+static const d1t_table products = D1T_TABLE("products", product_columns), vectors = D1T_TABLE("vectors",
+    vector_columns);
 static const d1t_table notes = D1T_TABLE("notes", json_columns), tags = D1T_TABLE("tags", tag_columns);
 static const d1t_table chunks = D1T_TABLE_FLAGS("chunks", chunk_columns, D1T_WITHOUT_ROWID);
 
@@ -470,7 +472,8 @@ static void each_item_declares_its_own_rows(void)
 
 static void quotes_in_keys_and_values_are_written_and_deleted_exactly(void)
 {
-    static const char *const odd[] = {"'", "''", "\"", "\\", "a''b", "a'b", "`", "%", "[", "{}", "\\'", "'; DROP TABLE products;--"};
+    static const char *const odd[] = {"'", "''", "\"", "\\", "a''b", "a'b", "`", "%", "[", "{}", "\\'",
+        "'; DROP TABLE products;--"};
     size_t i, k;
 
     DECLARE(&products, &tags);
@@ -530,13 +533,15 @@ static const entry entries[] = {
     SHOWS("4a.1", "create_table_and_insert_rows", a_table_is_created_and_takes_rows_in_this_run_and_the_next),
     SHOWS("4a.2", "update_row", a_changed_row_is_replaced_and_the_others_stay),
     SHOWS("4a.3", "delete_row", a_row_that_is_not_declared_is_deleted),
-    SHOWS("4a.4", "dataclass_row_null_primary_key_raises", a_null_or_missing_key_is_refused_by_name_and_nothing_is_deleted),
+    SHOWS("4a.4", "dataclass_row_null_primary_key_raises",
+        a_null_or_missing_key_is_refused_by_name_and_nothing_is_deleted),
     SHOWS("4a.5", "different_schema_types", another_declaration_adds_its_column_and_rows_fill_it),
     SHOWS("4a.6", "drop_table", a_table_that_is_no_longer_declared_is_dropped_and_comes_back_whole),
     SHOWS("4a.7", "no_change_optimization", a_second_run_writes_nothing),
     SHOWS("4a.8", "multiple_tables", two_tables_are_declared_in_one_run_or_in_two),
     NOT_HERE("4a.9", "dict_rows", "rows are arrays in the order of the columns"),
-    SHOWS("4a.10", "dict_row_missing_primary_key_raises", a_null_or_missing_key_is_refused_by_name_and_nothing_is_deleted),
+    SHOWS("4a.10", "dict_row_missing_primary_key_raises",
+        a_null_or_missing_key_is_refused_by_name_and_nothing_is_deleted),
     SHOWS("4a.11", "dict_row_null_primary_key_raises", a_null_or_missing_key_is_refused_by_name_and_nothing_is_deleted),
     SHOWS("4a.12", "dict_row_missing_nullable_non_key_writes_null", null_is_written_where_a_column_may_be_null),
     SHOWS("4a.13", "user_managed_table", a_table_of_the_user_has_its_rows_managed_and_survives_without_them),
@@ -552,14 +557,17 @@ static const entry entries[] = {
     SHOWS("4b.10", "compatible retype keeps data", a_compatible_retype_keeps_the_rows_and_the_run_after_it_is_right),
     NOT_HERE("4b.11", "incompatible cast", tables_alone),
     NOT_HERE("4b.12-15", "NUL in arrays, types kept by the sanitiser", "Python's values"),
-    SHOWS("4b.16", "retype under full reprocessing", a_retype_is_applied_although_every_row_is_sent_again_and_rows_survive),
+    SHOWS("4b.16", "retype under full reprocessing",
+        a_retype_is_applied_although_every_row_is_sent_again_and_rows_survive),
 
     SHOWS("4c.1", "insert, update, delete, no change", inserts_updates_deletes_and_no_change_in_one_run),
     SHOWS("4c.2", "dropped when undeclared", a_table_that_is_no_longer_declared_is_dropped_and_comes_back_whole),
     SHOWS("4c.3", "user-managed kept", a_table_of_the_user_has_its_rows_managed_and_survives_without_them),
     SHOWS("4c.4", "two tables", two_tables_are_declared_in_one_run_or_in_two),
-    SHOWS("4c.5", "ADD COLUMN preserves rows", a_column_that_comes_is_null_in_rows_that_do_not_name_it_and_one_that_goes_leaves_them),
-    SHOWS("4c.6", "DROP COLUMN preserves rows", a_column_that_comes_is_null_in_rows_that_do_not_name_it_and_one_that_goes_leaves_them),
+    SHOWS("4c.5", "ADD COLUMN preserves rows",
+        a_column_that_comes_is_null_in_rows_that_do_not_name_it_and_one_that_goes_leaves_them),
+    SHOWS("4c.6", "DROP COLUMN preserves rows",
+        a_column_that_comes_is_null_in_rows_that_do_not_name_it_and_one_that_goes_leaves_them),
     SHOWS("4c.7", "retype, key identity kept", a_compatible_retype_keeps_the_rows_and_the_run_after_it_is_right),
     SHOWS("4c.8", "per-item rows", each_item_declares_its_own_rows),
     NOT_HERE("4c.9", "exact CREATE text", tables_alone),

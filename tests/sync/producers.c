@@ -1,4 +1,5 @@
-/* Two programs that declare rows of one table at once: when the one is about to send some request, the other does all of
+/* Two programs that declare rows of one table at once: when the one is about to send some request, the other does
+   all of
    its own run first.
 
    producers        on local_d1, at every request of the first one
