@@ -1879,9 +1879,10 @@ typedef struct d1t_sync {
     struct d1t__lane *lanes;        /* a table each, parents first */
     size_t            lane_count, lane;
     uint8_t           phase;
-    uint8_t           want;
+    uint8_t           want, then;   /* then: what was wanted when a request without rows had to come first */
     bool              whole, created, sent, claimed, crowded;
     d1t_stats         before;       /* the client's counters at the start */
+    uint64_t          flushes;      /* its requests with rows before the last flush */
     uint32_t          page_rows;
     d1t_buffer        row, key, guard, query, place;
     char              nonce[33];
@@ -16510,8 +16511,8 @@ enum { D1T__SYNC_BEGIN, D1T__SYNC_CREATE, D1T__SYNC_OPEN, D1T__SYNC_FEED, D1T__S
        D1T__SYNC_DELETE, D1T__SYNC_DONE, D1T__SYNC_ENDED };
 /* What it wants before it takes the next row. CHECK, PARK and LAST are for rows that wait for a unique value, which a
    row that is to go may have. May it go? Then its value is taken away, and the rows that wait are sent. */
-enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FORGET, D1T__WANT_FLUSH, D1T__WANT_ALL, D1T__WANT_CHECK,
-       D1T__WANT_PARK, D1T__WANT_LAST };
+enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FORGET, D1T__WANT_RECORDS, D1T__WANT_FLUSH, D1T__WANT_ALL,
+       D1T__WANT_CHECK, D1T__WANT_PARK, D1T__WANT_LAST };
 
 #ifndef D1T__BUCKET_ROWS            /* tests make buckets and pages small */
 #define D1T__BUCKET_ROWS 64u        /* on average: a record for each adds 1.6 % of written rows */
@@ -17642,8 +17643,9 @@ D1T__NOINLINE D1T__PRIVATE d1t_result d1t__sync_lanes(d1t_sync *s) {
                 return d1t__scope_fault(s->db, &scopes[i], D1T_ERR_ARG, "the table has two scopes in one run");
     }
     s->lanes = (struct d1t__lane *)d1t_arena_take(&s->arena, count * sizeof *s->lanes);
-    s->epilogue = (d1t_statement *)d1t_arena_take(&s->arena, 2 * count * sizeof *s->epilogue);
+    s->epilogue = (d1t_statement *)d1t_arena_take(&s->arena, (2 * count + 2) * sizeof *s->epilogue);
     if (!s->lanes || !s->epilogue) return d1t__no_memory(s->db, "a run");
+    s->epilogue += 2;   /* behind the prologue, for d1t__sync_records */
     s->lane_count = count;
     for (i = 0; i < count && result == D1T_OK; i++)
         result = d1t__lane_init(s, &s->lanes[d1t__scope_place(s->db, scopes, count, i)], &scopes[i]);
@@ -18640,7 +18642,25 @@ D1T__PRIVATE void d1t__sync_flush(d1t_sync *s) {
     db->send.tainted = false;
     db->batch.full = s->want != D1T__WANT_LAST && !s->crowded;
     s->crowded = false;
+    s->flushes = db->stats.flushes;
     (void)d1t_flush_start(db);
+}
+
+/* Has a flush ended without a request that was applied? All its rows wait for unique values, or were left out. */
+D1T__PRIVATE bool d1t__sync_lacks_records(const d1t_sync *s) {
+    return d1t__sync_writes(s) && s->want >= D1T__WANT_FLUSH && s->want != D1T__WANT_CHECK &&
+           s->want != D1T__WANT_PARK && s->epilogue_count && s->flushes == s->db->stats.flushes;
+}
+
+/* The records of that flush, without rows: they say which rows are declared. */
+D1T__PRIVATE void d1t__sync_records(d1t_sync *s) {
+    d1t_statement *list = s->epilogue - 2;
+    size_t i;
+    list[0] = s->prologue[0];
+    list[1] = s->prologue[1];
+    s->whole = false;
+    for (i = 0; i < s->lane_count; i++) s->lanes[i].put_args[2] = d1t_int(1);
+    if (d1t_exec_start(s->db, list, 2 + s->epilogue_count) == D1T_OK) d1t__job_again(s->db, NULL);
 }
 
 D1T__PRIVATE void d1t__sync_flushed(d1t_sync *s) {
@@ -18648,7 +18668,7 @@ D1T__PRIVATE void d1t__sync_flushed(d1t_sync *s) {
     size_t i;
     for (i = 0; i < s->lane_count; i++) {
         struct d1t__lane *l = &s->lanes[i];
-        if (l->entries.n && !s->whole) l->partial = true;
+        if (l->entries.n && (!s->whole || b->live)) l->partial = true;
         l->entries.n = l->forgotten.n = 0;
     }
     b->overhead -= b->around - s->around;
@@ -18925,6 +18945,13 @@ D1T__PRIVATE void d1t__sync_find(d1t_sync *s) {
 /* What is wanted next, now that it is there. */
 D1T__PRIVATE void d1t__sync_got(d1t_sync *s) {
     bool waiting = s->db->batch.live > 0;
+    if (s->want == D1T__WANT_RECORDS) {
+        s->want = s->then;
+    } else if (d1t__sync_lacks_records(s)) {
+        s->then = s->want;
+        s->want = D1T__WANT_RECORDS;
+        return;
+    }
     switch (s->want) {
         case D1T__WANT_PAGE: d1t__old_read_done(s); break;
         case D1T__WANT_FORGET: s->claimed = true; break;
@@ -18989,6 +19016,7 @@ D1T__PRIVATE void d1t__sync_get(d1t_sync *s) {
 #ifndef D1T_NO_PARK
         case D1T__WANT_PARK: d1t__sync_exec(s, d1t__scope_statement(s, &s->lanes[s->lane], d1t__park_sql)); break;
 #endif
+        case D1T__WANT_RECORDS: d1t__sync_records(s); break;
         case D1T__WANT_FORGET: d1t__sync_forget(s, &s->lanes[s->lane]); break;
         case D1T__WANT_NOTHING: break;
         default:

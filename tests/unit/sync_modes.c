@@ -296,6 +296,56 @@ static void test_without_a_spill_too_many_rows_are_an_error_that_names_the_cure(
     end();
 }
 
+/* ---- unique values that move */
+
+static const d1t_column place_columns[] = {D1T_COLUMN("id", D1T_INTEGER, D1T_KEY), D1T_COLUMN("slot", D1T_INTEGER, 0)};
+static const char *const on_slot[] = {"slot"};
+static const d1t_index place_indexes[] = {D1T_UNIQUE_INDEX("places_slot", on_slot)};
+static const d1t_table places = {"places", place_columns, 2, place_indexes, 1, NULL, 0, NULL, 0, 0, NULL, 0, NULL};
+static const d1t_table *const place_tables[] = {&places};
+
+/* `count` rows from id `from` on, with the slots from 0 on; and others, which stay as they are. */
+static void sync_places(int from, int count, int others)
+{
+    d1t_sync_desc desc;
+    d1t_value row[2];
+    int i;
+
+    memset(&desc, 0, sizeof desc);
+    desc.scope = d1t_scope_table(&places);
+    desc.max_delete = 100;
+    CHECK_INT(d1t_sync_begin(&sync_, &db, &desc), D1T_OK);
+    for (i = 0; i < count + others; i++) {
+        row[0] = I(i < count ? from + i : 1000 + i);
+        row[1] = I(i < count ? i : 1000 + i);
+        CHECK_INT(d1t_sync_row(&sync_, &places, row, 2), D1T_OK);
+    }
+    CHECK_INT(d1t_sync_commit(&sync_, &report), D1T_OK);
+    CHECK_STR(db.error.text, "");
+}
+
+/* All rows of a request wait for values of rows that are to go: their records have to be written nevertheless, or it is
+   not known which rows are to go. */
+static void test_every_row_of_a_request_may_wait_for_a_value(void)
+{
+    int count, others;
+
+    for (count = 1; count <= 9; count += 2)
+        for (others = 0; others <= 300; others += 300) {
+            begin();
+            CHECK_INT(d1t_setup(&db, place_tables, 1), D1T_OK);
+            sync_places(0, count, others);
+            sync_places(500, count, others);
+            CHECK_INT(report.deleted, count);
+            CHECK_INT(report.inserted, count);
+            CHECK_INT(lab_int(d, "SELECT count(*) FROM places"), count + others);
+            CHECK_INT(lab_int(d, "SELECT count(*) FROM places WHERE slot=id OR slot=id-500"), count + others);
+            sync_places(500, count, others);
+            CHECK_INT(report.sent, 0);
+            end();
+        }
+}
+
 int main(void)
 {
     RUN(test_declared_rows_are_there_and_a_second_run_writes_nothing);
@@ -305,6 +355,7 @@ int main(void)
     RUN(test_a_verification_finds_what_others_changed_and_a_full_run_repairs_it);
     RUN(test_rows_in_any_order_that_exceed_memory_go_through_the_spill);
     RUN(test_without_a_spill_too_many_rows_are_an_error_that_names_the_cure);
+    RUN(test_every_row_of_a_request_may_wait_for_a_value);
     (void)both;
     TEST_MAIN_END;
 }
