@@ -14,11 +14,11 @@ quick_local() {
         build "$name"
         case $name in
         crash)
-            run crash 40
+            run crash 25
             run crash_sanitized 4
             ;;
-        race) run race local 40 ;;
-        property) PAIRS=300 run property local ;;
+        race) run race local 20 ;;
+        property) PAIRS=200 run property local ;;
         *) run "$name" local ;;
         esac
     done

@@ -15,14 +15,14 @@ quick_local() {
         build "$name"
         case $name in
         crash)
-            run crash local 150
+            run crash local 100
             run crash cut 1
-            run crash_sanitized local 10
+            run crash_sanitized local 5
             ;;
         large)
             run large store 100000
             run large stateless 100000
-            run large memory 100000 300000
+            run large memory 100000
             ;;
         acceptance) run acceptance local ;;
         *) run "$name" ;;
