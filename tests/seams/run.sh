@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh  Builds and runs the programs of this folder: driven, device, oom (quick), threads.
+# run.sh  Builds and runs the programs of this folder: driven, driven_sync, device, oom (quick), threads.
 # Ends with `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -31,6 +31,7 @@ run() { # PROGRAM ARGUMENTS...: shows its output and adds its counts
 tests/tools/public-calls.sh >"$out/public_calls.inc"
 (
     $cc $strict -O1 tests/seams/driven.c -o "$out/driven" $libs
+    $cc $strict -O1 tests/seams/driven_sync.c -o "$out/driven_sync" $libs
     $cc $strict -O1 -fno-builtin tests/seams/device.c -o "$out/device" -lsqlite3 -lm \
         -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 ) &
@@ -42,6 +43,7 @@ $cc -O1 examples/local_d1_server.c -o "$out/local_d1_server" -lmicrohttpd -lsqli
 wait "$first"
 
 run "$out/driven"
+run "$out/driven_sync"
 run "$out/device"
 run "$out/oom" "$out/oom_sites"
 if tests/tools/oom-sites.sh "$out/oom" "$out/oom_sites"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
