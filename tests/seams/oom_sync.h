@@ -222,6 +222,7 @@ static const state first_state = {1, 9, 70, 0, true};
 static const state steps[] = {{1, 9, 70, 0, true}, {4, 12, 71, 0, true}}; /* the first is what begins */
 static const state few[] = {{1, 5, 70, 0, false}};
 static const state moved[] = {{4, 9, 70, -3, false}}; /* their slots were those of rows that are to go */
+static const state all_moved[] = {{5, 9, 70, -4, false}};
 
 static d1t_result unsorted_rows_with_a_spill(void)
 {
@@ -259,6 +260,14 @@ static d1t_result values_that_move(void)
     d1t_sync_desc desc = whole_tables();
 
     return sync_steps(&c, &desc, moved, 1);
+}
+
+static d1t_result values_that_all_move(void)
+{
+    d1t_config c = sync_config(false);
+    d1t_sync_desc desc = whole_tables();
+
+    return sync_steps(&c, &desc, all_moved, 1);
 }
 
 /* The names of records that go do not fit one request. */
@@ -591,7 +600,8 @@ static void test_sorted_rows_driven(void)
 }
 static void test_values_that_move(void)
 {
-    fail_each_wish_after(few, values_that_move, false);
+    fail_each_wish_after(few, values_that_all_move, false);
+    if (exhaustive) fail_each_wish_after(few, values_that_move, true);
 }
 static void test_many_records_that_go(void)
 {
