@@ -2080,10 +2080,10 @@ D1TDEF d1t_result d1t_connect_attach(d1t_connect *run, const d1t_str *path, size
 /* What a commit would do, in its order; reads the store, writes nothing and calls no sink. Then commit or abort. Errors
    as of commit. */
 D1TDEF d1t_result d1t_connect_preview(d1t_connect *run, void (*on_act)(void *ctx, const d1t_act *act), void *ctx);
-/* Makes everything as declared, and ends the run in any case. What is tracked and not declared goes, children before
-   parents; new and changed items follow, parents before children. First the store is told what may be there from now
-   on, then sinks are called, then the store is told what is. After an error the store still lists every state that an
-   item may be in, and the next run starts from there. D1T_OK, D1T_ERR_STATE (an item above is not declared; a handler
+/* Makes everything as declared, and ends the run in any case. What is below an item that goes, goes first, children
+   before parents, and so do attachments; then, parents before children, new and changed items come and other items go.
+   First the store is told what may be there from now on, then sinks are called, then the store is told what is. After
+   an error the store still lists every state that an item may be in, and the next run starts from there. D1T_OK, D1T_ERR_STATE (an item above is not declared; a handler
    that decides what it may not; a store that cannot be read), D1T_ERR_VALUE (declared twice, with other values),
    D1T_ERR_NAME (tracked under a root or type that is unknown now), D1T_ERR_NOMEM, and those of handlers and store. */
 D1TDEF d1t_result d1t_connect_commit(d1t_connect *run);
@@ -16520,7 +16520,8 @@ enum { D1T__WANT_NOTHING, D1T__WANT_PAGE, D1T__WANT_FORGET, D1T__WANT_RECORDS, D
 #endif
 #define D1T__BUCKET_MOST 256u
 #define D1T__BUCKET_BYTES 131072u
-#define D1T__DELETE_ROWS "20000"    /* of one request */
+#define D1T__DELETE_MOST 20000u     /* rows of one request; and as SQL */
+#define D1T__DELETE_ROWS "20000"
 
 /* A row that waits: in a bucket, or in a spool for commit. Behind it in its buffer: text, then order key. */
 typedef struct d1t__kept {
@@ -17063,18 +17064,26 @@ D1T__PRIVATE void d1t__recorded_sql(d1t_writer *w, const struct d1t__lane *l, co
     d1t_write_text(w, ")");
 }
 
+/* d1t_t is in the bucket of the entry d1t_v, and its key is none of `list`: (SELECT ... FROM list). */
+D1T__PRIVATE void d1t__write_in_bucket_but(d1t_writer *w, const struct d1t__lane *l, const char *list) {
+    d1t__write_in_bucket(w, l);
+    d1t_write_text(w, " AND ");
+    d1t__write_key_row(w, l, "d1t_t.~", 0);
+    d1t_write_text(w, " NOT IN (SELECT ");
+    d1t__write_each_key(w, l, "#", 0);
+    d1t_write_text(w, " FROM ");
+    d1t_write_text(w, list);
+    d1t_write_text(w, ")");
+}
+
 /* (k1,k2) IN (SELECT ...): the rows of these buckets that nobody declared. */
 D1T__PRIVATE void d1t__write_undeclared(d1t_writer *w, const struct d1t__lane *l) {
     d1t__write_key_row(w, l, "~", 0);
     d1t_write_text(w, " IN (SELECT ");
     d1t__write_each_key(w, l, "d1t_t.~", 0);
     d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
-    d1t__write_in_bucket(w, l);
-    d1t_write_text(w, " AND ");
-    d1t__write_key_row(w, l, "d1t_t.~", 0);
-    d1t_write_text(w, " NOT IN (SELECT ");
-    d1t__write_each_key(w, l, "#", 0);
-    d1t_write_text(w, " FROM d1t_h) LIMIT " D1T__DELETE_ROWS ")");
+    d1t__write_in_bucket_but(w, l, "d1t_h");
+    d1t_write_text(w, " LIMIT " D1T__DELETE_ROWS ")");
 }
 
 /* The declared keys of the buckets d1t_e. */
@@ -17084,12 +17093,31 @@ D1T__PRIVATE void d1t__write_declared(d1t_writer *w, const struct d1t__lane *l) 
     d1t_write_text(w, "))");
 }
 
+/* What one request deletes: the rows that nobody declared, of the first buckets that have such; or, if no row of the
+   table was declared, the first rows of the scope. The head of a statement about them, and their condition. */
+D1T__PRIVATE void d1t__write_doomed_head(d1t_writer *w, const struct d1t__lane *l) {
+    if (!l->begun) return;
+    d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
+    d1t__write_declared(w, l);
+}
+
+D1T__PRIVATE void d1t__write_doomed(d1t_writer *w, const struct d1t__lane *l) {
+    if (l->begun) {
+        d1t__write_undeclared(w, l);
+        return;
+    }
+    d1t__write_key_row(w, l, "~", 0);
+    d1t_write_text(w, " IN (SELECT ");
+    d1t__write_each_key(w, l, "d1t_t.~", 0);
+    d1t__write_from_scope(w, l);
+    d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
+}
+
 /* Aborts if a row of the child's scope has a parent that is to go. */
 D1T__PRIVATE void d1t__orphans_sql(d1t_writer *w, const struct d1t__lane *l, const struct d1t__lane *child,
                                    const d1t_foreign_key *f) {
     size_t i;
-    if (l->begun) d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
-    if (l->begun) d1t__write_declared(w, l);
+    d1t__write_doomed_head(w, l);
     d1t_write_text(w, " SELECT json_extract('{}','d1t orphan')");
     d1t__write_from_scope(w, child);
     d1t_write_text(w, " AND ?1=?1 AND (");
@@ -17139,26 +17167,11 @@ D1T__PRIVATE void d1t__park_sql(d1t_writer *w, const struct d1t__lane *l) {
 }
 #endif
 
-/* (k1,k2) IN (SELECT ...): the first rows of the scope. */
-D1T__PRIVATE void d1t__write_first_of_scope(d1t_writer *w, const struct d1t__lane *l) {
-    d1t__write_key_row(w, l, "~", 0);
-    d1t_write_text(w, " IN (SELECT ");
-    d1t__write_each_key(w, l, "d1t_t.~", 0);
-    d1t__write_from_scope(w, l);
-    d1t_write_text(w, " AND ?1=?1 LIMIT " D1T__DELETE_ROWS ")");
-}
-
-/* Deletes what nobody declared from the first buckets that have such rows. */
+/* Deletes what is to go. */
 D1T__PRIVATE void d1t__delete_sql(d1t_writer *w, const struct d1t__lane *l) {
-    if (!l->begun) {    /* all of the scope */
-        d1t__write_at(w, l->shape->table, "DELETE FROM ", " WHERE ");
-        d1t__write_first_of_scope(w, l);
-        return;
-    }
-    d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
-    d1t__write_declared(w, l);
+    d1t__write_doomed_head(w, l);
     d1t__write_at(w, l->shape->table, " DELETE FROM ", " WHERE ");
-    d1t__write_undeclared(w, l);
+    d1t__write_doomed(w, l);
 }
 
 /* A column that references the table itself, or another one that references it, and may become NULL: it is not the one
@@ -17172,8 +17185,7 @@ D1T__PRIVATE bool d1t__detaches(const struct d1t__lane *l, size_t column) {
 D1T__PRIVATE void d1t__detach_sql(d1t_writer *w, const struct d1t__lane *l) {
     const d1t_table *t = l->shape->table;
     size_t e, n, list;
-    if (l->begun) d1t__recorded_sql(w, l, "d1t_x>0 AND d1t_y", true);
-    if (l->begun) d1t__write_declared(w, l);
+    d1t__write_doomed_head(w, l);
     d1t__write_at(w, t, " UPDATE ", " SET ");
     for (list = 0; list < 2; list++) {
         for (e = n = 0; e < t->column_count; e++) {
@@ -17184,8 +17196,7 @@ D1T__PRIVATE void d1t__detach_sql(d1t_writer *w, const struct d1t__lane *l) {
         }
         d1t_write_text(w, list ? ") AND " : " WHERE (");
     }
-    if (l->begun) d1t__write_undeclared(w, l);
-    else d1t__write_first_of_scope(w, l);
+    d1t__write_doomed(w, l);
 }
 
 /* The records of the buckets d1t_e as D1 has them now: rows that nobody declared are those whose keys were not, or, if
@@ -17199,12 +17210,8 @@ D1T__PRIVATE void d1t__write_recounted(d1t_writer *w, const struct d1t__lane *l,
     d1t_write_text(w, ")-");
     d1t__write_entry(w, l, 1);
     d1t__write_at(w, l->shape->table, ",(SELECT count(*) FROM ", " AS d1t_t WHERE ");
-    d1t__write_in_bucket(w, l);
-    d1t_write_text(w, " AND ");
-    d1t__write_key_row(w, l, "d1t_t.~", 0);
-    d1t_write_text(w, " NOT IN (SELECT ");
-    d1t__write_each_key(w, l, "#", 0);
-    d1t__write_at(w, &l->records, " FROM d1t_h))) FROM d1t_e) UPDATE ", set);
+    d1t__write_in_bucket_but(w, l, "d1t_h");
+    d1t__write_at(w, &l->records, ")) FROM d1t_e) UPDATE ", set);
     d1t_write_text(w, "`_d1t_extra`=d1t_n,`_d1t_keep`=iif(d1t_n>0,`_d1t_keep`,NULL) FROM d1t_c WHERE "
                       "`_d1t_scope`=?1 AND ");
     d1t__write_key_row(w, l, "~", 0);
@@ -17267,12 +17274,8 @@ D1T__PRIVATE void d1t__examined_sql(d1t_writer *w, const struct d1t__lane *l) {
     d1t_write_text(w, " UNION ALL SELECT 3,");
     d1t__write_key_json(w, l, "d1t_t.~", "hex(d1t_t.~)");
     d1t__write_at(w, l->shape->table, " FROM d1t_e CROSS JOIN ", " AS d1t_t WHERE ");
-    d1t__write_in_bucket(w, l);
-    d1t_write_text(w, " AND ");
-    d1t__write_key_row(w, l, "d1t_t.~", 0);
-    d1t_write_text(w, " NOT IN (SELECT ");
-    d1t__write_each_key(w, l, "#", 0);
-    d1t_write_text(w, " FROM d1t_r))");
+    d1t__write_in_bucket_but(w, l, "d1t_r");
+    d1t_write_text(w, ")");
 }
 
 D1T__PRIVATE void d1t__examine_sql(d1t_writer *w, const struct d1t__lane *l) {
@@ -18816,7 +18819,7 @@ D1T__PRIVATE void d1t__sync_forget(d1t_sync *s, struct d1t__lane *l) {
 /* The requests of a dry run's writes and deletes, if bodies were full. */
 D1T__PRIVATE void d1t__sync_estimate(d1t_sync *s) {
     d1t_sync_report *r = &s->report;
-    r->requests = r->bytes / s->db->limits.body + (r->bytes % s->db->limits.body != 0) + r->deleted / 20000 +
+    r->requests = r->bytes / s->db->limits.body + (r->bytes % s->db->limits.body != 0) + r->deleted / D1T__DELETE_MOST +
                   (r->deleted != 0);
     if (r->requests) r->rows_written += r->buckets_sent + s->lane_count;
     r->cost = r->rows_written * 1000 + r->sent;

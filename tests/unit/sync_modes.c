@@ -58,19 +58,6 @@ static void end(void)
     local_d1_close(d);
 }
 
-static d1t_sync_desc both(void)
-{
-    static d1t_scope scopes[2];
-    d1t_sync_desc desc;
-
-    memset(&desc, 0, sizeof desc);
-    scopes[0] = d1t_scope_table(&symbols);
-    scopes[1] = d1t_scope_table(&files);
-    desc.scopes = scopes;
-    desc.scope_count = 2;
-    return desc;
-}
-
 /* A number a row: the n-th file, of a size. */
 static d1t_result file(int n, int size)
 {
@@ -94,57 +81,6 @@ static void sync_files(int count, int changed, int left_out)
         if (i != left_out) CHECK_INT(file(i, i == changed ? 1000000 : i), D1T_OK);
     CHECK_INT(d1t_sync_commit(&sync_, &report), D1T_OK);
     CHECK_STR(db.error.text, "");
-}
-
-static void test_declared_rows_are_there_and_a_second_run_writes_nothing(void)
-{
-    uint64_t written;
-
-    begin();
-    sync_files(5000, -1, -1);
-    CHECK_INT(lab_int(d, "SELECT count(*) FROM files"), 5000);
-    CHECK_INT(report.declared, 5000);
-    CHECK_INT(report.inserted, 5000);
-    CHECK_INT(report.updated + report.deleted + report.unchanged, 0);
-    CHECK_INT(report.sent, 5000);
-    written = db.stats.rows_written;
-    sync_files(5000, -1, -1);
-    CHECK_INT(db.stats.rows_written, written);
-    CHECK_INT(report.sent, 0);
-    CHECK_INT(report.unchanged, 5000);
-    end();
-}
-
-static void test_a_changed_row_costs_itself_and_one_record(void)
-{
-    uint64_t written;
-
-    begin();
-    sync_files(5000, -1, -1);
-    written = db.stats.rows_written;
-    sync_files(5000, 2500, -1);
-    CHECK_INT(db.stats.rows_written - written, 3);
-    CHECK_INT(report.updated, 1);
-    CHECK_INT(report.buckets_sent, 1);
-    CHECK_INT(lab_int(d, "SELECT size FROM files WHERE path='src/002500.c'"), 1000000);
-    end();
-}
-
-static void test_an_undeclared_row_goes(void)
-{
-    begin();
-    sync_files(5000, -1, -1);
-    sync_files(5000, -1, 77);
-    CHECK_INT(report.deleted, 1);
-    CHECK_INT(lab_int(d, "SELECT count(*) FROM files"), 4999);
-    CHECK_INT(lab_int(d, "SELECT count(*) FROM files WHERE path='src/000077.c'"), 0);
-    sync_files(4000, -1, -1);
-    CHECK_INT(report.deleted, 1000);
-    CHECK_INT(report.inserted, 1);
-    CHECK_INT(lab_int(d, "SELECT count(*) FROM files"), 4000);
-    sync_files(4000, -1, -1);
-    CHECK_INT(report.sent, 0);
-    end();
 }
 
 /* ---- what would a run do, and does D1 hold what is declared? */
@@ -348,14 +284,10 @@ static void test_every_row_of_a_request_may_wait_for_a_value(void)
 
 int main(void)
 {
-    RUN(test_declared_rows_are_there_and_a_second_run_writes_nothing);
-    RUN(test_a_changed_row_costs_itself_and_one_record);
-    RUN(test_an_undeclared_row_goes);
     RUN(test_a_dry_run_says_what_would_be_done_and_writes_nothing);
     RUN(test_a_verification_finds_what_others_changed_and_a_full_run_repairs_it);
     RUN(test_rows_in_any_order_that_exceed_memory_go_through_the_spill);
     RUN(test_without_a_spill_too_many_rows_are_an_error_that_names_the_cure);
     RUN(test_every_row_of_a_request_may_wait_for_a_value);
-    (void)both;
     TEST_MAIN_END;
 }
