@@ -2083,9 +2083,10 @@ D1TDEF d1t_result d1t_connect_preview(d1t_connect *run, void (*on_act)(void *ctx
 /* Makes everything as declared, and ends the run in any case. What is below an item that goes, goes first, children
    before parents, and so do attachments; then, parents before children, new and changed items come and other items go.
    First the store is told what may be there from now on, then sinks are called, then the store is told what is. After
-   an error the store still lists every state that an item may be in, and the next run starts from there. D1T_OK, D1T_ERR_STATE (an item above is not declared; a handler
-   that decides what it may not; a store that cannot be read), D1T_ERR_VALUE (declared twice, with other values),
-   D1T_ERR_NAME (tracked under a root or type that is unknown now), D1T_ERR_NOMEM, and those of handlers and store. */
+   an error the store still lists every state that an item may be in, and the next run starts from there. D1T_OK,
+   D1T_ERR_STATE (an item above is not declared; a handler that decides what it may not; a store that cannot be read),
+   D1T_ERR_VALUE (declared twice, with other values), D1T_ERR_NAME (tracked under a root or type that is unknown now),
+   D1T_ERR_NOMEM, and those of handlers and store. */
 D1TDEF d1t_result d1t_connect_commit(d1t_connect *run);
 /* Forgets what is tracked at path and below, at once: nothing is deleted, and if it is declared again it is new. */
 D1TDEF d1t_result d1t_connect_forget(d1t_connect *run, const d1t_str *path, size_t count);
@@ -18725,12 +18726,11 @@ D1T__PRIVATE bool d1t__spreads(const d1t_foreign_key *f, const d1t_table *parent
     return d1t__same_name(f->parent, parent->name) && f->on_delete != D1T_NO_ACTION && f->on_delete != D1T_RESTRICT;
 }
 
-D1T__PRIVATE d1t_statement *d1t__erase_add(struct d1t__lane *l, const char *sql, const d1t_value *args, size_t count) {
+D1T__PRIVATE void d1t__erase_add(struct d1t__lane *l, const char *sql, const d1t_value *args, size_t count) {
     d1t_statement *statement = &l->erase[l->erase_count++];
     statement->sql = sql;
     statement->args = args;
     statement->arg_count = count;
-    return statement;
 }
 
 /* Declared rows whose parents are about to go, though nobody declared these: a contradiction. One statement for each
@@ -18747,14 +18747,13 @@ D1T__PRIVATE void d1t__erase_guards(d1t_sync *s, struct d1t__lane *l) {
             d1t_writer_growing(&w, &s->query);
             d1t__orphans_sql(&w, l, child, key);
             if (w.error != D1T_OK) (void)d1t__no_memory(s->db, "a statement");
-            else (void)d1t__erase_add(l, d1t_arena_text(&s->arena, d1t__view(&s->query)), &l->id_arg, 1);
+            else d1t__erase_add(l, d1t_arena_text(&s->arena, d1t__view(&s->query)), &l->id_arg, 1);
         }
 }
 
 /* The statements that delete a part of what is to go from the lane. */
 D1T__PRIVATE void d1t__erase_begin(d1t_sync *s, struct d1t__lane *l) {
     size_t i, e, count = 8 + s->lane_count;
-    d1t_statement statement;
     for (i = 0; i < s->lane_count; i++) count += s->lanes[i].scope.table->foreign_key_count;
     l->erase = (d1t_statement *)d1t_arena_take(&s->arena, count * sizeof *l->erase);
     if (!l->erase) {
@@ -18765,20 +18764,16 @@ D1T__PRIVATE void d1t__erase_begin(d1t_sync *s, struct d1t__lane *l) {
     d1t__erase_guards(s, l);
     l->child_args[0] = d1t_text(l->scope.table->name);
     l->child_args[1] = s->guard_args[0];
-    (void)d1t__erase_add(l, D1T__SPREAD_SQL, l->child_args, 2);
+    d1t__erase_add(l, D1T__SPREAD_SQL, l->child_args, 2);
     for (i = 0; i < s->lane_count; i++) {
         for (e = 0; e < s->lanes[i].shape->table->column_count && !d1t__detaches(&s->lanes[i], e); e++) {}
         if (s->lanes[i].gone == 0 || e == s->lanes[i].shape->table->column_count) continue;
-        statement = d1t__scope_statement(s, &s->lanes[i], d1t__detach_sql);
-        l->erase[l->erase_count++] = statement;
+        l->erase[l->erase_count++] = d1t__scope_statement(s, &s->lanes[i], d1t__detach_sql);
     }
-    statement = d1t__scope_statement(s, l, d1t__delete_sql);
-    l->erase[l->erase_count++] = statement;
-    (void)d1t__erase_add(l, "SELECT changes() AS d1t_deleted", NULL, 0);
-    statement = d1t__scope_statement(s, l, d1t__recount_sql);
-    l->erase[l->erase_count++] = statement;
-    statement = d1t__scope_statement(s, l, d1t__left_sql);
-    l->erase[l->erase_count++] = statement;
+    l->erase[l->erase_count++] = d1t__scope_statement(s, l, d1t__delete_sql);
+    d1t__erase_add(l, "SELECT changes() AS d1t_deleted", NULL, 0);
+    l->erase[l->erase_count++] = d1t__scope_statement(s, l, d1t__recount_sql);
+    l->erase[l->erase_count++] = d1t__scope_statement(s, l, d1t__left_sql);
     for (i = 0; i < l->erase_count; i++)
         if (!l->erase[i].sql) (void)d1t__no_memory(s->db, "a statement");
 }
